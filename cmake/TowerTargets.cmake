@@ -1,0 +1,47 @@
+# What every target of Tower shares: language flags, sanitizers, and the flags of an ISA, which only the files whose
+# name ends in that ISA get.
+
+add_library(tower_flags INTERFACE)
+target_include_directories(tower_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(tower_flags INTERFACE _GNU_SOURCE)
+target_compile_options(tower_flags INTERFACE
+    -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Wpointer-arith
+    # Determinism: a product and a sum are fused only where the source says fma, and nothing is reordered.
+    -ffp-contract=off -fno-math-errno -fno-trapping-math)
+target_link_libraries(tower_flags INTERFACE m)
+if(TOWER_WERROR)
+    target_compile_options(tower_flags INTERFACE -Werror)
+endif()
+if(TOWER_SANITIZE)
+    target_compile_options(tower_flags INTERFACE -fsanitize=${TOWER_SANITIZE} -fno-sanitize-recover=all
+        -fno-omit-frame-pointer)
+    target_link_options(tower_flags INTERFACE -fsanitize=${TOWER_SANITIZE})
+endif()
+
+# tower_sources(<target>): every .c file below the current folder. CONFIGURE_DEPENDS makes the build notice new ones.
+# Kernels of an ISA that the target architecture lacks are left out.
+function(tower_sources target)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+        list(FILTER sources EXCLUDE REGEX "_neon\\.c$")
+    elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+        list(FILTER sources EXCLUDE REGEX "_avx(2|512)\\.c$")
+    else()
+        list(FILTER sources EXCLUDE REGEX "_(neon|avx2|avx512)\\.c$")
+    endif()
+    foreach(source IN LISTS sources)
+        if(source MATCHES "_avx2\\.c$")
+            set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+        elseif(source MATCHES "_avx512\\.c$")
+            set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+                "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx2;-mfma;-mprefer-vector-width=512")
+        endif()
+    endforeach()
+    target_sources(${target} PRIVATE ${sources})
+endfunction()
+
+# tower_headers(<folder>): installs the public headers of a folder with the tail they are included by.
+function(tower_headers folder)
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tower
+        FILES_MATCHING PATTERN "*.h")
+endfunction()

@@ -1,0 +1,66 @@
+/* A team of threads: the one place that knows OpenMP.
+ *
+ * The team is made once and pinned once. tw_team_run enters one parallel region; inside it every member calls
+ * the same function with its rank, and tw_team_barrier separates stages. Kernels and layers never see OpenMP.
+ */
+#ifndef TOWER_CORE_TEAM_H
+#define TOWER_CORE_TEAM_H
+
+#include <stddef.h>
+
+#include "core/status.h"
+#include "core/topology.h"
+
+#define TW_TEAM_MAX_THREADS 1024
+
+/* How the default size came about, for the line the programs print. */
+struct tw_team_size {
+    int threads;  /* what to use */
+    int affinity; /* processing units the calling thread may run on */
+    int quota; /* whole CPUs granted by the cgroup (v2 cpu.max or v1 cpu.cfs_quota_us), rounded up; 0: none */
+    int environment; /* OMP_NUM_THREADS; 0: not set or not a positive number */
+    const char *why; /* constant: "requested", "OMP_NUM_THREADS", "affinity", "cgroup quota" */
+};
+
+/* `requested` > 0: exactly that, up to TW_TEAM_MAX_THREADS (TW_ERROR_ARGUMENT beyond, or if negative): asking
+ * for more threads than CPUs is allowed and changes no result. 0: OMP_NUM_THREADS if set, else
+ * min(affinity, quota). */
+enum tw_status tw_team_choose_size(int requested, struct tw_team_size *size);
+
+/* The cgroup part of it, on files below `root` ("" in production), so that tests can lay out a tree of their
+ * own: whole CPUs, rounded up, the least over the process's cgroup and its ancestors; 0 if there is no limit.
+ */
+int tw_cgroup_cpu_quota(const char *root);
+
+struct tw_team;
+
+/* Starts `threads` threads (1 to TW_TEAM_MAX_THREADS) placed by `bind`. The calling thread becomes rank 0.
+ * NULL with a message on failure. One thread at a time may use a team, always the one that made it. */
+struct tw_team *tw_team_new(int threads, enum tw_bind bind);
+
+/* Ends the team and gives the calling thread the affinity it had before tw_team_new. NULL does nothing. */
+void tw_team_release(struct tw_team *team);
+
+int tw_team_threads(const struct tw_team *team);
+enum tw_bind tw_team_bind(const struct tw_team *team);
+
+/* Runs body(context, rank, threads) on every member, rank 0 … threads-1, and returns when all are done. No
+ * allocation. `body` must not fail: it records failures in its context. */
+typedef void tw_team_body(void *context, int rank, int threads);
+void tw_team_run(struct tw_team *team, tw_team_body *body, void *context);
+
+/* Inside a body: waits until every member has arrived; memory written before is visible after. Every member
+ * must call it the same number of times. A team of one passes at once. */
+void tw_team_barrier(struct tw_team *team);
+
+/* The half-open share [*begin, *end) of `count` units for `rank` of `threads`: contiguous, sizes differ by at
+ * most one, the first shares are the larger ones. */
+static inline void tw_team_share(ptrdiff_t count, int rank, int threads, ptrdiff_t *begin, ptrdiff_t *end)
+{
+    ptrdiff_t each = count / threads, extra = count % threads;
+
+    *begin = rank * each + (rank < extra ? rank : extra);
+    *end = *begin + each + (rank < extra ? 1 : 0);
+}
+
+#endif
