@@ -1,0 +1,87 @@
+/* Two-dimensional convolution (cross-correlation, as in torch.nn.functional.conv2d) and its two gradients.
+ *
+ *   x  (samples, in_channels, in_height, in_width)          contiguous, NCHW
+ *   w  (out_channels, in_channels / groups, kernel_height, kernel_width)
+ *   y  (samples, out_channels, out_height, out_width)       contiguous, NCHW
+ *
+ *   out_height = floor((in_height + 2 padding[0] - dilation[0] (kernel_height - 1) - 1) / stride[0]) + 1
+ *   y[n][o][r][c] = bias[o] + sum over i, u, v of  w[o][i][u][v]
+ *                   x[n][g*ipg + i][r*stride[0] + u*dilation[0] - padding[0]][c*stride[1] + v*dilation[1] -
+ * padding[1]] with ipg = in_channels / groups and g = o / (out_channels / groups); x outside the image is 0.
+ *
+ * Summation orders (all variants and algorithms, bit for bit; every step is acc = fma(x, w, acc)):
+ *   forward          one chain per output element over (i, u, v), v fastest, starting from bias[o] or +0.
+ * Positions on the padding are zeros that are multiplied like any other value. input gradient   one chain per
+ * element of dx from +0 over (o, r, c), o the channels of the group, (r, c) the output positions that touch
+ * the element, ascending; that is kernel taps descending. Positions (r, c) that are whole numbers but outside
+ * the output are zeros that are multiplied. weight gradient  one chain per element of dw over (n, r, c), c
+ * fastest, starting from +0: the samples of ONE call form ONE chain. Positions of x on the padding are zeros
+ * that are multiplied. bias gradient    one chain of plain additions per element of db over (n, r, c),
+ * starting from +0. A batch is split between threads by samples for the first two and by gradient slots
+ * (kernels/elementwise) for the last two.
+ *
+ * Every function writes its whole output and nothing else, reads nothing outside its inputs, and needs no
+ * alignment. Outputs must not overlap inputs. `samples` may be 0 (weight gradient: zeros are written).
+ */
+#ifndef TOWER_KERNELS_CONV_CONV_H
+#define TOWER_KERNELS_CONV_CONV_H
+
+#include <stddef.h>
+
+struct tw_conv2d_shape {
+    ptrdiff_t in_channels, in_height, in_width;
+    ptrdiff_t out_channels, out_height, out_width; /* as tw_conv2d_output_extent gives them */
+    ptrdiff_t kernel_height, kernel_width;
+    ptrdiff_t stride[2], padding[2], dilation[2]; /* vertical, horizontal */
+    ptrdiff_t groups;
+};
+
+/* The output-size formula for one direction; below 1 where the kernel does not fit. Arguments: positive,
+ * padding not negative. */
+static inline ptrdiff_t tw_conv2d_output_extent(ptrdiff_t in, ptrdiff_t kernel, ptrdiff_t stride,
+                                                ptrdiff_t padding, ptrdiff_t dilation)
+{
+    ptrdiff_t span = in + 2 * padding - dilation * (kernel - 1) - 1;
+
+    return span < 0 ? 0 : span / stride + 1;
+}
+
+/* `bias` may be NULL. `workspace`: aligned to 64, private to the call, of the bytes that the function below
+ * tells; its content does not matter before or after. */
+typedef void tw_f32_conv2d_forward_fn(const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x,
+                                      const float *w, const float *bias, float *y, void *workspace);
+typedef void tw_f32_conv2d_input_gradient_fn(const struct tw_conv2d_shape *shape, ptrdiff_t samples,
+                                             const float *dy, const float *w, float *dx, void *workspace);
+/* `db` may be NULL. */
+typedef void tw_f32_conv2d_weight_gradient_fn(const struct tw_conv2d_shape *shape, ptrdiff_t samples,
+                                              const float *x, const float *dy, float *dw, float *db,
+                                              void *workspace);
+
+/* Bytes of workspace that is enough for any of the three, whatever `samples` is. */
+typedef size_t tw_f32_conv2d_workspace_fn(const struct tw_conv2d_shape *shape);
+
+/* Name of the algorithm that a variant's selector takes for this shape ("direct", "im2col+gemm", "gemm",
+ * "reference"): constant text, for --print-plan. The rule is stated in conv_select.c. */
+typedef const char *tw_f32_conv2d_algorithm_fn(const struct tw_conv2d_shape *shape);
+
+tw_f32_conv2d_forward_fn tw_f32_conv2d_forward__reference, tw_f32_conv2d_forward__avx2,
+    tw_f32_conv2d_forward__avx512;
+tw_f32_conv2d_input_gradient_fn tw_f32_conv2d_input_gradient__reference, tw_f32_conv2d_input_gradient__avx2,
+    tw_f32_conv2d_input_gradient__avx512;
+tw_f32_conv2d_weight_gradient_fn tw_f32_conv2d_weight_gradient__reference,
+    tw_f32_conv2d_weight_gradient__avx2, tw_f32_conv2d_weight_gradient__avx512;
+tw_f32_conv2d_workspace_fn tw_f32_conv2d_workspace__reference, tw_f32_conv2d_workspace__avx2,
+    tw_f32_conv2d_workspace__avx512;
+tw_f32_conv2d_algorithm_fn tw_f32_conv2d_algorithm__reference, tw_f32_conv2d_algorithm__avx2,
+    tw_f32_conv2d_algorithm__avx512;
+
+/* im2col: column matrix of one sample and one group, (ipg * kernel_height * kernel_width) rows of
+ * (out_height * out_width), row (i, u, v) holding x at tap (u, v) of channel i for every output position, 0
+ * on the padding:
+ *
+ *   y (out_channels/groups x positions) = w (out_channels/groups x rows) * column (rows x positions)
+ *
+ * `x` points to the group's first channel. Portable; the textbook's bridge from convolution to GEMM. */
+void tw_f32_im2col(const struct tw_conv2d_shape *shape, const float *x, float *column);
+
+#endif
