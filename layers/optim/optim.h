@@ -56,9 +56,9 @@ size_t tw_optimizer_groups(const tw_optimizer *optimizer);
 struct tw_optimizer_options *tw_optimizer_group(tw_optimizer *optimizer, size_t i);
 
 /* One update of every parameter that requires a gradient and has one; the others keep their values and state,
- * as in PyTorch. A gradient that is marked zero counts as zeros. Before anything is changed: TW_ERROR_ARGUMENT
- * for an option that has been changed to something outside its domain, TW_ERROR_STATE for an SGD momentum
- * above 0 in a group that was added with 0. */
+ * as in PyTorch. A gradient that is marked zero counts as zeros. Before anything is changed:
+ * TW_ERROR_ARGUMENT for an option that has been changed to something outside its domain, TW_ERROR_STATE for
+ * an SGD momentum above 0 in a group that was added with 0. */
 enum tw_status tw_optimizer_step(tw_optimizer *optimizer, struct tw_team *team);
 
 /* Zeroes the gradients of every parameter of every group (tw_parameter_zero_grad). */
