@@ -21,6 +21,12 @@
 #include <sanitizer/asan_interface.h>
 #define POISON(address, bytes)   ASAN_POISON_MEMORY_REGION(address, bytes)
 #define UNPOISON(address, bytes) ASAN_UNPOISON_MEMORY_REGION(address, bytes)
+
+/* A size that no machine has must come back as an error here too, not end the program. */
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
 #else
 #define POISON(address, bytes)   ((void)(address), (void)(bytes))
 #define UNPOISON(address, bytes) ((void)(address), (void)(bytes))

@@ -70,8 +70,8 @@ static enum tw_status find_free_extent(const struct tw_shape *shape, int *free_d
 enum tw_status tw_shape_resolve(struct tw_shape *shape, ptrdiff_t count)
 {
     struct tw_shape resolved = *shape;
-    ptrdiff_t known;
     char text[TW_SHAPE_TEXT_BYTES];
+    ptrdiff_t known;
     int free_dim;
 
     if (find_free_extent(shape, &free_dim) != TW_OK)
@@ -79,11 +79,9 @@ enum tw_status tw_shape_resolve(struct tw_shape *shape, ptrdiff_t count)
     if (free_dim >= 0)
         resolved.extent[free_dim] = 1;
     known = tw_shape_count(&resolved);
-    if (free_dim >= 0 && known > 0 && count >= 0 && count % known == 0) {
+    if (free_dim >= 0 && known > 0 && count >= 0 && count % known == 0)
         resolved.extent[free_dim] = count / known;
-        known = count;
-    }
-    if (known < 0 || known != count || (free_dim >= 0 && tw_shape_count(&resolved) != count))
+    else if (free_dim >= 0 || known < 0 || known != count)
         return tw_fail(TW_ERROR_SHAPE, "shape: %s cannot hold %td elements", tw_shape_text(shape, text),
                        count);
     *shape = resolved;
