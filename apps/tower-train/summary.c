@@ -24,7 +24,7 @@ static bool add_request(cJSON *object, const struct trainer *t)
     const struct options *o = t->options;
     char seed[APP_TEXT_BYTES];
 
-    /* As text: a JSON number is a double to most readers and cannot hold every seed. */
+    /* Raw: cJSON keeps numbers as doubles, which cannot hold every seed. */
     snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
     return add_number(object, "epochs", (double)o->epochs) &&
            add_number(object, "batch_size", (double)o->batch_size) &&
