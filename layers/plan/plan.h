@@ -1,0 +1,77 @@
+/* Plans: a graph made ready to run.
+ *
+ * A plan chooses kernels, groups nodes into stages, places every value in one block of memory, and runs the
+ * whole on a team in a single parallel region. A run allocates nothing.
+ *
+ *   level 0   reference kernels, every value keeps memory of its own: all intermediates are readable
+ * afterwards level 1   SIMD kernels, one operation at a time, memory shared between values that are not alive
+ * together
+ *
+ * A *stage* is a run of nodes between two barriers. Neighbouring nodes that work sample by sample form one
+ * stage: a thread goes through all of them with its own samples without waiting for the others.
+ *
+ * Results do not depend on the level's memory sharing, on the number of threads or on their binding; each
+ * kernel contract's summation order holds. A plan is used by the thread that owns its team.
+ */
+#ifndef TOWER_LAYERS_PLAN_PLAN_H
+#define TOWER_LAYERS_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/team.h"
+#include "kernels/kernels.h"
+#include "layers/graph/graph.h"
+
+typedef struct tw_plan tw_plan;
+
+struct tw_plan_options {
+    int level;                        /* 0 or 1 */
+    const struct tw_kernels *kernels; /* NULL: level 0 the reference, else the best of tw_isa_choose */
+    struct tw_team *team;             /* borrowed; must outlive the plan */
+    uint64_t seed;                    /* of random streams (dropout) */
+};
+
+/* Compiles `graph`, which must be without error, and is borrowed: it must outlive the plan and not grow any
+ * more. The plan contains the backward half if the graph has been differentiated. NULL on failure. */
+tw_plan *tw_plan_new(tw_graph *graph, const struct tw_plan_options *options);
+void tw_plan_release(tw_plan *plan);
+
+/* Where an input's data lies: contiguous, of the input's dtype, at least `samples` samples, read during runs
+ * only. Stays bound until bound anew. TW_ERROR_ARGUMENT if `value` is no input. */
+enum tw_status tw_plan_bind(tw_plan *plan, tw_value value, const void *data);
+
+enum tw_plan_half {
+    TW_PLAN_FORWARD,  /* the recorded forward only */
+    TW_PLAN_BACKWARD, /* forward, then gradients: parameter gradients are overwritten where zero_grad was
+                         called (or none exists yet), else added to */
+};
+
+/* Runs the plan on the first `samples` samples of its inputs. TW_ERROR_ARGUMENT for 0, negative or more
+ * samples than recorded, an unbound input, or labels out of range; TW_ERROR_STATE for backward without
+ * differentiation. After a failure no value and no gradient has changed. */
+enum tw_status tw_plan_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_half half);
+
+/* A value's memory after a run, for the samples of that run: every value at level 0, else loss-like scalars,
+ * kept values (tw_graph_keep), inputs and parameters. NULL with TW_ERROR_STATE if it has been reused or never
+ * run. Valid until the next run. */
+const void *tw_plan_data(const tw_plan *plan, tw_value value);
+
+/* A float32 scalar's value; NAN with an error recorded where tw_plan_data gives NULL. */
+float tw_plan_scalar(const tw_plan *plan, tw_value value);
+
+struct tw_plan_facts {
+    size_t memory_bytes;                  /* the block of values */
+    size_t workspace_bytes;               /* of all threads together */
+    double forward_flops, backward_flops; /* at full batch, dense */
+    int stages, barriers;                 /* of forward and backward together */
+};
+struct tw_plan_facts tw_plan_facts(const tw_plan *plan);
+
+/* The plan as a table: stage, node, path, output shape, algorithm, split and units, threads, MFLOP, place in
+ * memory. Released with tw_free; NULL with TW_ERROR_MEMORY. */
+char *tw_plan_text(const tw_plan *plan);
+
+#endif
