@@ -20,6 +20,8 @@ size_t tw_dtype_size(enum tw_dtype dtype)
         return sizeof(double);
     case TW_U8:
         return sizeof(uint8_t);
+    case TW_U16:
+        return sizeof(uint16_t);
     case TW_I32:
         return sizeof(int32_t);
     case TW_I64:
@@ -37,6 +39,8 @@ const char *tw_dtype_name(enum tw_dtype dtype)
         return "float64";
     case TW_U8:
         return "uint8";
+    case TW_U16:
+        return "uint16";
     case TW_I32:
         return "int32";
     case TW_I64:

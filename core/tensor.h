@@ -23,6 +23,7 @@ enum tw_dtype {
     TW_F32, /* float: parameters, activations, gradients */
     TW_F64, /* double: checks */
     TW_U8,  /* uint8_t: pixels */
+    TW_U16, /* uint16_t: positions inside a pooling window */
     TW_I32, /* int32_t: class labels */
     TW_I64, /* int64_t: permutations */
 };
@@ -30,7 +31,7 @@ enum tw_dtype {
 /* Bytes of one element; 0 for a value outside the enum. */
 size_t tw_dtype_size(enum tw_dtype dtype);
 
-/* "float32", "float64", "uint8", "int32", "int64"; "?" for a value outside the enum. */
+/* "float32", "float64", "uint8", "uint16", "int32", "int64"; "?" for a value outside the enum. */
 const char *tw_dtype_name(enum tw_dtype dtype);
 
 struct tw_shape {

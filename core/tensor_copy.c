@@ -19,6 +19,8 @@ static struct number load(enum tw_dtype dtype, const void *from)
         return (struct number){.real = *(const double *)from};
     case TW_U8:
         return (struct number){.integral = true, .integer = *(const uint8_t *)from};
+    case TW_U16:
+        return (struct number){.integral = true, .integer = *(const uint16_t *)from};
     case TW_I32:
         return (struct number){.integral = true, .integer = *(const int32_t *)from};
     case TW_I64:
@@ -52,6 +54,10 @@ static void store(enum tw_dtype dtype, void *to, struct number value)
     case TW_U8:
         *(uint8_t *)to =
             (uint8_t)(value.integral ? value.integer : real_to_integer(value.real, 0, UINT8_MAX));
+        break;
+    case TW_U16:
+        *(uint16_t *)to =
+            (uint16_t)(value.integral ? value.integer : real_to_integer(value.real, 0, UINT16_MAX));
         break;
     case TW_I32:
         *(int32_t *)to =
