@@ -5,6 +5,7 @@
 
 #include "core/memory.h"
 #include "layers/module/module.h"
+#include "layers/module/state_dict.h"
 #include "tests/support/test_support.h"
 
 /* A module with everything a module can have: a parameter, one registered as none, a running count that is
@@ -68,6 +69,32 @@ static const tw_module_class box_class = {.name = "Box"};
 static inline tw_module *new_box(void)
 {
     return tw_module_new(sizeof(tw_module), &box_class);
+}
+
+/* "first" and "second" Counters, "again" the first one; every element of the i-th scale is `value` + i. */
+static inline tw_module *new_counters(double value)
+{
+    tw_module *box = new_box();
+    tw_module *first = tw_module_add(box, "first", new_counter());
+    tw_module *second = tw_module_add(box, "second", new_counter());
+
+    assert_ok(tw_module_register_module(box, "again", tw_module_retain(first)));
+    tw_tensor_fill(TW_SELF(first, struct counter)->scale->data, value);
+    tw_tensor_fill(TW_SELF(second, struct counter)->scale->data, value + 1);
+    return box;
+}
+
+static inline double element_of(tw_module *module, const char *name)
+{
+    const ptrdiff_t origin[TW_MAX_DIMS] = {0};
+    tw_state_dict dict;
+    double value = -1;
+
+    assert_ok(tw_module_state_dict(module, &dict));
+    assert_non_null(tw_state_dict_find(&dict, name));
+    assert_ok(tw_tensor_get(tw_state_dict_find(&dict, name), origin, &value));
+    tw_state_dict_release(&dict);
+    return value;
 }
 
 /* Calls attempt(context) with memory for 0, 1, 2, … allocations until it succeeds. Each failure must be one
