@@ -144,14 +144,14 @@ static void round_trips_nothing(void **state)
 static void writes_the_format_to_the_byte(void **state)
 {
     (void)state;
-    static const char json[65] = "{\"w\":{\"dtype\":\"U16\",\"shape\":[1,2],\"data_offsets\":[0,4]}}        ";
+    static const char json[65] = "{\"ww\":{\"dtype\":\"U16\",\"shape\":[1,2],\"data_offsets\":[0,4]}}       ";
     unsigned char expected[8 + 64 + 4] = {64}, content[200];
     tw_state_dict dict = {0};
 
     assert_int_equal(strlen(json), 64);
     memcpy(expected + 8, json, 64);
     memcpy(expected + 72, shorts, 4);
-    add(&dict, "w", TW_U16, TW_SHAPE(1, 2), shorts);
+    add(&dict, "ww", TW_U16, TW_SHAPE(1, 2), shorts);
     assert_ok(tw_safetensors_save(path, &dict, NULL));
 
     FILE *stream = fopen(path, "rb");
