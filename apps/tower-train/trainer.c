@@ -5,6 +5,8 @@
 #include "layers/models/tower.h"
 #include "layers/module/init.h"
 
+#define PRODUCER "tower-train " TOWER_VERSION
+
 static enum tw_status check_outputs(const struct options *options)
 {
     if (options->save && tw_atomic_check(options->save))
@@ -128,7 +130,7 @@ void trainer_release(struct trainer *trainer)
 
 enum tw_status trainer_save(const struct trainer *trainer)
 {
-    static const char *const metadata[] = {"format", "pt", "producer", "tower-train " TOWER_VERSION, NULL};
+    static const char *const metadata[] = {"format", "pt", "producer", PRODUCER, NULL};
     tw_state_dict dict = {0};
     enum tw_status status;
 
