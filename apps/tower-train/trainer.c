@@ -10,9 +10,9 @@
 static enum tw_status check_outputs(const struct options *options)
 {
     if (options->save && tw_atomic_check(options->save))
-        return tw_fail_in("--save");
+        return tw_fail_in("--save %s: ", options->save);
     if (options->log && tw_atomic_check(options->log))
-        return tw_fail_in("--log");
+        return tw_fail_in("--log %s: ", options->log);
     return TW_OK;
 }
 
@@ -22,7 +22,7 @@ static enum tw_status load_weights(tw_module *model, const char *path)
     enum tw_status status = tw_safetensors_load(path, &dict);
 
     if (!status && tw_module_load_state_dict(model, &dict, true))
-        status = tw_fail_in("%s", path);
+        status = tw_fail_in("%s: ", path);
     tw_state_dict_release(&dict);
     return status;
 }
@@ -48,10 +48,8 @@ static enum tw_status open_loaders(struct trainer *t)
     status = tw_loader_init(&t->test_loader, &t->digits.test, EVALUATION_BATCH, 0);
     if (status || t->options->eval_only)
         return status;
-    if (tw_loader_init(&t->train_loader, &t->digits.train, (ptrdiff_t)t->options->batch_size,
-                       (ptrdiff_t)t->options->limit))
-        return tw_fail_in("--limit and --batch-size");
-    return TW_OK;
+    return tw_loader_init(&t->train_loader, &t->digits.train, (ptrdiff_t)t->options->batch_size,
+                          (ptrdiff_t)t->options->limit);
 }
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b)
