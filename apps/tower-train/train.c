@@ -24,7 +24,8 @@ enum tw_status train_evaluate(struct trainer *trainer, struct epoch_result *resu
     tw_loader_start(loader, NULL);
     while ((samples = tw_loader_next(loader)) > 0) {
         if (interrupt_received())
-            return tw_fail(TW_ERROR_INTERRUPTED, "interrupted while evaluating");
+            return tw_fail(TW_ERROR_INTERRUPTED, "interrupted while evaluating after epoch %" PRId64,
+                           result->epoch);
         status = recording_run(&trainer->evaluation, loader->images, loader->labels, samples, TW_PLAN_FORWARD,
                                &loss, &correct);
         if (status)
