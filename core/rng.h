@@ -29,8 +29,9 @@ void tw_rng_seed(struct tw_rng *rng, uint64_t seed);
 uint32_t tw_rng_u32(struct tw_rng *rng);
 uint64_t tw_rng_u64(struct tw_rng *rng);
 
-/* Uniform float in [from, to): (low 24 bits of one draw) * 2^-24 * (to - from) + from, in float, each
- * operation rounded: tensor.uniform_ on float32. */
+/* Uniform float between from and to: (low 24 bits of one draw) * 2^-24 * (to - from) + from, where to - from
+ * is rounded to float and the rest is done in double and rounded to float once, as tensor.uniform_ on float32
+ * does (so that, rarely, the result is `to` itself). */
 float tw_rng_uniform_f32(struct tw_rng *rng, float from, float to);
 
 /* Uniform double in [0, 1): (low 53 bits of tw_rng_u64) * 2^-53. */

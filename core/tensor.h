@@ -23,6 +23,7 @@ enum tw_dtype {
     TW_F32, /* float: parameters, activations, gradients */
     TW_F64, /* double: checks */
     TW_U8,  /* uint8_t: pixels */
+    TW_U16, /* uint16_t: positions inside a pooling window */
     TW_I32, /* int32_t: class labels */
     TW_I64, /* int64_t: permutations */
 };
@@ -30,7 +31,7 @@ enum tw_dtype {
 /* Bytes of one element; 0 for a value outside the enum. */
 size_t tw_dtype_size(enum tw_dtype dtype);
 
-/* "float32", "float64", "uint8", "int32", "int64"; "?" for a value outside the enum. */
+/* "float32", "float64", "uint8", "uint16", "int32", "int64"; "?" for a value outside the enum. */
 const char *tw_dtype_name(enum tw_dtype dtype);
 
 struct tw_shape {
@@ -51,7 +52,7 @@ static inline struct tw_shape tw_scalar_shape(void)
 }
 
 /* Number of elements: the product of the extents, 1 for a scalar. -1 if an extent is negative, ndim is out of
- * range, or the product overflows ptrdiff_t. */
+ * range, or the product, a zero extent taken for one, overflows ptrdiff_t. */
 ptrdiff_t tw_shape_count(const struct tw_shape *shape);
 
 bool tw_shape_equal(const struct tw_shape *a, const struct tw_shape *b);
@@ -88,11 +89,14 @@ struct tw_tensor *tw_tensor_wrap(enum tw_dtype dtype, struct tw_shape shape, voi
 void tw_tensor_release(struct tw_tensor *tensor);
 
 /* Views: new tensors that share the storage of `source`; each is released on its own. NULL with
- * TW_ERROR_SHAPE (message with both shapes) or TW_ERROR_ARGUMENT.
+ * TW_ERROR_SHAPE (message with both shapes), TW_ERROR_ARGUMENT or TW_ERROR_MEMORY. Negative dimensions count
+ * from the end; indices do not.
+ *   alias      the same view once more, for an owner of its own
  *   reshape    same elements in row-major order, one extent may be -1; needs a contiguous source
- *   transpose  swaps two dimensions; negative dimensions count from the end
- *   slice      keeps [start, stop) by `step` > 0 of one dimension
+ *   transpose  swaps two dimensions
+ *   slice      keeps [start, stop) by `step` > 0 of one dimension; 0 <= start <= stop <= extent
  *   select     takes one index of one dimension, which disappears */
+struct tw_tensor *tw_tensor_alias(const struct tw_tensor *source);
 struct tw_tensor *tw_tensor_reshape(const struct tw_tensor *source, struct tw_shape shape);
 struct tw_tensor *tw_tensor_transpose(const struct tw_tensor *source, int dim0, int dim1);
 struct tw_tensor *tw_tensor_slice(const struct tw_tensor *source, int dim, ptrdiff_t start, ptrdiff_t stop,
@@ -110,10 +114,11 @@ bool tw_tensor_is_contiguous(const struct tw_tensor *tensor);
 struct tw_tensor *tw_tensor_clone(const struct tw_tensor *source);
 
 /* Copies every element of `source` into `target` through both stride sets, converting between dtypes with C's
- * rules. Same shapes required (TW_ERROR_SHAPE). The two must not overlap partially. */
+ * rules; a floating value that its integer target cannot hold becomes the nearest one that it can, NaN 0.
+ * Same shapes required (TW_ERROR_SHAPE). The two must not overlap partially. */
 enum tw_status tw_tensor_copy(struct tw_tensor *target, const struct tw_tensor *source);
 
-/* Sets every element to `value`, converted to the dtype. */
+/* Sets every element to `value`, converted to the dtype as tw_tensor_copy does. */
 void tw_tensor_fill(struct tw_tensor *tensor, double value);
 
 /* One element as a double / set from a double. `index` has ndim entries, each inside its extent

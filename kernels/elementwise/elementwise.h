@@ -73,5 +73,6 @@ typedef float tw_f32_sum_of_squares_fn(ptrdiff_t count, const float *x);
 TW_DECLARE_ELEMENTWISE(reference);
 TW_DECLARE_ELEMENTWISE(avx2);
 TW_DECLARE_ELEMENTWISE(avx512);
+TW_DECLARE_ELEMENTWISE(neon);
 
 #endif

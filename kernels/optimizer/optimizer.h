@@ -48,5 +48,6 @@ typedef void tw_f32_adam_fn(ptrdiff_t count, const struct tw_adam_coefficients *
 TW_DECLARE_OPTIMIZER(reference);
 TW_DECLARE_OPTIMIZER(avx2);
 TW_DECLARE_OPTIMIZER(avx512);
+TW_DECLARE_OPTIMIZER(neon);
 
 #endif

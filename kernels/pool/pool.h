@@ -38,13 +38,15 @@ typedef void tw_f32_avg_pool2d_forward_fn(const struct tw_pool2d_shape *shape, p
 typedef void tw_f32_avg_pool2d_gradient_fn(const struct tw_pool2d_shape *shape, ptrdiff_t planes,
                                            const float *dy, float *dx);
 
-tw_f32_max_pool2d_forward_fn tw_f32_max_pool2d_forward__reference, tw_f32_max_pool2d_forward__avx2,
-    tw_f32_max_pool2d_forward__avx512;
-tw_f32_max_pool2d_gradient_fn tw_f32_max_pool2d_gradient__reference, tw_f32_max_pool2d_gradient__avx2,
-    tw_f32_max_pool2d_gradient__avx512;
-tw_f32_avg_pool2d_forward_fn tw_f32_avg_pool2d_forward__reference, tw_f32_avg_pool2d_forward__avx2,
-    tw_f32_avg_pool2d_forward__avx512;
-tw_f32_avg_pool2d_gradient_fn tw_f32_avg_pool2d_gradient__reference, tw_f32_avg_pool2d_gradient__avx2,
-    tw_f32_avg_pool2d_gradient__avx512;
+#define TW_DECLARE_POOL(isa)                                         \
+    tw_f32_max_pool2d_forward_fn tw_f32_max_pool2d_forward__##isa;   \
+    tw_f32_max_pool2d_gradient_fn tw_f32_max_pool2d_gradient__##isa; \
+    tw_f32_avg_pool2d_forward_fn tw_f32_avg_pool2d_forward__##isa;   \
+    tw_f32_avg_pool2d_gradient_fn tw_f32_avg_pool2d_gradient__##isa
+
+TW_DECLARE_POOL(reference);
+TW_DECLARE_POOL(avx2);
+TW_DECLARE_POOL(avx512);
+TW_DECLARE_POOL(neon);
 
 #endif

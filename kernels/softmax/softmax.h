@@ -48,5 +48,6 @@ typedef void tw_f32_map_fn(ptrdiff_t count, const float *x, float *y);
 TW_DECLARE_SOFTMAX(reference);
 TW_DECLARE_SOFTMAX(avx2);
 TW_DECLARE_SOFTMAX(avx512);
+TW_DECLARE_SOFTMAX(neon);
 
 #endif

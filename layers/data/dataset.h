@@ -21,8 +21,10 @@ struct tw_dataset {
 void tw_dataset_release(struct tw_dataset *dataset);
 ptrdiff_t tw_dataset_count(const struct tw_dataset *dataset);
 
-/* --- IDX (http://yann.lecun.com/exdb/mnist: big-endian magic 0x00000803 images, 0x00000801 labels)
- * ------------------- */
+/* --- IDX ---------------------------------------------------------------------------------------------------
+ * http://yann.lecun.com/exdb/mnist: big-endian magic 0x00000803 (images) or 0x00000801 (labels), extents,
+ * bytes
+ */
 
 /* Reads an IDX file, plain or gzip (recognised by content). Every bound is checked before it is used: magic,
  * dimensions (their product is limited to 1 GiB), length (short and overlong files are errors, and so is a
@@ -52,7 +54,7 @@ enum tw_status tw_dataset_synthetic(ptrdiff_t count, enum tw_subset subset, uint
 /* --- loading -----------------------------------------------------------------------------------------------
  */
 
-/* Hands out batches in a given order. One owner; no allocation after tw_loader_new. */
+/* Hands out batches in a given order. One owner; no allocation after tw_loader_init. */
 struct tw_loader {
     const struct tw_dataset *dataset; /* borrowed */
     ptrdiff_t batch_size;

@@ -39,6 +39,7 @@ enum tw_value_kind {
 };
 
 struct tw_operation; /* layers/graph/operation.h */
+struct tw_module;    /* layers/module/module.h */
 
 struct tw_graph_value {
     enum tw_value_kind kind;
@@ -104,10 +105,11 @@ struct tw_graph {
     size_t value_count, value_capacity;
     struct tw_graph_node *nodes; /* entry 0 is unused */
     size_t node_count, node_capacity;
-    enum tw_status status; /* of the first error */
-    char *message;         /* of the first error; NULL without memory for it */
-    char *path;            /* of the module being recorded */
-    bool backward;         /* differentiation is recording */
+    enum tw_status status;             /* of the first error */
+    char *message;                     /* of the first error; NULL without memory for it */
+    char *path;                        /* of the module being recorded */
+    const struct tw_module *recording; /* that module, borrowed; NULL at the root */
+    bool backward;                     /* differentiation is recording */
     bool differentiated;
 };
 

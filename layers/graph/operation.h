@@ -22,7 +22,8 @@ struct tw_execution {
 };
 
 enum tw_split {
-    TW_SPLIT_SAMPLES, /* unit i of `samples` reads and writes only sample i of every batched value */
+    TW_SPLIT_SAMPLES, /* unit i is entry i of output 0's first dimension, and of that of every batched input:
+                         it reads and writes nothing else of them */
     TW_SPLIT_TILES,   /* units are independent, but may read anything: needs a barrier before and after */
 };
 
@@ -91,7 +92,7 @@ bool tw_graph_wants_gradient(const tw_graph *graph, const struct tw_graph_node *
 struct tw_shape tw_execution_input_shape(const struct tw_execution *execution, int i);
 struct tw_shape tw_execution_output_shape(const struct tw_execution *execution, int i);
 
-/* Elements of one sample of a batched value: count / extent[0] of the recorded shape. */
+/* Elements of one sample of a value: count / extent[0] of the recorded shape (a scalar is one sample). */
 ptrdiff_t tw_execution_sample_elements(const struct tw_execution *execution, uint32_t value);
 
 #endif

@@ -85,8 +85,8 @@ void *tw_module_new(size_t bytes, const tw_module_class *class);
 /* Initialises a module in memory that came from tw_alloc; done by tw_module_new. */
 enum tw_status tw_module_init(tw_module *self, const tw_module_class *class);
 
-/* The end of a constructor: `self`, or NULL (and everything released) if any registration since
- * tw_module_init failed; then the message of the latest failure is still there. */
+/* The end of a constructor: `self`, or NULL (and everything released) if any registration in self or in a
+ * module below it failed since tw_module_init; then the message of the latest failure is still there. */
 tw_module *tw_module_ready(tw_module *self);
 
 tw_module *tw_module_retain(tw_module *self);
@@ -100,7 +100,9 @@ void tw_module_release(tw_module *self);
 /* Each function takes over the caller's reference to what it registers, also when it fails (then it is
  * released). NULL registers the name with nothing behind it. Failures: TW_ERROR_STATE before tw_module_init;
  * TW_ERROR_ARGUMENT for a NULL, empty or dotted name, or one that is taken by any kind of registration of
- * this module; TW_ERROR_MEMORY. They quote class and name and set self->failed. */
+ * this module, or a child that is self or has self below it; TW_ERROR_MEMORY. They quote class and name and
+ * set self->failed. The one reference that is not released is the last one to such a circular child, for it
+ * is what keeps self alive. */
 enum tw_status tw_module_register_parameter(tw_module *self, const char *name, tw_parameter *parameter);
 enum tw_status tw_module_register_buffer(tw_module *self, const char *name, struct tw_tensor *buffer,
                                          bool persistent);
@@ -116,9 +118,12 @@ tw_module *tw_module_add(tw_module *self, const char *name, tw_module *child);
 /* --- use --------------------------------------------------------------------------------------------------
  */
 
-/* Records self's forward on x. The graph learns the module's path, so that a shape error deep inside reads
- * "tower.fc1: linear: …". An invalid x, a NULL module or a class without forward gives an invalid value and
- * an error on the graph. */
+/* Records self's forward on x. The graph learns the module's path below the module that was called first
+ * (whose own is ""), so that a shape error deep inside reads "fc1: linear: …"; a module that is not
+ * registered below the one that calls it appears as its class, "<Linear>". An invalid x, a NULL module or a
+ * class without forward gives an invalid value and an error on the graph; so do calls nested more than a
+ * thousand deep, which is modules calling each other in circles. Modules called otherwise than with one
+ * value: module_call.h. */
 tw_value tw_call(tw_module *self, tw_graph *graph, tw_value x);
 
 /* train(true) / eval = train(false), for self and everything below. */

@@ -27,7 +27,8 @@ tw_parameter *tw_parameter_new(struct tw_shape shape);
 tw_parameter *tw_parameter_retain(tw_parameter *parameter);
 void tw_parameter_release(tw_parameter *parameter);
 
-/* The gradient as a reader sees it: allocated if need be, zeros after tw_parameter_zero_grad. Owned by the
+/* The gradient in memory, to be read or written: allocated if need be, zeros after tw_parameter_zero_grad.
+ * What it holds counts from then on (gradient_is_zero is false): the next backward adds to it. Owned by the
  * parameter. NULL with TW_ERROR_MEMORY. */
 struct tw_tensor *tw_parameter_gradient(tw_parameter *parameter);
 

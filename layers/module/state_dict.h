@@ -35,10 +35,11 @@ struct tw_tensor *tw_state_dict_find(const tw_state_dict *dict, const char *name
 /* Parameters and persistent buffers at or below self, in order. `*dict` is empty on failure. */
 enum tw_status tw_module_state_dict(const tw_module *self, tw_state_dict *dict);
 
-/* Copies the dict's tensors into self's parameters and persistent buffers. Everything is checked before
- * anything is written. Fails with TW_ERROR_SHAPE or TW_ERROR_ARGUMENT and a message that names every key that
- * is misshaped (with both shapes) and, when `strict`, every missing and every unexpected key; a misshaped key
- * fails also without `strict`. */
+/* Copies the dict's tensors into self's parameters and persistent buffers (converting dtypes; the dict's
+ * tensors may be views of self's own). Everything is checked before anything is written. Fails with
+ * TW_ERROR_SHAPE or TW_ERROR_ARGUMENT and a message that names every key that is misshaped (with both shapes)
+ * and, when `strict`, every missing and every unexpected key; a misshaped key fails also without `strict`.
+ * Keys for which the message has no room are counted in it. */
 enum tw_status tw_module_load_state_dict(tw_module *self, const tw_state_dict *dict, bool strict);
 
 /* SHA-256 over the state in order: for each item the name, a zero byte, the dtype's name, the shape's text,

@@ -51,11 +51,14 @@ enum tw_status tw_optimizer_add_module(tw_optimizer *optimizer, const tw_module 
                                        const struct tw_optimizer_options *options);
 
 size_t tw_optimizer_groups(const tw_optimizer *optimizer);
-/* The options of group `i`, to be changed between steps (schedules do); NULL beyond the end. */
+/* The options of group `i`, to be changed between steps (schedules do); NULL beyond the end. Valid until a
+ * group is added. */
 struct tw_optimizer_options *tw_optimizer_group(tw_optimizer *optimizer, size_t i);
 
 /* One update of every parameter that requires a gradient and has one; the others keep their values and state,
- * as in PyTorch. */
+ * as in PyTorch. A gradient that is marked zero counts as zeros. Before anything is changed:
+ * TW_ERROR_ARGUMENT for an option that has been changed to something outside its domain, TW_ERROR_STATE for
+ * an SGD momentum above 0 in a group that was added with 0. */
 enum tw_status tw_optimizer_step(tw_optimizer *optimizer, struct tw_team *team);
 
 /* Zeroes the gradients of every parameter of every group (tw_parameter_zero_grad). */
@@ -67,11 +70,12 @@ void tw_optimizer_zero_grad(tw_optimizer *optimizer);
 /* torch.nn.utils.clip_grad_norm_: the L2 norm over all gradients of `list`, which are scaled by max_norm /
  * (norm + 1e-6) if that is below 1. The norm is the square root of the double sum, over parameters in order,
  * of tw_f32_sum_of_squares over fixed blocks of TW_CLIP_BLOCK elements. `norm` (may be NULL) receives it.
- * TW_ERROR_ARGUMENT if max_norm is not > 0. */
+ * `kernels` NULL: the best this CPU has. TW_ERROR_ARGUMENT if max_norm is not > 0. */
 #define TW_CLIP_BLOCK 4096
 enum tw_status tw_clip_gradient_norm(const struct tw_parameter_list *list, double max_norm,
                                      const struct tw_kernels *kernels, double *norm);
-/* torch.nn.utils.clip_grad_value_: every gradient element into [-limit, limit]. */
+/* torch.nn.utils.clip_grad_value_: every gradient element into [-limit, limit]; NaN stays.
+ * TW_ERROR_ARGUMENT if limit is not >= 0. */
 enum tw_status tw_clip_gradient_value(const struct tw_parameter_list *list, double limit);
 
 /* --- schedules ---------------------------------------------------------------------------------------------
@@ -83,7 +87,7 @@ enum tw_schedule_kind {
     TW_SCHEDULE_COSINE, /* min + (base - min)(1 + cos(pi t / total))/2:  CosineAnnealingLR, closed form; min
                            after total */
     TW_SCHEDULE_ONE_CYCLE, /* OneCycleLR with cosine annealing: base/div_factor up to base in pct_start of the
-                              steps, then down to base/div_factor/final_div_factor */
+                              steps, then down to base/div_factor/final_div_factor, where it stays */
 };
 
 struct tw_schedule {

@@ -1,0 +1,64 @@
+/* tower-train: trains the Tower on handwritten digits. */
+#include <stdlib.h>
+
+#include "apps/tower-train/interrupt.h"
+#include "apps/tower-train/summary.h"
+
+static enum tw_status work(struct trainer *trainer, struct report *report)
+{
+    const struct train_observer observer = {.context = report, .step = report_step, .epoch = report_epoch};
+    struct epoch_result result = report->latest;
+    enum tw_status status;
+
+    report_start(report, trainer);
+    if (!trainer->options->eval_only && trainer->options->epochs > 0)
+        return train_run(trainer, &observer);
+    status = train_evaluate(trainer, &result);
+    if (!status)
+        report_evaluation(report, &result);
+    return status;
+}
+
+/* Saves what there is to save and says how it ended. An interruption is no failure: what was asked for then,
+ * a clean end, was done. */
+static enum tw_status finish(struct trainer *trainer, struct report *report, enum tw_status status)
+{
+    bool interrupted = status == TW_ERROR_INTERRUPTED, saved = false;
+
+    if (status && !interrupted)
+        return status;
+    if (interrupted)
+        report_message(report, tw_error_message());
+    if (trainer->options->save) {
+        status = trainer_save(trainer);
+        if (status)
+            return status;
+        saved = true;
+    }
+    if (interrupted)
+        report_message(report, saved ? "the weights were saved" : "nothing was saved: --save was not given");
+    report_end(report, saved);
+    return trainer->options->json ? summary_print(report, trainer, interrupted, saved) : TW_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct trainer trainer;
+    struct report report;
+    enum tw_status status;
+
+    options_parse(&options, argc, argv);
+    interrupt_listen();
+    report_open(&options, &report);
+    status = trainer_open(&options, &trainer);
+    if (!status)
+        status = finish(&trainer, &report, work(&trainer, &report));
+    if (status)
+        report_message(&report, tw_error_message());
+    else
+        status = report.log_status;
+    trainer_release(&trainer);
+    report_release(&report);
+    return status ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,157 @@
+#include "apps/tower-train/report.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "apps/common/model_table.h"
+#include "apps/common/text.h"
+#include "core/memory.h"
+
+void report_open(const struct options *options, struct report *report)
+{
+    *report = (struct report){
+        .options = options,
+        .out = options->quiet  ? NULL
+               : options->json ? stderr
+                               : stdout,
+        .log = {.path = options->log},
+        .started = app_seconds(),
+        .latest = {.train_loss = NAN, .test_loss = NAN, .test_accuracy = NAN, .images_per_second = NAN},
+    };
+    report->progress = progress_on(report->out);
+}
+
+void report_release(struct report *report)
+{
+    epoch_log_release(&report->log);
+}
+
+static void print_training(FILE *out, const struct trainer *t)
+{
+    const struct options *o = t->options;
+    char count[APP_TEXT_BYTES];
+
+    fprintf(out, "  training   %" PRId64 " epochs of %s images in batches of %" PRId64 ", seed %" PRIu64 "\n",
+            o->epochs, app_count_text(t->train_loader.count, count), o->batch_size, o->seed);
+    fprintf(out, "  optimizer  %s, learning rate %g (%s), weight decay %g", tw_optimizer_name(o->optimizer),
+            o->knobs.learning_rate, o->schedule, o->knobs.weight_decay);
+    if (o->optimizer == TW_SGD)
+        fprintf(out, ", momentum %g\n", o->knobs.momentum);
+    else
+        fprintf(out, ", betas %g and %g, epsilon %g\n", o->knobs.beta1, o->knobs.beta2, o->knobs.epsilon);
+}
+
+static void print_plan(FILE *out, const char *name, const struct recording *recording)
+{
+    char *text = recording->plan ? tw_plan_text(recording->plan) : NULL;
+
+    if (text)
+        fprintf(out, "\nPlan of %s\n%s", name, text);
+    tw_free(text);
+}
+
+static void print_choices(FILE *out, const struct trainer *t)
+{
+    const struct options *o = t->options;
+    char count[APP_TEXT_BYTES];
+
+    fprintf(out, "Tower " TOWER_VERSION "\n");
+    fprintf(out, "  data       %s\n", t->digits.source);
+    compute_print(out, &t->compute);
+    fprintf(out, "  plan       level %" PRId64 "\n", o->plan);
+    if (!o->eval_only)
+        print_training(out, t);
+    fprintf(out, "  test set   %s images\n\n", app_count_text(t->test_loader.count, count));
+}
+
+void report_start(struct report *report, const struct trainer *trainer)
+{
+    const struct options *o = report->options;
+    char *tree;
+
+    if (!report->out)
+        return;
+    print_choices(report->out, trainer);
+    if (o->load)
+        fprintf(report->out, "  weights from %s\n", o->load);
+    model_table_print(report->out, trainer->evaluation.graph, trainer->model, o->load ? "loaded" : o->init);
+    if (o->print_model) {
+        tree = tw_module_text(trainer->model);
+        fprintf(report->out, "\n%s\n", tree ? tree : tw_error_message());
+        tw_free(tree);
+    }
+    if (o->print_plan) {
+        print_plan(report->out, "training", &trainer->training);
+        print_plan(report->out, "evaluation", &trainer->evaluation);
+    }
+    if (!o->eval_only && o->epochs > 0)
+        fprintf(report->out, "\n%7s  %10s  %9s  %13s  %8s  %7s  %s\n", "epoch", "train loss", "test loss",
+                "test accuracy", "images/s", "seconds", "SHA-256 of the weights");
+    fflush(report->out);
+}
+
+void report_step(void *context, const struct step_result *step)
+{
+    struct report *report = context;
+
+    progress_update(&report->progress, step, report->options->epochs);
+}
+
+void report_epoch(void *context, const struct epoch_result *result)
+{
+    struct report *report = context;
+    char epoch[2 * APP_TEXT_BYTES], speed[APP_TEXT_BYTES];
+
+    report->latest = *result;
+    report->epochs_done = result->epoch;
+    report->train_seconds += result->train_seconds;
+    report->images += result->images_per_second * result->train_seconds;
+    progress_clear(&report->progress);
+    if (report->out) {
+        snprintf(epoch, sizeof epoch, "%" PRId64 "/%" PRId64, result->epoch, report->options->epochs);
+        fprintf(report->out, "%7s  %10.5f  %9.5f  %11.2f %%  %8s  %7.1f  %s\n", epoch, result->train_loss,
+                result->test_loss, 100 * result->test_accuracy,
+                app_count_text((int64_t)result->images_per_second, speed), result->seconds,
+                result->weights_sha256);
+        fflush(report->out);
+    }
+    if (!report->log_status) {
+        report->log_status = epoch_log_append(&report->log, result);
+        if (report->log_status)
+            report_message(report, tw_error_message());
+    }
+}
+
+void report_evaluation(struct report *report, const struct epoch_result *result)
+{
+    report->latest = *result;
+    if (report->out)
+        fprintf(report->out, "\ntest loss %.5f, test accuracy %.2f %%\nSHA-256 of the weights %s\n",
+                result->test_loss, 100 * result->test_accuracy, result->weights_sha256);
+}
+
+void report_end(struct report *report, bool saved)
+{
+    char total[APP_TEXT_BYTES], resident[APP_TEXT_BYTES], own[APP_TEXT_BYTES];
+    struct rusage usage = {0};
+
+    if (!report->out)
+        return;
+    getrusage(RUSAGE_SELF, &usage);
+    fprintf(report->out, "\n%s in all; peak memory %s, of which data, model and plans %s\n",
+            app_duration_text(app_seconds() - report->started, total),
+            app_bytes_text((size_t)usage.ru_maxrss * 1024, resident),
+            app_bytes_text(tw_memory_usage().peak_bytes, own));
+    if (saved)
+        fprintf(report->out, "weights in %s\n", report->options->save);
+    if (report->log.lines && !report->log_status)
+        fprintf(report->out, "log in %s\n", report->options->log);
+}
+
+void report_message(struct report *report, const char *message)
+{
+    progress_clear(&report->progress);
+    fprintf(stderr, "tower-train: %s\n", message);
+}

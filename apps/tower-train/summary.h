@@ -1,0 +1,13 @@
+/* --json: the whole run as one JSON object on stdout.
+ */
+#ifndef TOWER_TRAIN_SUMMARY_H
+#define TOWER_TRAIN_SUMMARY_H
+
+#include "apps/tower-train/report.h"
+
+/* The fields of a log line for the latest epoch, then what the run was asked, what it chose and why, and how
+ * it ended. TW_ERROR_IO if stdout does not take it. */
+enum tw_status summary_print(const struct report *report, const struct trainer *trainer, bool interrupted,
+                             bool saved);
+
+#endif

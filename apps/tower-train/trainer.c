@@ -1,0 +1,142 @@
+#include "apps/tower-train/trainer.h"
+
+#include "layers/io/atomic_file.h"
+#include "layers/io/safetensors.h"
+#include "layers/models/tower.h"
+#include "layers/module/init.h"
+
+static enum tw_status check_outputs(const struct options *options)
+{
+    if (options->save && tw_atomic_check(options->save))
+        return tw_fail_in("--save");
+    if (options->log && tw_atomic_check(options->log))
+        return tw_fail_in("--log");
+    return TW_OK;
+}
+
+static enum tw_status load_weights(tw_module *model, const char *path)
+{
+    tw_state_dict dict = {0};
+    enum tw_status status = tw_safetensors_load(path, &dict);
+
+    if (!status && tw_module_load_state_dict(model, &dict, true))
+        status = tw_fail_in("%s", path);
+    tw_state_dict_release(&dict);
+    return status;
+}
+
+static enum tw_status build_model(struct trainer *t)
+{
+    enum tw_status status;
+
+    tw_rng_seed(&t->rng, t->options->seed);
+    t->model = tw_tower_new(&t->rng);
+    if (!t->model)
+        return tw_error_status();
+    status = tw_init_module(t->model, t->options->init, &t->rng);
+    if (!status && t->options->load)
+        status = load_weights(t->model, t->options->load);
+    return status;
+}
+
+static enum tw_status open_loaders(struct trainer *t)
+{
+    enum tw_status status;
+
+    status = tw_loader_init(&t->test_loader, &t->digits.test, EVALUATION_BATCH, 0);
+    if (status || t->options->eval_only)
+        return status;
+    if (tw_loader_init(&t->train_loader, &t->digits.train, (ptrdiff_t)t->options->batch_size,
+                       (ptrdiff_t)t->options->limit))
+        return tw_fail_in("--limit and --batch-size");
+    return TW_OK;
+}
+
+static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b)
+{
+    return a < b ? a : b;
+}
+
+static enum tw_status open_recording(struct trainer *t, const struct tw_loader *loader, bool training,
+                                     struct recording *recording)
+{
+    const struct tw_shape *shape = &loader->dataset->images->shape;
+    struct tw_plan_options options = {
+        .level = (int)t->options->plan,
+        .kernels = t->compute.kernels,
+        .team = t->compute.team,
+        .seed = t->options->seed,
+    };
+
+    return recording_open(t->model, smaller(loader->batch_size, loader->count), shape->extent[2],
+                          shape->extent[3], training, &options, recording);
+}
+
+static enum tw_status open_optimizer(struct trainer *t)
+{
+    const struct options *o = t->options;
+    int64_t steps = o->epochs * tw_loader_batches(&t->train_loader);
+    enum tw_status status;
+
+    t->optimizer = tw_optimizer_new(o->optimizer, t->compute.kernels);
+    if (!t->optimizer)
+        return tw_error_status();
+    status = tw_optimizer_add_module(t->optimizer, t->model, &o->knobs);
+    if (status)
+        return status;
+    return tw_schedule_parse(o->schedule, o->knobs.learning_rate, steps > 0 ? steps : 1, &t->schedule);
+}
+
+enum tw_status trainer_open(const struct options *options, struct trainer *trainer)
+{
+    enum tw_status status;
+
+    *trainer = (struct trainer){.options = options};
+    status = check_outputs(options);
+    if (!status)
+        status = build_model(trainer);
+    if (!status)
+        status = digits_open(options->data, !options->eval_only, &trainer->digits);
+    if (!status)
+        status = open_loaders(trainer);
+    if (!status)
+        status = compute_open(options->isa, (int)options->threads, options->bind, (int)options->plan,
+                              &trainer->compute);
+    if (!status && !options->eval_only)
+        status = open_recording(trainer, &trainer->train_loader, true, &trainer->training);
+    if (!status && !options->eval_only)
+        status = open_optimizer(trainer);
+    if (!status)
+        status = open_recording(trainer, &trainer->test_loader, false, &trainer->evaluation);
+    if (status)
+        trainer_release(trainer);
+    return status;
+}
+
+void trainer_release(struct trainer *trainer)
+{
+    tw_optimizer_release(trainer->optimizer);
+    recording_release(&trainer->evaluation);
+    recording_release(&trainer->training);
+    compute_release(&trainer->compute);
+    tw_loader_release(&trainer->train_loader);
+    tw_loader_release(&trainer->test_loader);
+    digits_release(&trainer->digits);
+    tw_module_release(trainer->model);
+    *trainer = (struct trainer){0};
+}
+
+enum tw_status trainer_save(const struct trainer *trainer)
+{
+    static const char *const metadata[] = {"format", "pt", "producer", "tower-train " TOWER_VERSION, NULL};
+    tw_state_dict dict = {0};
+    enum tw_status status;
+
+    if (!trainer->options->save)
+        return TW_OK;
+    status = tw_module_state_dict(trainer->model, &dict);
+    if (!status)
+        status = tw_safetensors_save(trainer->options->save, &dict, metadata);
+    tw_state_dict_release(&dict);
+    return status;
+}

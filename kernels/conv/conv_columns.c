@@ -1,0 +1,221 @@
+/* Convolution as im2col and GEMM with vectors over positions, for few channels:
+ *
+ *   result (result channels x positions) = weights (result channels x (i, a, b)) * columns ((i, a, b) x
+ * positions)
+ *
+ * The column matrix exists one panel at a time: made from the window, multiplied by all rows of the weights,
+ * which are read where they are through their distances, and forgotten. Results whose positions are
+ * neighbours in memory are written in place.
+ */
+#include <string.h>
+
+#include "kernels/conv/conv_pass.h"
+
+#define BLOCK_POSITIONS 1024
+#define RESULT_FLOATS   65536 /* 256 KiB: a band's results that have to be spread stay in L2 */
+
+struct parts {
+    struct tw_conv_window window;
+    ptrdiff_t widest; /* columns of the widest panel */
+    bool in_place;    /* positions are neighbours in the result */
+    ptrdiff_t *position, *tap, *row, *weight;
+    float *bias, *image, *panel, *c;
+    size_t bytes;
+};
+
+static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, char *base)
+{
+    struct parts parts = {.widest = tiles->width[0].columns,
+                          .in_place = pass->spacing[0] == 1 && pass->spacing[1] == 1};
+    ptrdiff_t positions = BLOCK_POSITIONS, links;
+    char *at = base;
+
+    if (!parts.in_place)
+        positions = tw_conv_smaller(positions, RESULT_FLOATS / pass->out_channels);
+    parts.window = tw_conv_window(pass, tiles->kc, positions);
+    positions = parts.window.band * pass->positions[1];
+    links = parts.window.channels * pass->taps[0] * pass->taps[1];
+    parts.position = (ptrdiff_t *)at;
+    at += tw_conv_lines(positions, sizeof(ptrdiff_t));
+    parts.tap = (ptrdiff_t *)at;
+    at += tw_conv_lines(links, sizeof(ptrdiff_t));
+    parts.row = (ptrdiff_t *)at;
+    at += tw_conv_lines(pass->out_channels, sizeof(ptrdiff_t));
+    parts.weight = (ptrdiff_t *)at;
+    at += tw_conv_lines(links, sizeof(ptrdiff_t));
+    parts.bias = (float *)at;
+    at += tw_conv_lines(pass->out_channels * parts.widest, sizeof(float));
+    /* Runs of positions are copied a whole panel width at a time, so both ends are read and written beyond.
+     */
+    parts.image = (float *)at;
+    at += tw_conv_lines(parts.window.channels * parts.window.plane + parts.widest, sizeof(float));
+    parts.panel = (float *)at;
+    at += tw_conv_lines((links + 1) * parts.widest, sizeof(float));
+    parts.c = (float *)at;
+    at += parts.in_place ? 0 : tw_conv_lines(pass->out_channels * positions, sizeof(float));
+    parts.bytes = (size_t)(at - base);
+    return parts;
+}
+
+size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass)
+{
+    static char nothing[64];
+
+    return divide(tiles, pass, nothing).bytes;
+}
+
+/* Distances in the weights: of the result channels (rows of A), and of (i, a, b). */
+static void weight_tables(const struct tw_conv_pass *pass, const struct parts *parts)
+{
+    ptrdiff_t *weight = parts->weight;
+
+    for (ptrdiff_t j = 0; j < pass->out_channels; j++)
+        parts->row[j] = j * pass->w_out;
+    for (ptrdiff_t i = 0; i < parts->window.channels; i++)
+        for (ptrdiff_t a = 0; a < pass->taps[0]; a++)
+            for (ptrdiff_t b = 0; b < pass->taps[1]; b++)
+                *weight++ = i * pass->w_channel + a * pass->w_tap[0] + b * pass->w_tap[1];
+}
+
+static void spread_bias(const struct tw_conv_pass *pass, const struct parts *parts, const float *bias)
+{
+    for (ptrdiff_t j = 0; j < pass->out_channels; j++)
+        for (ptrdiff_t c = 0; c < parts->widest; c++)
+            parts->bias[j * parts->widest + c] = bias[j];
+}
+
+/* Splits positions [0, columns) into runs that are neighbours in the window: run r begins at position
+ * begin[r]. */
+static int find_runs(const ptrdiff_t *position, ptrdiff_t columns, ptrdiff_t *begin)
+{
+    int runs = 0;
+
+    for (ptrdiff_t j = 0; j < columns; j++)
+        if (j == 0 || position[j] != position[j - 1] + 1)
+            begin[runs++] = j;
+    return runs;
+}
+
+/* Every run of every row of the panel, a whole width each: what it writes too much is overwritten by the next
+ * run, the next row, or is the spare row. `width` is a constant at the calls. */
+static inline __attribute__((always_inline)) void copy_runs(ptrdiff_t width, ptrdiff_t links,
+                                                            const ptrdiff_t *tap, const ptrdiff_t *position,
+                                                            const ptrdiff_t *begin, int runs,
+                                                            const float *image, float *panel)
+{
+    for (ptrdiff_t p = 0; p < links; p++, panel += width)
+        for (int r = 0; r < runs; r++)
+            memcpy(panel + begin[r], image + tap[p] + position[begin[r]], (size_t)width * sizeof *panel);
+}
+
+static void gather(ptrdiff_t width, ptrdiff_t columns, ptrdiff_t links, const ptrdiff_t *tap,
+                   const ptrdiff_t *position, const float *image, float *panel)
+{
+    for (ptrdiff_t p = 0; p < links; p++, panel += width) {
+        for (ptrdiff_t j = 0; j < columns; j++)
+            panel[j] = image[tap[p] + position[j]];
+        for (ptrdiff_t j = columns; j < width; j++)
+            panel[j] = 0.0f;
+    }
+}
+
+/* A panel of columns: panel[p][j] = image[tap[p] + position[j]]. Columns beyond `columns` hold anything. */
+static void make_panel(ptrdiff_t width, ptrdiff_t columns, ptrdiff_t links, const ptrdiff_t *tap,
+                       const ptrdiff_t *position, const float *image, float *panel)
+{
+    ptrdiff_t begin[TW_TILE_COLUMNS_MAX];
+    const int runs = find_runs(position, columns, begin);
+
+    if (runs * 4 > width)
+        gather(width, columns, links, tap, position, image, panel);
+    else if (width == 8)
+        copy_runs(8, links, tap, position, begin, runs, image, panel);
+    else if (width == 16)
+        copy_runs(16, links, tap, position, begin, runs, image, panel);
+    else if (width == 32)
+        copy_runs(32, links, tap, position, begin, runs, image, panel);
+    else
+        copy_runs(width, links, tap, position, begin, runs, image, panel);
+}
+
+/* One block of channels, which is in the window, against all positions of the band. */
+static void multiply(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass,
+                     const struct parts *parts, ptrdiff_t positions, struct tw_f32_tile_block block)
+{
+    float *c = block.c;
+    const bool goes_on = block.start == c;
+
+    for (ptrdiff_t j = 0; j < positions;) {
+        const struct tw_f32_tile_width *width = tw_tile_width(tiles, positions - j);
+
+        block.rows = pass->out_channels;
+        block.columns = tw_conv_smaller(width->columns, positions - j);
+        block.c = c + j;
+        block.start = goes_on ? block.c : block.start;
+        make_panel(width->columns, block.columns, block.k, parts->tap, parts->position + j, parts->image,
+                   parts->panel);
+        tw_tile_run(width, &block);
+        j += width->columns;
+    }
+}
+
+/* C (result channels x positions) to its places in the result. */
+static void spread_results(const struct tw_conv_pass *pass, const struct parts *parts, ptrdiff_t rows,
+                           float *result)
+{
+    const ptrdiff_t plane = pass->result[0] * pass->result[1], wide = pass->positions[1];
+
+    for (ptrdiff_t j = 0; j < pass->out_channels; j++)
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t c = 0; c < wide; c++)
+                result[j * plane + r * pass->spacing[0] * pass->result[1] + c * pass->spacing[1]] =
+                    parts->c[(j * rows + r) * wide + c];
+}
+
+/* One band of one sample of one group; `result` is the first plane's first position of the band. */
+static void run_band(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass,
+                     const struct parts *parts, ptrdiff_t row, const float *source, const float *w, bool bias,
+                     float *result)
+{
+    const ptrdiff_t taps = pass->taps[0] * pass->taps[1], plane = pass->source[0] * pass->source[1];
+    const ptrdiff_t rows = tw_conv_smaller(parts->window.band, pass->positions[0] - row);
+    const ptrdiff_t positions = rows * pass->positions[1];
+    struct tw_f32_tile_block block = {.row = parts->row, .at = parts->weight, .panel = parts->panel};
+
+    block.c = parts->in_place ? result : parts->c;
+    block.c_row = parts->in_place ? pass->result[0] * pass->result[1] : positions;
+    for (ptrdiff_t i = 0; i < pass->channels; i += parts->window.channels) {
+        const ptrdiff_t channels = tw_conv_smaller(parts->window.channels, pass->channels - i);
+
+        block.k = channels * taps;
+        block.a = w + pass->w_first + i * pass->w_channel;
+        block.start = i > 0 ? block.c : bias ? parts->bias : NULL;
+        block.start_row = i > 0 ? block.c_row : parts->widest;
+        tw_conv_window_fill(pass, &parts->window, channels, row, source + i * plane, parts->image);
+        multiply(tiles, pass, parts, positions, block);
+    }
+    if (!parts->in_place)
+        spread_results(pass, parts, rows, result);
+}
+
+void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t samples,
+                     const float *source, const float *w, const float *bias, float *result, void *workspace)
+{
+    const struct parts parts = divide(tiles, pass, workspace);
+    const ptrdiff_t source_group = pass->channels * pass->source[0] * pass->source[1];
+    const ptrdiff_t result_group = pass->out_channels * pass->result[0] * pass->result[1];
+
+    tw_conv_position_table(pass, &parts.window, parts.position);
+    tw_conv_tap_table(pass, &parts.window, parts.tap);
+    weight_tables(pass, &parts);
+    for (ptrdiff_t g = 0; g < pass->groups; g++) {
+        if (bias)
+            spread_bias(pass, &parts, bias + g * pass->out_channels);
+        for (ptrdiff_t n = 0; n < samples; n++)
+            for (ptrdiff_t row = 0; row < pass->positions[0]; row += parts.window.band)
+                run_band(tiles, pass, &parts, row, source + (n * pass->groups + g) * source_group,
+                         w + g * pass->w_group, bias != NULL,
+                         result + (n * pass->groups + g) * result_group +
+                             (pass->first[0] + row * pass->spacing[0]) * pass->result[1] + pass->first[1]);
+    }
+}

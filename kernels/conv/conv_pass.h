@@ -1,0 +1,128 @@
+/* What forward and input gradient have in common, and what both vector algorithms run. Private to
+ * kernels/conv.
+ *
+ * Both are correlations: a result channel at position (r, c) is
+ *
+ *   result[j] at (first[0] + r spacing[0], first[1] + c spacing[1])
+ *     = start + sum over i < channels, a < taps[0], b < taps[1], b fastest, of
+ *         source[i] at (origin[0] + r step[0] + a tap_step[0], origin[1] + c step[1] + b tap_step[1])   (0
+ * outside)
+ *         * w[w_first + j w_out + i w_channel + a w_tap[0] + b w_tap[1]]
+ *
+ * The forward pass is one such pass. The input gradient with stride s is s[0] s[1] of them, one per phase:
+ * the input positions that are congruent modulo the stride meet the same kernel taps, and for them the output
+ * position moves by 1 when the input position moves by s.
+ *
+ * Passes run in bands of rows and blocks of channels, on a window: a zero-padded copy of what a band reads.
+ *
+ *   window, per channel:     |<-- columns -->|
+ *                            0 0 0 0 0 0 0 0 0     rows below or above the source are zeros,
+ *                            0 0 x x x x x x 0     and so are the columns beside it
+ *                            0 0 x x x x x x 0     plane: an odd number of cache lines, so that the same
+ *                            …                            place of neighbouring channels has other sets
+ */
+#ifndef TOWER_KERNELS_CONV_CONV_PASS_H
+#define TOWER_KERNELS_CONV_CONV_PASS_H
+
+#include <stdbool.h>
+
+#include "kernels/conv/conv.h"
+#include "kernels/gemm/gemm_tile.h"
+
+struct tw_conv_pass {
+    ptrdiff_t groups;
+    ptrdiff_t channels, out_channels; /* of one group */
+    ptrdiff_t source[2], result[2];   /* extents of the planes */
+    ptrdiff_t positions[2], taps[2];
+    ptrdiff_t origin[2], step[2], tap_step[2];
+    ptrdiff_t first[2], spacing[2];
+    ptrdiff_t w_group, w_first, w_out, w_channel, w_tap[2];
+};
+
+struct tw_conv_pass tw_conv_forward_pass(const struct tw_conv2d_shape *shape);
+
+/* The pass of phase (vertical, horizontal), each below the stride. It has no positions if the image is
+ * smaller than the stride, and no taps if none meets the phase: then the gradient there is the empty sum. */
+struct tw_conv_pass tw_conv_gradient_pass(const struct tw_conv2d_shape *shape, ptrdiff_t vertical,
+                                          ptrdiff_t horizontal);
+
+struct tw_conv_window {
+    ptrdiff_t channels;      /* channels of a block */
+    ptrdiff_t band;          /* rows of positions of a band */
+    ptrdiff_t rows, columns; /* of the zero-padded copy */
+    ptrdiff_t plane;         /* elements from channel to channel */
+};
+
+/* Blocks of about `depth` chain links and bands of at most `positions` positions, if the shape allows: at
+ * least one channel and one row. `pass` must have positions and taps. */
+struct tw_conv_window tw_conv_window(const struct tw_conv_pass *pass, ptrdiff_t depth, ptrdiff_t positions);
+
+/* Fills the window of `channels` channels from `source` on (the block's first plane) for the band that begins
+ * with position row `row`. */
+void tw_conv_window_fill(const struct tw_conv_pass *pass, const struct tw_conv_window *window,
+                         ptrdiff_t channels, ptrdiff_t row, const float *source, float *to);
+
+/* Distance in the window of every position of a band from the first one (band * positions[1] of them), and of
+ * every (i, a, b) from (0, 0, 0) (window->channels * taps of them). */
+void tw_conv_position_table(const struct tw_conv_pass *pass, const struct tw_conv_window *window,
+                            ptrdiff_t *table);
+void tw_conv_tap_table(const struct tw_conv_pass *pass, const struct tw_conv_window *window,
+                       ptrdiff_t *table);
+
+static inline ptrdiff_t tw_conv_smaller(ptrdiff_t x, ptrdiff_t y)
+{
+    return x < y ? x : y;
+}
+
+/* Bytes of `count` elements of `size`, rounded up to whole cache lines: how the parts of a workspace are
+ * laid. */
+static inline size_t tw_conv_lines(ptrdiff_t count, size_t size)
+{
+    return ((size_t)count * size + 63) / 64 * 64;
+}
+
+/* Algorithm "direct": indirect GEMM with rows = positions and columns = result channels; for channels that
+ * fill vectors. `bias` may be NULL. */
+void tw_conv_direct(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t samples,
+                    const float *source, const float *w, const float *bias, float *result, void *workspace);
+size_t tw_conv_direct_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass);
+
+/* Algorithm "im2col+gemm": rows = result channels and columns = positions, the column matrix made one panel
+ * at a time; for few channels. */
+void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t samples,
+                     const float *source, const float *w, const float *bias, float *result, void *workspace);
+size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass);
+
+/* Weight and bias gradient by indirect GEMM with rows = taps and columns = output channels; for all shapes.
+ */
+void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                             ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
+                             void *workspace);
+size_t tw_conv_weight_gradient_workspace(const struct tw_f32_tiles *tiles,
+                                         const struct tw_conv2d_shape *shape);
+
+/* Algorithm "gemm": one tap, stride 1, no padding: the images are the matrices. */
+void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                          ptrdiff_t samples, const float *x, const float *w, const float *bias, float *y,
+                          void *workspace);
+void tw_conv_gemm_input_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                                 ptrdiff_t samples, const float *dy, const float *w, float *dx,
+                                 void *workspace);
+size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape);
+
+/* The selector (rule in conv_select.c) and the algorithms by name, for the entry points of the ISAs and for
+ * tests. */
+enum tw_conv_algorithm { TW_CONV_DIRECT, TW_CONV_COLUMNS, TW_CONV_GEMM };
+
+enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape);
+const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm);
+void tw_conv_forward(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
+                     const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x, const float *w,
+                     const float *bias, float *y, void *workspace);
+void tw_conv_input_gradient(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
+                            const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *dy,
+                            const float *w, float *dx, void *workspace);
+size_t tw_conv_workspace(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
+                         const struct tw_conv2d_shape *shape);
+
+#endif

@@ -1,0 +1,148 @@
+/* Convolution and its gradients straight from the formulas of conv.h: what every other variant is compared
+ * with. */
+#include <math.h>
+
+#include "kernels/conv/conv.h"
+
+/* The value of a plane at (row, column); 0 outside. */
+static float at(const float *plane, ptrdiff_t height, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column)
+{
+    return row >= 0 && row < height && column >= 0 && column < width ? plane[row * width + column] : 0.0f;
+}
+
+/* One output element: the chain over (i, u, v) of group g's channels. */
+static float forward_element(const struct tw_conv2d_shape *s, const float *x, const float *w, ptrdiff_t r,
+                             ptrdiff_t c, float sum)
+{
+    const ptrdiff_t plane = s->in_height * s->in_width;
+    const ptrdiff_t top = r * s->stride[0] - s->padding[0], left = c * s->stride[1] - s->padding[1];
+
+    for (ptrdiff_t i = 0; i < s->in_channels / s->groups; i++, x += plane)
+        for (ptrdiff_t u = 0; u < s->kernel_height; u++)
+            for (ptrdiff_t v = 0; v < s->kernel_width; v++)
+                sum = fmaf(
+                    at(x, s->in_height, s->in_width, top + u * s->dilation[0], left + v * s->dilation[1]),
+                    *w++, sum);
+    return sum;
+}
+
+void tw_f32_conv2d_forward__reference(const struct tw_conv2d_shape *s, ptrdiff_t samples, const float *x,
+                                      const float *w, const float *bias, float *y, void *workspace)
+{
+    const ptrdiff_t ipg = s->in_channels / s->groups, opg = s->out_channels / s->groups;
+    const ptrdiff_t plane = s->in_height * s->in_width, taps = s->kernel_height * s->kernel_width;
+
+    (void)workspace;
+    for (ptrdiff_t n = 0; n < samples; n++)
+        for (ptrdiff_t o = 0; o < s->out_channels; o++)
+            for (ptrdiff_t r = 0; r < s->out_height; r++)
+                for (ptrdiff_t c = 0; c < s->out_width; c++)
+                    *y++ = forward_element(s, x + (n * s->in_channels + o / opg * ipg) * plane,
+                                           w + o * ipg * taps, r, c, bias ? bias[o] : 0.0f);
+}
+
+/* One element of dx in channel i of its group: the chain over (o, r, c), that is over descending taps. The
+ * quotient is whole or the tap does not touch the element. */
+static float input_gradient_element(const struct tw_conv2d_shape *s, const float *dy, const float *w,
+                                    ptrdiff_t h, ptrdiff_t column)
+{
+    const ptrdiff_t plane = s->out_height * s->out_width, taps = s->kernel_height * s->kernel_width;
+    const ptrdiff_t ipg = s->in_channels / s->groups;
+    float sum = 0.0f;
+
+    for (ptrdiff_t o = 0; o < s->out_channels / s->groups; o++, dy += plane, w += ipg * taps) {
+        for (ptrdiff_t u = s->kernel_height - 1; u >= 0; u--) {
+            const ptrdiff_t r = h + s->padding[0] - u * s->dilation[0];
+
+            for (ptrdiff_t v = s->kernel_width - 1; v >= 0 && r % s->stride[0] == 0; v--) {
+                const ptrdiff_t c = column + s->padding[1] - v * s->dilation[1];
+
+                if (c % s->stride[1] == 0)
+                    sum = fmaf(at(dy, s->out_height, s->out_width, r / s->stride[0], c / s->stride[1]),
+                               w[u * s->kernel_width + v], sum);
+            }
+        }
+    }
+    return sum;
+}
+
+void tw_f32_conv2d_input_gradient__reference(const struct tw_conv2d_shape *s, ptrdiff_t samples,
+                                             const float *dy, const float *w, float *dx, void *workspace)
+{
+    const ptrdiff_t ipg = s->in_channels / s->groups, opg = s->out_channels / s->groups;
+    const ptrdiff_t plane = s->out_height * s->out_width, taps = s->kernel_height * s->kernel_width;
+
+    (void)workspace;
+    for (ptrdiff_t n = 0; n < samples; n++)
+        for (ptrdiff_t i = 0; i < s->in_channels; i++)
+            for (ptrdiff_t h = 0; h < s->in_height; h++)
+                for (ptrdiff_t c = 0; c < s->in_width; c++) {
+                    const ptrdiff_t first = i / ipg * opg; /* the group's first output channel */
+
+                    *dx++ = input_gradient_element(s, dy + (n * s->out_channels + first) * plane,
+                                                   w + (first * ipg + i % ipg) * taps, h, c);
+                }
+}
+
+/* One sample's part of the chain of dw[o][i][u][v]: over (r, c). */
+static float weight_gradient_element(const struct tw_conv2d_shape *s, const float *x, const float *dy,
+                                     ptrdiff_t u, ptrdiff_t v, float sum)
+{
+    const ptrdiff_t top = u * s->dilation[0] - s->padding[0], left = v * s->dilation[1] - s->padding[1];
+
+    for (ptrdiff_t r = 0; r < s->out_height; r++)
+        for (ptrdiff_t c = 0; c < s->out_width; c++)
+            sum = fmaf(at(x, s->in_height, s->in_width, top + r * s->stride[0], left + c * s->stride[1]),
+                       *dy++, sum);
+    return sum;
+}
+
+static void bias_gradient(const struct tw_conv2d_shape *s, ptrdiff_t samples, const float *dy, float *db)
+{
+    const ptrdiff_t plane = s->out_height * s->out_width;
+
+    for (ptrdiff_t o = 0; o < s->out_channels; o++) {
+        float sum = 0.0f;
+
+        for (ptrdiff_t n = 0; n < samples; n++)
+            for (ptrdiff_t p = 0; p < plane; p++)
+                sum += dy[(n * s->out_channels + o) * plane + p];
+        db[o] = sum;
+    }
+}
+
+void tw_f32_conv2d_weight_gradient__reference(const struct tw_conv2d_shape *s, ptrdiff_t samples,
+                                              const float *x, const float *dy, float *dw, float *db,
+                                              void *workspace)
+{
+    const ptrdiff_t ipg = s->in_channels / s->groups, opg = s->out_channels / s->groups;
+    const ptrdiff_t in_plane = s->in_height * s->in_width, out_plane = s->out_height * s->out_width;
+
+    (void)workspace;
+    for (ptrdiff_t o = 0; o < s->out_channels; o++)
+        for (ptrdiff_t i = 0; i < ipg; i++)
+            for (ptrdiff_t u = 0; u < s->kernel_height; u++)
+                for (ptrdiff_t v = 0; v < s->kernel_width; v++) {
+                    float sum = 0.0f;
+
+                    for (ptrdiff_t n = 0; n < samples; n++)
+                        sum = weight_gradient_element(s,
+                                                      x + (n * s->in_channels + o / opg * ipg + i) * in_plane,
+                                                      dy + (n * s->out_channels + o) * out_plane, u, v, sum);
+                    *dw++ = sum;
+                }
+    if (db)
+        bias_gradient(s, samples, dy, db);
+}
+
+size_t tw_f32_conv2d_workspace__reference(const struct tw_conv2d_shape *shape)
+{
+    (void)shape;
+    return 0;
+}
+
+const char *tw_f32_conv2d_algorithm__reference(const struct tw_conv2d_shape *shape)
+{
+    (void)shape;
+    return "reference";
+}

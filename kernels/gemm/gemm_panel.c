@@ -1,0 +1,107 @@
+/* Panels of B, and a panel's walk down the rows of A. */
+#include <string.h>
+
+#include "kernels/gemm/gemm_tile.h"
+
+const struct tw_f32_tile_width *tw_tile_width(const struct tw_f32_tiles *tiles, ptrdiff_t rest)
+{
+    const ptrdiff_t narrowest = tiles->width[tiles->widths - 1].columns;
+    int w = 0;
+
+    while (w + 1 < tiles->widths && tiles->width[w].columns - rest >= narrowest)
+        w++;
+    return &tiles->width[w];
+}
+
+ptrdiff_t tw_tile_columns(const struct tw_f32_tiles *tiles, ptrdiff_t n)
+{
+    const ptrdiff_t narrowest = tiles->width[tiles->widths - 1].columns;
+
+    return (n + narrowest - 1) / narrowest * narrowest;
+}
+
+/* Rows of `width` floats, b_row apart, one after the other. Sizes are constants at the calls, so each memcpy
+ * is a few vector moves. */
+static inline __attribute__((always_inline)) void copy_rows(ptrdiff_t k, size_t width, const float *b,
+                                                            ptrdiff_t b_row, float *panel)
+{
+    for (ptrdiff_t p = 0; p < k; p++)
+        memcpy(panel + p * (ptrdiff_t)width, b + p * b_row, width * sizeof *panel);
+}
+
+static void pack_contiguous(ptrdiff_t k, ptrdiff_t width, const float *b, ptrdiff_t b_row, float *panel)
+{
+    switch (width) {
+    case 8:
+        copy_rows(k, 8, b, b_row, panel);
+        break;
+    case 16:
+        copy_rows(k, 16, b, b_row, panel);
+        break;
+    case 32:
+        copy_rows(k, 32, b, b_row, panel);
+        break;
+    default:
+        copy_rows(k, (size_t)width, b, b_row, panel);
+        break;
+    }
+}
+
+static void zero_columns(ptrdiff_t k, ptrdiff_t first, ptrdiff_t width, float *panel)
+{
+    for (ptrdiff_t p = 0; p < k; p++)
+        for (ptrdiff_t j = first; j < width; j++)
+            panel[p * width + j] = 0.0f;
+}
+
+void tw_tile_pack(const struct tw_f32_tiles *tiles, ptrdiff_t k, ptrdiff_t columns, ptrdiff_t width,
+                  const float *b, ptrdiff_t b_row, ptrdiff_t b_col, float *panel)
+{
+    if (columns < width)
+        zero_columns(k, columns, width, panel);
+    if (b_col == 1 && columns == width) {
+        pack_contiguous(k, width, b, b_row, panel);
+    } else if (b_row == 1) {
+        tiles->transpose(columns, k, b, b_col, panel, width);
+    } else {
+        for (ptrdiff_t p = 0; p < k; p++)
+            for (ptrdiff_t j = 0; j < columns; j++)
+                panel[p * width + j] = b[p * b_row + j * b_col];
+    }
+}
+
+/* A tile whose C is narrower than the panel: computed in a buffer of the full width. */
+static void run_partial(tw_f32_tile_fn *tile, const struct tw_f32_tile_block *block, ptrdiff_t first,
+                        ptrdiff_t rows, ptrdiff_t width)
+{
+    float buffer[TW_TILE_ROWS_MAX * TW_TILE_COLUMNS_MAX];
+    const size_t bytes = (size_t)block->columns * sizeof *buffer;
+    float *c = block->c + first * block->c_row;
+
+    memset(buffer, 0, (size_t)(rows * width) * sizeof *buffer);
+    for (ptrdiff_t i = 0; i < rows && block->start; i++)
+        memcpy(buffer + i * width, block->start + (first + i) * block->start_row, bytes);
+    tile(block->k, block->a, block->row + first, block->at, block->panel, buffer, width, buffer, width);
+    for (ptrdiff_t i = 0; i < rows; i++)
+        memcpy(c + i * block->c_row, buffer + i * width, bytes);
+}
+
+/* The rows are shared out evenly: 13 rows are 5 + 4 + 4, because a tile of one row leaves the multipliers
+ * waiting for each other. */
+void tw_tile_run(const struct tw_f32_tile_width *width, const struct tw_f32_tile_block *block)
+{
+    ptrdiff_t tiles = (block->rows + width->rows - 1) / width->rows;
+
+    for (ptrdiff_t first = 0, rows; first < block->rows; first += rows, tiles--) {
+        tw_f32_tile_fn *tile;
+        const float *start = block->start ? block->start + first * block->start_row : NULL;
+
+        rows = (block->rows - first + tiles - 1) / tiles;
+        tile = width->tile[rows - 1];
+        if (block->columns < width->columns)
+            run_partial(tile, block, first, rows, width->columns);
+        else
+            tile(block->k, block->a, block->row + first, block->at, block->panel, start, block->start_row,
+                 block->c + first * block->c_row, block->c_row);
+    }
+}

@@ -1,0 +1,94 @@
+/* The register tile under GEMM and convolution, and how an ISA describes its tiles. Private to kernels/.
+ *
+ * A tile function computes `rows` x `columns` elements of C, both fixed per function:
+ *
+ *   acc[i][j] = start[i*start_row + j], or +0 if start is NULL
+ *   for p = 0 … k-1:   acc[i][j] = fma(a[row[i] + at[p]], b[p*columns + j], acc[i][j])
+ *   c[i*c_row + j] = acc[i][j]
+ *
+ * at == NULL means at[p] = p: the rows of A lie contiguous along k. So A is never interleaved: a GEMM gives
+ * the distance of its rows, a convolution reads the image itself through the offsets of positions and taps
+ * ("indirect GEMM"), and no column matrix exists. `start` may be `c` itself (chains that go on) or a vector
+ * repeated for every row (start_row 0: a bias).
+ *
+ * B comes in panels: the columns of B in strips, each strip stored row by row, the last one filled up with
+ * zeros:
+ *
+ *       column   0 … 15   16 … 31   32 … 39           widths 16, 16, 8 for n = 37 with AVX2
+ *     p = 0     |-------| |-------| |---000
+ *     p = 1     |-------| |-------| |---000           panel at column j0 begins at  packed + j0 * k
+ *       …
+ *
+ * Order of the sum: one chain of fma per element, p ascending. The product is commutative, so which operand
+ * is broadcast does not matter to the bits.
+ */
+#ifndef TOWER_KERNELS_GEMM_GEMM_TILE_H
+#define TOWER_KERNELS_GEMM_GEMM_TILE_H
+
+#include <stddef.h>
+
+#include "kernels/gemm/gemm.h"
+
+#define TW_TILE_ROWS_MAX    8
+#define TW_TILE_COLUMNS_MAX 64
+#define TW_TILE_WIDTHS_MAX  3
+
+typedef void tw_f32_tile_fn(ptrdiff_t k, const float *a, const ptrdiff_t *row, const ptrdiff_t *at,
+                            const float *b, const float *start, ptrdiff_t start_row, float *c,
+                            ptrdiff_t c_row);
+
+/* dst[j*dst_row + i] = src[i*src_row + j] for i < rows, j < columns. dst_row may be negative. */
+typedef void tw_f32_transpose_fn(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row,
+                                 float *dst, ptrdiff_t dst_row);
+
+/* The tiles of one panel width: tile[r - 1] computes r rows, up to `rows`. */
+struct tw_f32_tile_width {
+    ptrdiff_t columns, rows;
+    tw_f32_tile_fn *tile[TW_TILE_ROWS_MAX];
+};
+
+/* All that the portable blocking needs to know of an ISA. Widths descend; each divides the one before. */
+struct tw_f32_tiles {
+    struct tw_f32_tile_width width[TW_TILE_WIDTHS_MAX];
+    int widths;
+    ptrdiff_t kc; /* depth of a block: a panel of the widest tile and one row block of A stay in L1 */
+    ptrdiff_t mc; /* rows of A packed at a time: mc x kc stay in L2 */
+    ptrdiff_t nc; /* columns of B packed at a time */
+    tw_f32_transpose_fn *transpose;
+};
+
+extern const struct tw_f32_tiles tw_f32_tiles__avx2, tw_f32_tiles__avx512;
+
+/* The panel that begins where `rest` columns are left: the narrowest width that takes them all, unless at
+ * least one narrowest panel of it would be zeros; then the next narrower. */
+const struct tw_f32_tile_width *tw_tile_width(const struct tw_f32_tiles *tiles, ptrdiff_t rest);
+
+/* Columns of all panels together, zeros included. */
+ptrdiff_t tw_tile_columns(const struct tw_f32_tiles *tiles, ptrdiff_t n);
+
+/* Packs one panel of k x columns (at most `width`) elements b[p*b_row + j*b_col]. */
+void tw_tile_pack(const struct tw_f32_tiles *tiles, ptrdiff_t k, ptrdiff_t columns, ptrdiff_t width,
+                  const float *b, ptrdiff_t b_row, ptrdiff_t b_col, float *panel);
+
+/* Operands of a block of C: `rows` x `columns` with columns <= width->columns. Members as in the tile
+ * function; `c` is touched only inside rows x columns, and `start` too unless start_padded says that it can
+ * be read up to the full width. */
+struct tw_f32_tile_block {
+    ptrdiff_t rows, columns, k;
+    const float *a;
+    const ptrdiff_t *row, *at;
+    const float *panel;
+    const float *start;
+    ptrdiff_t start_row;
+    float *c;
+    ptrdiff_t c_row;
+};
+
+/* Runs the tiles of one panel down all rows. */
+void tw_tile_run(const struct tw_f32_tile_width *width, const struct tw_f32_tile_block *block);
+
+void tw_gemm_blocked(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape, const float *a,
+                     const float *b, float *c, void *workspace);
+size_t tw_gemm_blocked_workspace(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape);
+
+#endif

@@ -1,0 +1,4 @@
+/* kernels/optimizer for AVX2: the lanes bodies on this ISA's lanes. */
+#include "kernels/simd/lanes_avx2.h"
+
+#include "kernels/optimizer/optimizer_lanes.h"

@@ -1,0 +1,92 @@
+/* What the max and the average pooling bodies share; included after an ISA's words header.
+ *
+ * Two shapes are worth lanes, sixteen output columns at a time:
+ *   halving       2 x 2 windows, stride 2, no padding: the columns of a window are split or merged by
+ * shuffles stride 1      forward only: tap (u, v) of neighbouring outputs are neighbours Everything else is
+ * the reference, which the results equal anyway.
+ */
+#ifndef TOWER_KERNELS_POOL_POOL_LANES_H
+#define TOWER_KERNELS_POOL_POOL_LANES_H
+
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/pool/pool.h"
+
+static inline bool is_halving(const struct tw_pool2d_shape *s)
+{
+    return s->kernel_height == 2 && s->kernel_width == 2 && s->stride[0] == 2 && s->stride[1] == 2 &&
+           s->padding[0] == 0 && s->padding[1] == 0 && s->in_height >= 2 * s->out_height &&
+           s->in_width >= 2 * s->out_width;
+}
+
+/* Taps first … last-1 of a window in one direction lie inside the image. */
+struct taps {
+    ptrdiff_t first, last;
+};
+
+static inline struct taps taps_inside(ptrdiff_t out, ptrdiff_t stride, ptrdiff_t padding, ptrdiff_t kernel,
+                                      ptrdiff_t in)
+{
+    const ptrdiff_t begin = out * stride - padding;
+
+    return (struct taps){begin < 0 ? -begin : 0, in - begin < kernel ? in - begin : kernel};
+}
+
+/* How many neighbouring outputs from column c on take the same taps, at most 16. With stride 1 those are the
+ * columns whose window lies inside the image; at its edges each column is on its own. */
+static inline int columns_alike(const struct tw_pool2d_shape *s, ptrdiff_t c)
+{
+    const ptrdiff_t inside = s->in_width - s->kernel_width + s->padding[1] + 1; /* end of those columns */
+    const ptrdiff_t end = inside < s->out_width ? inside : s->out_width;
+
+    if (c < s->padding[1] || c >= end)
+        return 1;
+    return end - c < TW_LANES ? (int)(end - c) : TW_LANES;
+}
+
+static inline struct tw_lanes load_columns(const float *x, int count)
+{
+    return count == TW_LANES ? tw_lanes_load(x) : tw_lanes_load_part(x, count);
+}
+
+static inline void store_columns(float *y, int count, struct tw_lanes a)
+{
+    if (count == TW_LANES)
+        tw_lanes_store(y, a);
+    else
+        tw_lanes_store_part(y, count, a);
+}
+
+/* 2 * count neighbouring numbers: those at even and those at odd places. */
+static inline void load_split(const float *x, int count, struct tw_lanes *even, struct tw_lanes *odd)
+{
+    const int both = 2 * count;
+    const struct tw_lanes first = load_columns(x, both < TW_LANES ? both : TW_LANES);
+    const struct tw_lanes second =
+        both > TW_LANES ? load_columns(x + TW_LANES, both - TW_LANES) : tw_lanes_set(0.0f);
+
+    tw_lanes_split(first, second, even, odd);
+}
+
+static inline void store_merged(float *y, int count, struct tw_lanes even, struct tw_lanes odd)
+{
+    const int both = 2 * count;
+    struct tw_lanes first, second;
+
+    tw_lanes_merge(even, odd, &first, &second);
+    store_columns(y, both < TW_LANES ? both : TW_LANES, first);
+    if (both > TW_LANES)
+        store_columns(y + TW_LANES, both - TW_LANES, second);
+}
+
+/* How many lanes to use for the `wanted` columns that are left of a row. Rows are taken in ascending order,
+ * so whole groups may run over a row's end into elements that a later row writes again (writing) or that
+ * nobody looks at (reading), as long as `room` elements up to the end of the array are enough for all 16.
+ * Masked tails are several times slower, and rows of 14 or 7 are nothing but tails. */
+static inline int columns_to_take(ptrdiff_t wanted, ptrdiff_t in_room, ptrdiff_t out_room)
+{
+    if (in_room >= 2 * TW_LANES && out_room >= TW_LANES)
+        return TW_LANES;
+    return wanted < TW_LANES ? (int)wanted : TW_LANES;
+}
+
+#endif

@@ -1,0 +1,5 @@
+/* kernels/softmax for AVX2: the lanes bodies on this ISA's lanes. */
+#include "kernels/simd/words_avx2.h"
+
+#include "kernels/simd/exp_log_lanes.h"
+#include "kernels/softmax/softmax_lanes.h"

@@ -1,0 +1,138 @@
+/* conv2d's gradients of weight and bias: one partial gradient per slot, folded by fold_slots. */
+#include "layers/operation/operations.h"
+
+static ptrdiff_t slot_units(const struct tw_execution *execution)
+{
+    (void)execution;
+    return TW_GRADIENT_SLOTS;
+}
+
+/* (x, dy) -> slots of dw, slots of db. */
+static struct tw_conv2d_shape weight_gradient_shape(const struct tw_execution *execution)
+{
+    const tw_conv2d_geometry *geometry = &execution->node->attributes.conv2d;
+    struct tw_shape x = tw_execution_input_shape(execution, 0), dy = tw_execution_input_shape(execution, 1);
+
+    return (struct tw_conv2d_shape){
+        .in_channels = x.extent[1],
+        .in_height = x.extent[2],
+        .in_width = x.extent[3],
+        .out_channels = dy.extent[1],
+        .out_height = dy.extent[2],
+        .out_width = dy.extent[3],
+        .kernel_height = geometry->kernel[0],
+        .kernel_width = geometry->kernel[1],
+        .stride = {geometry->stride[0], geometry->stride[1]},
+        .padding = {geometry->padding[0], geometry->padding[1]},
+        .dilation = {geometry->dilation[0], geometry->dilation[1]},
+        .groups = geometry->groups,
+    };
+}
+
+static ptrdiff_t weight_elements(const struct tw_conv2d_shape *shape)
+{
+    return shape->out_channels * (shape->in_channels / shape->groups) * shape->kernel_height *
+           shape->kernel_width;
+}
+
+static double weight_gradient_flops(const struct tw_execution *execution)
+{
+    struct tw_conv2d_shape shape = weight_gradient_shape(execution);
+
+    return 2.0 * (double)tw_execution_input_shape(execution, 0).extent[0] * (double)weight_elements(&shape) *
+           (double)(shape.out_height * shape.out_width);
+}
+
+static size_t weight_gradient_workspace(const struct tw_execution *execution)
+{
+    struct tw_conv2d_shape shape = weight_gradient_shape(execution);
+
+    return execution->kernels->f32_conv2d_workspace(&shape);
+}
+
+static const char *weight_gradient_algorithm(const struct tw_execution *execution)
+{
+    struct tw_conv2d_shape shape = weight_gradient_shape(execution);
+
+    return execution->kernels->f32_conv2d_algorithm(&shape);
+}
+
+static void run_weight_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                                void *workspace)
+{
+    struct tw_conv2d_shape shape = weight_gradient_shape(execution);
+    ptrdiff_t samples = tw_execution_input_shape(execution, 0).extent[0];
+    ptrdiff_t x_size = shape.in_channels * shape.in_height * shape.in_width;
+    ptrdiff_t y_size = shape.out_channels * shape.out_height * shape.out_width;
+    float *db = execution->out[1];
+
+    for (ptrdiff_t slot = begin; slot < end; slot++) {
+        ptrdiff_t first = tw_slot_begin(samples, (int)slot), last = tw_slot_begin(samples, (int)slot + 1);
+
+        execution->kernels->f32_conv2d_weight_gradient(
+            &shape, last - first, (const float *)execution->in[0] + first * x_size,
+            (const float *)execution->in[1] + first * y_size,
+            (float *)execution->out[0] + slot * weight_elements(&shape),
+            db ? db + slot * shape.out_channels : NULL, workspace);
+    }
+}
+
+const struct tw_operation tw_operation_conv2d_weight_gradient = {
+    .name = "conv2d_weight_gradient",
+    .split = TW_SPLIT_TILES,
+    .units = slot_units,
+    .flops = weight_gradient_flops,
+    .workspace = weight_gradient_workspace,
+    .run = run_weight_gradient,
+    .algorithm = weight_gradient_algorithm,
+};
+
+/* dy -> slots of db, where the weight is frozen. The order is the weight gradient kernel's: one chain of
+ * additions per channel over samples and positions. */
+static void bias_of_slot(const float *dy, ptrdiff_t samples, ptrdiff_t channels, ptrdiff_t positions,
+                         float *db)
+{
+    for (ptrdiff_t channel = 0; channel < channels; channel++) {
+        float sum = 0.0f;
+
+        for (ptrdiff_t sample = 0; sample < samples; sample++) {
+            const float *plane = dy + (sample * channels + channel) * positions;
+
+            for (ptrdiff_t i = 0; i < positions; i++) {
+                sum += plane[i];
+            }
+        }
+        db[channel] = sum;
+    }
+}
+
+static void run_bias_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                              void *workspace)
+{
+    struct tw_shape dy = tw_execution_input_shape(execution, 0);
+    ptrdiff_t positions = dy.extent[2] * dy.extent[3];
+
+    (void)workspace;
+    for (ptrdiff_t slot = begin; slot < end; slot++) {
+        ptrdiff_t first = tw_slot_begin(dy.extent[0], (int)slot),
+                  last = tw_slot_begin(dy.extent[0], (int)slot + 1);
+
+        bias_of_slot((const float *)execution->in[0] + first * dy.extent[1] * positions, last - first,
+                     dy.extent[1], positions, (float *)execution->out[0] + slot * dy.extent[1]);
+    }
+}
+
+static double bias_gradient_flops(const struct tw_execution *execution)
+{
+    struct tw_shape dy = tw_execution_input_shape(execution, 0);
+
+    return (double)tw_shape_count(&dy);
+}
+
+const struct tw_operation tw_operation_conv2d_bias_gradient = {
+    .name = "conv2d_bias_gradient",
+    .split = TW_SPLIT_TILES,
+    .units = slot_units,
+    .flops = bias_gradient_flops,
+    .run = run_bias_gradient,
+};

@@ -1,0 +1,38 @@
+/* What an optimizer keeps, shared by the files of layers/optim and nobody else.
+ */
+#ifndef TOWER_LAYERS_OPTIM_OPTIMIZER_INTERNAL_H
+#define TOWER_LAYERS_OPTIM_OPTIMIZER_INTERNAL_H
+
+#include "layers/optim/optim.h"
+
+/* One parameter, its state, and its part in the step that is being made. */
+struct tw_optimizer_slot {
+    tw_parameter *parameter; /* borrowed */
+    char *name;              /* path of the parameter: names the state when it is saved */
+    size_t group;
+    int64_t steps;                   /* updates made; for SGD those with momentum */
+    struct tw_tensor *first_moment;  /* Adam's m, SGD's velocity; NULL: SGD without momentum */
+    struct tw_tensor *second_moment; /* Adam's v; NULL for SGD */
+
+    ptrdiff_t chunk_begin, chunk_end; /* its chunks among those of the whole step; equal: not updated */
+    const float *gradient;
+    union {
+        struct tw_sgd_coefficients sgd;
+        struct tw_adam_coefficients adam;
+    } coefficients;
+};
+
+struct tw_optimizer {
+    enum tw_optimizer_kind kind;
+    const struct tw_kernels *kernels;
+    struct tw_optimizer_options *groups;
+    size_t group_count, group_capacity;
+    struct tw_optimizer_slot *slots;
+    size_t slot_count, slot_capacity;
+};
+
+/* TW_ERROR_ARGUMENT quoting the first option outside its domain. */
+enum tw_status tw_optimizer_check_options(enum tw_optimizer_kind kind,
+                                          const struct tw_optimizer_options *options);
+
+#endif

@@ -1,0 +1,82 @@
+/* The inside of a plan, shared by the files of this folder.
+ */
+#ifndef TOWER_LAYERS_PLAN_PLAN_INTERNAL_H
+#define TOWER_LAYERS_PLAN_PLAN_INTERNAL_H
+
+#include <limits.h>
+
+#include "layers/graph/operation.h"
+#include "layers/plan/plan.h"
+
+/* Nodes [first, end) of the graph, run between two barriers. */
+struct tw_stage {
+    uint32_t first, end;
+    bool by_samples; /* every node works sample by sample: threads keep their samples through all of them */
+    bool backward;
+    int active; /* threads that take part in the current run */
+};
+
+/* Where a value lies. */
+enum tw_place_kind {
+    TW_PLACE_NONE,  /* entry 0 */
+    TW_PLACE_BOUND, /* an input */
+    TW_PLACE_PARAMETER,
+    TW_PLACE_GRADIENT, /* a parameter's gradient, or `offset` in the block of sums when it is to be added to
+                        */
+    TW_PLACE_MEMORY,   /* `offset` in the block of values */
+};
+
+struct tw_place {
+    enum tw_place_kind kind;
+    uint32_t root;   /* the value whose memory it is: itself, unless it is a view */
+    uint32_t slot;   /* value whose offset it shares: itself, unless it overwrites its input in place */
+    bool lasting;    /* keeps its memory to itself for the whole run */
+    int first, last; /* stages that write or read the slot; valid where slot is the value itself */
+    size_t bytes, offset;
+};
+
+struct tw_plan {
+    tw_graph *graph;
+    const struct tw_kernels *kernels;
+    struct tw_team *team;
+    int level;
+    uint64_t seed, runs;
+    enum tw_plan_half last_half; /* of the latest run */
+
+    struct tw_stage *stages;
+    size_t stage_count, stage_capacity;
+    size_t forward_stages; /* the first ones; the rest is backward */
+
+    struct tw_place *places; /* one per value of the graph */
+    void **address;          /* of every value in the current run */
+    unsigned char *memory;
+    size_t memory_bytes;
+    unsigned char *sums; /* gradients of this run that are added to earlier ones afterwards */
+    size_t sums_bytes;
+    unsigned char *workspace;
+    size_t workspace_bytes; /* per thread */
+
+    ptrdiff_t capacity; /* largest number of samples; 0: nothing is batched */
+    ptrdiff_t samples;  /* of the current or latest run */
+    double forward_flops, backward_flops;
+};
+
+/* Groups the nodes into stages. */
+enum tw_status tw_plan_make_stages(tw_plan *plan);
+
+/* Decides where every value lies, sizes and allocates the blocks. */
+enum tw_status tw_plan_place_values(tw_plan *plan);
+
+/* What the functions of node `index` see in a run of `samples` samples, with the plan's current addresses. */
+struct tw_execution tw_plan_execution(const tw_plan *plan, uint32_t index, ptrdiff_t samples);
+
+/* Units of a node in a run of `samples` samples. */
+ptrdiff_t tw_plan_units(const struct tw_execution *execution);
+
+/* Threads that pay off for a stage in a run of `samples` samples. */
+int tw_plan_active_threads(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples);
+
+/* Whether a barrier separates stage `i` from the next one of the same run. */
+bool tw_plan_barrier_after(const tw_plan *plan, size_t i);
+
+#endif

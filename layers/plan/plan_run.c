@@ -1,0 +1,149 @@
+/* One run of a plan: a single parallel region through all stages. */
+#include "layers/plan/plan_internal.h"
+
+/* Inputs, parameters, gradients and their views; values in the plan's own memory have theirs already. */
+static enum tw_status resolve_addresses(tw_plan *plan)
+{
+    for (uint32_t i = 1; i < plan->graph->value_count; i++) {
+        const struct tw_graph_value *value = &plan->graph->values[i];
+        const struct tw_place *place = &plan->places[i];
+
+        if (place->root != i) {
+            plan->address[i] = plan->address[place->root];
+        } else if (place->kind == TW_PLACE_PARAMETER) {
+            plan->address[i] = value->parameter->data->data;
+        } else if (place->kind == TW_PLACE_GRADIENT) {
+            plan->address[i] = value->parameter->gradient_is_zero ? value->parameter->gradient->data
+                                                                  : (void *)(plan->sums + place->offset);
+        } else if (place->kind == TW_PLACE_BOUND && !plan->address[i]) {
+            return tw_fail(TW_ERROR_ARGUMENT, "plan: input %s is not bound", value->name);
+        }
+    }
+    return TW_OK;
+}
+
+/* What must be right before anything is written. */
+static enum tw_status check_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_half half)
+{
+    enum tw_status status;
+
+    if (plan->capacity != 0 && (samples < 1 || samples > plan->capacity)) {
+        return tw_fail(TW_ERROR_ARGUMENT, "plan: a run of %td samples, recorded for 1 to %td", samples,
+                       plan->capacity);
+    }
+    if (half == TW_PLAN_BACKWARD && !plan->graph->differentiated) {
+        return tw_fail(TW_ERROR_STATE, "plan: a backward run of a graph that has not been differentiated");
+    }
+    status = resolve_addresses(plan);
+    for (uint32_t i = 1; i < plan->graph->node_count && status == TW_OK; i++) {
+        struct tw_execution execution = tw_plan_execution(plan, i, samples);
+
+        if (execution.node->operation->check) {
+            status = execution.node->operation->check(&execution);
+        }
+    }
+    return status;
+}
+
+static void run_node(tw_plan *plan, uint32_t index, int rank, int active)
+{
+    struct tw_execution execution = tw_plan_execution(plan, index, plan->samples);
+    void *workspace = plan->workspace + (size_t)rank * plan->workspace_bytes;
+    ptrdiff_t begin, end;
+
+    if (!execution.node->operation->run) {
+        return;
+    }
+    tw_team_share(tw_plan_units(&execution), rank, active, &begin, &end);
+    if (begin < end) {
+        execution.node->operation->run(&execution, begin, end, workspace);
+    }
+}
+
+/* Adds the gradients of this run to those of earlier runs that nobody has zeroed. */
+static void add_sums(tw_plan *plan, int rank, int threads)
+{
+    for (uint32_t i = 1; i < plan->graph->value_count; i++) {
+        const struct tw_graph_value *value = &plan->graph->values[i];
+        ptrdiff_t begin, end;
+        float *gradient;
+
+        if (plan->places[i].kind != TW_PLACE_GRADIENT || value->parameter->gradient_is_zero) {
+            continue;
+        }
+        gradient = value->parameter->gradient->data;
+        tw_team_share(tw_shape_count(&value->shape), rank, threads, &begin, &end);
+        plan->kernels->f32_add(end - begin, gradient + begin, (const float *)plan->address[i] + begin,
+                               gradient + begin);
+    }
+}
+
+struct run {
+    tw_plan *plan;
+    size_t stages;
+    bool adds; /* some gradient is added to an earlier one */
+};
+
+static void run_member(void *context, int rank, int threads)
+{
+    const struct run *run = context;
+    tw_plan *plan = run->plan;
+
+    for (size_t s = 0; s < run->stages; s++) {
+        const struct tw_stage *stage = &plan->stages[s];
+
+        for (uint32_t i = stage->first; i < stage->end && rank < stage->active; i++) {
+            run_node(plan, i, rank, stage->active);
+        }
+        if (s + 1 < run->stages && tw_plan_barrier_after(plan, s)) {
+            tw_team_barrier(plan->team);
+        }
+    }
+    if (run->adds) {
+        tw_team_barrier(plan->team);
+        add_sums(plan, rank, threads);
+    }
+}
+
+static bool adds_gradients(const tw_plan *plan)
+{
+    for (uint32_t i = 1; i < plan->graph->value_count; i++) {
+        if (plan->places[i].kind == TW_PLACE_GRADIENT &&
+            !plan->graph->values[i].parameter->gradient_is_zero) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void mark_gradients(const tw_plan *plan)
+{
+    for (uint32_t i = 1; i < plan->graph->value_count; i++) {
+        if (plan->places[i].kind == TW_PLACE_GRADIENT) {
+            plan->graph->values[i].parameter->gradient_is_zero = false;
+        }
+    }
+}
+
+enum tw_status tw_plan_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_half half)
+{
+    struct run run = {.plan = plan};
+    enum tw_status status = check_run(plan, samples, half);
+
+    if (status != TW_OK) {
+        return status;
+    }
+    run.stages = half == TW_PLAN_BACKWARD ? plan->stage_count : plan->forward_stages;
+    run.adds = half == TW_PLAN_BACKWARD && adds_gradients(plan);
+    for (size_t s = 0; s < plan->stage_count && samples != plan->samples; s++) {
+        plan->stages[s].active = tw_plan_active_threads(plan, &plan->stages[s], samples);
+    }
+    plan->samples = samples;
+    plan->last_half = half;
+    plan->runs++;
+    tw_team_run(plan->team, run_member, &run);
+    if (half == TW_PLAN_BACKWARD) {
+        mark_gradients(plan);
+    }
+    return TW_OK;
+}
