@@ -2,7 +2,6 @@
 
 #include <omp.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "core/barrier.h"
 #include "core/memory.h"
