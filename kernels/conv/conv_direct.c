@@ -18,8 +18,10 @@ struct parts {
     ptrdiff_t depth;   /* links of a whole chain: channels * taps */
     ptrdiff_t pitch;   /* columns of C */
     ptrdiff_t columns; /* of all panels */
+    bool in_place;     /* positions are neighbours in the result */
     ptrdiff_t *position, *tap;
     float *weights, *bias, *image, *c;
+    float *line; /* one row of positions of all channels of C, for results that are not neighbours */
     size_t bytes;
 };
 
@@ -27,7 +29,8 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
 {
     const ptrdiff_t taps = pass->taps[0] * pass->taps[1];
     struct parts parts = {.depth = pass->channels * taps,
-                          .columns = tw_tile_columns(tiles, pass->out_channels)};
+                          .columns = tw_tile_columns(tiles, pass->out_channels),
+                          .in_place = pass->spacing[0] == 1 && pass->spacing[1] == 1};
     ptrdiff_t positions;
     char *at = base;
 
@@ -47,6 +50,8 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
     at += tw_conv_lines(parts.window.channels * parts.window.plane, sizeof(float));
     parts.c = (float *)at;
     at += tw_conv_lines(positions * parts.pitch, sizeof(float));
+    parts.line = (float *)at;
+    at += parts.in_place ? 0 : tw_conv_lines(pass->positions[1] * parts.pitch, sizeof(float));
     parts.bytes = (size_t)(at - base);
     return parts;
 }
@@ -128,15 +133,16 @@ static void write_back(const struct tw_f32_tiles *tiles, const struct tw_conv_pa
     const ptrdiff_t plane = pass->result[0] * pass->result[1], wide = pass->positions[1];
 
     result += (pass->first[0] + row * pass->spacing[0]) * pass->result[1] + pass->first[1];
-    if (pass->spacing[0] == 1 && pass->spacing[1] == 1) {
+    if (parts->in_place) {
         tiles->transpose(rows * wide, columns, parts->c, parts->pitch, result, plane);
         return;
     }
-    for (ptrdiff_t j = 0; j < columns; j++)
-        for (ptrdiff_t r = 0; r < rows; r++)
+    for (ptrdiff_t r = 0; r < rows; r++, result += pass->spacing[0] * pass->result[1]) {
+        tiles->transpose(wide, columns, parts->c + r * wide * parts->pitch, parts->pitch, parts->line, wide);
+        for (ptrdiff_t j = 0; j < columns; j++)
             for (ptrdiff_t c = 0; c < wide; c++)
-                result[j * plane + r * pass->spacing[0] * pass->result[1] + c * pass->spacing[1]] =
-                    parts->c[(r * wide + c) * parts->pitch + j];
+                result[j * plane + c * pass->spacing[1]] = parts->line[j * wide + c];
+    }
 }
 
 /* One sample of one group. */
