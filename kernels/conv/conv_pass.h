@@ -78,13 +78,6 @@ static inline ptrdiff_t tw_conv_smaller(ptrdiff_t x, ptrdiff_t y)
     return x < y ? x : y;
 }
 
-/* Bytes of `count` elements of `size`, rounded up to whole cache lines: how the parts of a workspace are
- * laid. */
-static inline size_t tw_conv_lines(ptrdiff_t count, size_t size)
-{
-    return ((size_t)count * size + 63) / 64 * 64;
-}
-
 /* Algorithm "direct": indirect GEMM with rows = positions and columns = result channels; for channels that
  * fill vectors. `bias` may be NULL. */
 void tw_conv_direct(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t samples,
