@@ -277,9 +277,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(summary_tells_what_was_done),           TEST(log_has_one_object_per_epoch),
         TEST(json_keeps_standard_output_for_itself), TEST(no_progress_in_a_pipe),
-        TEST(weights_survive_saving_and_loading),    TEST(weights_depend_on_the_seed_alone),
-        TEST(weights_do_not_depend_on_the_kernels),  TEST(an_interrupt_saves_and_says_so),
-        TEST(a_termination_without_save_says_so),
+        TEST(weights_survive_saving_and_loading),    TEST(initial_weights_are_those_asked_for),
+        TEST(weights_depend_on_the_seed_alone),      TEST(weights_do_not_depend_on_the_kernels),
+        TEST(an_interrupt_saves_and_says_so),        TEST(a_termination_without_save_says_so),
     };
 
     tw_program_use(TOWER_BIN_DIR);
