@@ -2,7 +2,6 @@
 
 #include <omp.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "core/barrier.h"
 #include "core/memory.h"
@@ -97,10 +96,9 @@ static enum tw_status call_the_roll(struct tw_team *team)
 
     enter_region(team, answer, &call);
     if (atomic_load(&call.present) != team->threads)
-        return tw_fail(
-            TW_ERROR_UNSUPPORTED,
-            "team: OpenMP gives %d of %d threads (OMP_THREAD_LIMIT, or a parallel region around the call?)",
-            atomic_load(&call.present), team->threads);
+        return tw_fail(TW_ERROR_UNSUPPORTED,
+                       "team: OpenMP gives %d of %d threads (is there a parallel region around the call?)",
+                       atomic_load(&call.present), team->threads);
     refused = atomic_load(&call.refused);
     if (refused >= 0)
         return tw_fail(TW_ERROR_UNSUPPORTED, "team: thread %d cannot be bound to processing unit %d", refused,

@@ -14,7 +14,7 @@
 
 /* Limits on what is read, far above any tower's: they bound the time and memory that a hostile file costs. */
 #define TW_SAFETENSORS_MAX_HEADER  (16 * 1024 * 1024) /* bytes of JSON */
-#define TW_SAFETENSORS_MAX_TENSORS 16384
+#define TW_SAFETENSORS_MAX_TENSORS 4096
 
 /* Writes `dict` atomically (layers/io/atomic_file.h), whatever the strides of its tensors. `metadata`: NULL
  * or a NULL-terminated list of key, value, key, value …, stored under "__metadata__". TW_ERROR_ARGUMENT for a
@@ -28,7 +28,7 @@ enum tw_status tw_safetensors_save(const char *path, const tw_state_dict *dict, 
  *
  * Every bound is checked before it is used: header length against the file and the limit above, offsets
  * (inside the data, no holes, no overlaps, length = shape x dtype), duplicate names. The dtypes are F32, F64,
- * U8, I32, I64; others are TW_ERROR_UNSUPPORTED, and so are more than TW_MAX_DIMS dimensions.
+ * U8, U16, I32, I64; others are TW_ERROR_UNSUPPORTED, and so are more than TW_MAX_DIMS dimensions.
  * TW_ERROR_FORMAT and TW_ERROR_IO name the file and the offending key or offset. */
 enum tw_status tw_safetensors_load(const char *path, tw_state_dict *dict);
 

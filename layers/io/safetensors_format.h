@@ -16,8 +16,10 @@
 /* Elements are copied between file and memory as they are. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors is little-endian");
 
-/* The format's names, in the order of enum tw_dtype. */
-static const char *const tw_safetensors_dtypes[] = {"F32", "F64", "U8", "I32", "I64"};
+/* The format's names. */
+static const char *const tw_safetensors_dtypes[] = {
+    [TW_F32] = "F32", [TW_F64] = "F64", [TW_U8] = "U8", [TW_U16] = "U16", [TW_I32] = "I32", [TW_I64] = "I64",
+};
 
 #define TW_SAFETENSORS_DTYPES ((int)(sizeof tw_safetensors_dtypes / sizeof tw_safetensors_dtypes[0]))
 

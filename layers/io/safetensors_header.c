@@ -36,8 +36,8 @@ static enum tw_status parse_dtype(const char *name, const cJSON *item, enum tw_d
             return TW_OK;
         }
     }
-    return tw_fail(TW_ERROR_UNSUPPORTED, "'%.100s': dtype '%.20s', expected F32, F64, U8, I32 or I64", name,
-                   item->valuestring);
+    return tw_fail(TW_ERROR_UNSUPPORTED, "'%.100s': dtype '%.20s', expected F32, F64, U8, U16, I32 or I64",
+                   name, item->valuestring);
 }
 
 static enum tw_status parse_shape(const char *name, const cJSON *array, struct tw_shape *shape)

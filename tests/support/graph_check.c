@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "layers/plan/plan_internal.h"
 #include "tests/support/oracle.h"
 
 struct tw_check tw_check_begin(const char *folder)
@@ -202,6 +203,24 @@ static struct outcome collect(const struct tw_check *check, const tw_plan *plan)
     return outcome;
 }
 
+static void run_once(const struct tw_check *check, tw_plan *plan)
+{
+    for (int i = 0; i < check->leaves; i++)
+        if (check->leaf[i].parameter)
+            tw_parameter_zero_grad(check->leaf[i].parameter);
+    assert_ok(tw_plan_run(plan, check->samples, TW_PLAN_BACKWARD));
+}
+
+/* These graphs are too small for the plan to share them out; the second run makes it: every thread of the
+ * team takes part in every stage. */
+static void run_on_all_threads(const struct tw_check *check, tw_plan *plan)
+{
+    run_once(check, plan);
+    for (size_t i = 0; i < plan->stage_count; i++)
+        plan->stages[i].active = tw_team_threads(plan->team);
+    run_once(check, plan);
+}
+
 static struct outcome run(const struct tw_check *check, int level, int threads)
 {
     struct tw_team *team = tw_team_new(threads, TW_BIND_NONE);
@@ -211,13 +230,10 @@ static struct outcome run(const struct tw_check *check, int level, int threads)
     assert_non_null(team);
     if (!plan)
         fail_msg("no plan: %s", tw_error_message());
-    for (int i = 0; i < check->leaves; i++) {
-        if (check->leaf[i].parameter)
-            tw_parameter_zero_grad(check->leaf[i].parameter);
-        else
+    for (int i = 0; i < check->leaves; i++)
+        if (check->leaf[i].data)
             assert_ok(tw_plan_bind(plan, check->leaf[i].value, check->leaf[i].data->data));
-    }
-    assert_ok(tw_plan_run(plan, check->samples, TW_PLAN_BACKWARD));
+    run_on_all_threads(check, plan);
     outcome = collect(check, plan);
     tw_plan_release(plan);
     tw_team_release(team);

@@ -20,14 +20,19 @@ struct exact_row {
     double maximum, spread, sum;
 };
 
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 static struct exact_row exact_row(ptrdiff_t columns, const float *x)
 {
     struct exact_row e = {(double)x[0], 0.0, 0.0};
 
     for (ptrdiff_t c = 1; c < columns; c++)
-        e.maximum = fmax(e.maximum, (double)x[c]);
+        e.maximum = larger(e.maximum, (double)x[c]);
     for (ptrdiff_t c = 0; c < columns; c++) {
-        e.spread = fmax(e.spread, e.maximum - (double)x[c]);
+        e.spread = larger(e.spread, e.maximum - (double)x[c]);
         e.sum += exp((double)x[c] - e.maximum);
     }
     return e;

@@ -1,0 +1,209 @@
+/* Training the tower on MNIST goes as it goes in PyTorch: same weights, same order, same losses.
+ *
+ * Needs MNIST in $TOWER_DATA. $TOWER_TEST_LONG=1 adds a whole epoch.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "layers/models/tower.h"
+#include "layers/module/state_dict.h"
+#include "tests/support/test_support.h"
+#include "tests/support/trial.h"
+
+#define BATCH 64
+
+static struct tw_dataset training_set;
+
+/* Whether there is MNIST; read once. */
+static void need_mnist(void)
+{
+    const char *folder = getenv("TOWER_DATA");
+
+    if (!folder || !tw_dataset_has_mnist(folder))
+        skip();
+    if (!training_set.images)
+        assert_ok(tw_dataset_read_mnist(folder, TW_SUBSET_TRAIN, &training_set));
+}
+
+static struct tw_tensor *load(unsigned seed, const char *what)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "training/seed%u_%s.npy", seed, what);
+    return tw_test_load_npy(path);
+}
+
+/* The initial weights, bit for bit: all of them by their hash, every 97th by its value. */
+static void check_weights(unsigned seed, const tw_module *tower)
+{
+    struct tw_tensor *hash = load(seed, "weights_sha256"), *sample = load(seed, "weights_sample");
+    char expected[TW_SHA256_TEXT_BYTES], found[TW_SHA256_TEXT_BYTES];
+    struct tw_parameter_list list;
+    ptrdiff_t position = 0;
+
+    assert_ok(tw_module_named_parameters(tower, &list));
+    for (size_t i = 0; i < list.count; i++) {
+        const struct tw_tensor *data = list.items[i].parameter->data;
+
+        for (ptrdiff_t j = 0; j < tw_tensor_count(data); j++, position++)
+            if (position % 97 == 0)
+                assert_bits_equal_f32((const float *)sample->data + position / 97,
+                                      (const float *)data->data + j, 1);
+    }
+    for (int i = 0; i < 32; i++)
+        snprintf(expected + 2 * i, 3, "%02x", ((const uint8_t *)hash->data)[i]);
+    assert_ok(tw_module_sha256(tower, found));
+    assert_string_equal(found, expected);
+    tw_parameter_list_release(&list);
+    tw_tensor_release(sample);
+    tw_tensor_release(hash);
+}
+
+/* A tower and the order of the first epoch, drawn from one generator as the recording did. */
+static tw_module *build(unsigned seed, int64_t *order, ptrdiff_t count)
+{
+    struct tw_rng rng;
+    tw_module *tower;
+
+    tw_rng_seed(&rng, seed);
+    tower = tw_tower_new(&rng);
+    assert_non_null(tower);
+    tw_rng_permutation(&rng, order, count);
+    return tower;
+}
+
+static void test_weights_and_order(void **state)
+{
+    const ptrdiff_t count = 60000;
+    int64_t *order = tw_alloc_array((size_t)count, sizeof *order);
+
+    (void)state;
+    for (unsigned seed = 1; seed <= 3; seed++) {
+        struct tw_tensor *recorded = load(seed, "order");
+        tw_module *tower = build(seed, order, count);
+
+        check_weights(seed, tower);
+        for (ptrdiff_t i = 0; i < tw_tensor_count(recorded); i++)
+            assert_int_equal(order[i], ((const int32_t *)recorded->data)[i]);
+        tw_module_release(tower);
+        tw_tensor_release(recorded);
+    }
+    tw_free(order);
+}
+
+/* Losses part slowly, because the sums are rounded in another order and training amplifies it. */
+static void check_losses(unsigned seed, int steps)
+{
+    struct tw_tensor *order = load(seed, "order"), *losses = load(seed, "losses");
+    int64_t *whole = tw_alloc_array(60000, sizeof *whole);
+    tw_module *tower = build(seed, whole, 60000);
+    struct tw_trial trial =
+        tw_trial_new(tower, &(struct tw_trial_options){.threads = 2, .level = 1, .batch = BATCH});
+    static uint8_t images[BATCH * TW_TRIAL_PIXELS];
+    int32_t labels[BATCH];
+
+    for (int t = 0; t < steps; t++) {
+        double expected = (double)((const float *)losses->data)[t], loss;
+
+        tw_trial_gather(&training_set, (const int32_t *)order->data + t * BATCH, BATCH, images, labels);
+        loss = (double)tw_trial_step(&trial, images, labels, BATCH);
+        if (!(fabs(loss - expected) <= (t < 20 ? 1e-5 : 1e-3) * expected))
+            fail_msg("seed %u: loss of step %d is %.9g, PyTorch's %.9g", seed, t, loss, expected);
+    }
+    tw_trial_release(&trial);
+    tw_module_release(tower);
+    tw_free(whole);
+    tw_tensor_release(losses);
+    tw_tensor_release(order);
+}
+
+static void test_losses(void **state)
+{
+    (void)state;
+    need_mnist();
+    check_losses(1, 50);
+    check_losses(2, 20);
+    check_losses(3, 20);
+}
+
+static double accuracy(struct tw_trial *trial, const struct tw_dataset *dataset)
+{
+    ptrdiff_t count = tw_dataset_count(dataset), correct = 0;
+
+    for (ptrdiff_t begin = 0; begin < count; begin += trial->batch) {
+        ptrdiff_t samples = count - begin < trial->batch ? count - begin : trial->batch;
+        const int32_t *labels = (const int32_t *)dataset->labels->data + begin;
+        const float *logits = tw_trial_predict(
+            trial, (const uint8_t *)dataset->images->data + begin * TW_TRIAL_PIXELS, labels, samples);
+
+        for (ptrdiff_t i = 0; i < samples; i++) {
+            int best = 0;
+
+            for (int c = 1; c < 10; c++)
+                best = logits[10 * i + c] > logits[10 * i + best] ? c : best;
+            correct += best == labels[i];
+        }
+    }
+    return (double)correct / (double)count;
+}
+
+/* A whole epoch is too long for losses to stay together; the accuracy it ends at may differ by four standard
+ * deviations of what 10000 images measure. */
+static void test_epoch(void **state)
+{
+    struct tw_tensor *recorded = load(1, "epoch");
+    int64_t *order = tw_alloc_array(60000, sizeof *order);
+    double expected = ((const double *)recorded->data)[0], found;
+    static uint8_t images[BATCH * TW_TRIAL_PIXELS];
+    struct tw_dataset test_set;
+    struct tw_trial trial;
+    tw_module *tower;
+
+    (void)state;
+    if (!getenv("TOWER_TEST_LONG")) {
+        tw_free(order);
+        tw_tensor_release(recorded);
+        skip();
+    }
+    need_mnist();
+    assert_ok(tw_dataset_read_mnist(getenv("TOWER_DATA"), TW_SUBSET_TEST, &test_set));
+    tower = build(1, order, 60000);
+    trial = tw_trial_new(tower, &(struct tw_trial_options){.threads = 2, .level = 1, .batch = BATCH});
+    for (ptrdiff_t begin = 0; begin < 60000; begin += BATCH) {
+        ptrdiff_t samples = 60000 - begin < BATCH ? 60000 - begin : BATCH;
+        int32_t batch[BATCH], labels[BATCH];
+
+        for (ptrdiff_t i = 0; i < samples; i++)
+            batch[i] = (int32_t)order[begin + i];
+        tw_trial_gather(&training_set, batch, samples, images, labels);
+        tw_trial_step(&trial, images, labels, samples);
+    }
+    found = accuracy(&trial, &test_set);
+    print_message("accuracy after one epoch: %.4f, PyTorch's %.4f\n", found, expected);
+    assert_true(fabs(found - expected) <= 4 * sqrt(expected * (1 - expected) / 10000));
+    tw_trial_release(&trial);
+    tw_module_release(tower);
+    tw_dataset_release(&test_set);
+    tw_tensor_release(recorded);
+    tw_free(order);
+}
+
+static int release_data(void **state)
+{
+    (void)state;
+    if (training_set.images)
+        tw_dataset_release(&training_set);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_weights_and_order),
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_epoch),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, release_data);
+}
