@@ -37,13 +37,15 @@ struct tw_cpu {
  * bits 1-2 (ymm) and 5-7 (zmm): Intel SDM vol. 1, 13.3 and 14.3. */
 const struct tw_cpu *tw_cpu(void);
 
-/* Whether kernels of `isa` can run here. */
+/* Whether kernels of `isa` can run here: the CPU and the operating system allow it and this build has them.
+ */
 bool tw_isa_available(enum tw_isa isa);
 
-/* The ISA to use: the best available one, lowered by $TOWER_ISA if that is set, further by `requested` unless
- * that is TW_ISA_COUNT (none). TW_ERROR_ARGUMENT for an unknown name in $TOWER_ISA, TW_ERROR_UNSUPPORTED if
- * the CPU or this build lacks what was asked (never a silent substitute). `reason`, unless NULL, receives a
- * short constant text such as "best this CPU has" or "TOWER_ISA". */
+/* The ISA to use: the best available one, lowered by $TOWER_ISA if that is set and not empty, lowered further
+ * by `requested` unless that is TW_ISA_COUNT (none); so the lower of the two wins. TW_ERROR_ARGUMENT for an
+ * unknown name in $TOWER_ISA, TW_ERROR_UNSUPPORTED if the CPU or this build lacks what either asked for
+ * (never a silent substitute). `reason`, unless NULL, receives a short constant text: "best this CPU and
+ * build have", "TOWER_ISA" or "requested". */
 enum tw_status tw_isa_choose(enum tw_isa requested, enum tw_isa *isa, const char **reason);
 
 #endif

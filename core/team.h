@@ -16,15 +16,19 @@
 /* How the default size came about, for the line the programs print. */
 struct tw_team_size {
     int threads;  /* what to use */
-    int affinity; /* processing units the calling thread may run on */
+    int affinity; /* tw_team_affinity() */
     int quota; /* whole CPUs granted by the cgroup (v2 cpu.max or v1 cpu.cfs_quota_us), rounded up; 0: none */
     int environment; /* OMP_NUM_THREADS; 0: not set or not a positive number */
     const char *why; /* constant: "requested", "OMP_NUM_THREADS", "affinity", "cgroup quota" */
 };
 
+/* Processing units the calling thread may run on while no team has placed it; where OMP_PROC_BIND confines it
+ * to a place, those of all places. At least 1. */
+int tw_team_affinity(void);
+
 /* `requested` > 0: exactly that, up to TW_TEAM_MAX_THREADS (TW_ERROR_ARGUMENT beyond, or if negative): asking
  * for more threads than CPUs is allowed and changes no result. 0: OMP_NUM_THREADS if set, else
- * min(affinity, quota). */
+ * min(affinity, quota), at most TW_TEAM_MAX_THREADS. OMP_NUM_THREADS beyond that is TW_ERROR_ARGUMENT too. */
 enum tw_status tw_team_choose_size(int requested, struct tw_team_size *size);
 
 /* The cgroup part of it, on files below `root` ("" in production), so that tests can lay out a tree of their
@@ -34,23 +38,30 @@ int tw_cgroup_cpu_quota(const char *root);
 
 struct tw_team;
 
-/* Starts `threads` threads (1 to TW_TEAM_MAX_THREADS) placed by `bind`. The calling thread becomes rank 0.
- * NULL with a message on failure. One thread at a time may use a team, always the one that made it. */
+/* Starts `threads` threads (1 to TW_TEAM_MAX_THREADS) placed by `bind`. The calling thread becomes rank 0. A
+ * team may be used by the thread that made it and no other. A thread may have several teams: each puts its
+ * members into their places when it runs. NULL with TW_ERROR_ARGUMENT     a number of threads outside the
+ * range TW_ERROR_UNSUPPORTED  the system starts or the OpenMP runtime gives fewer threads (a limit on
+ * processes, OMP_THREAD_LIMIT, a parallel region around the call), refuses a binding, or binds threads itself
+ * (OMP_PROC_BIND) while `bind` is not TW_BIND_NONE TW_ERROR_MEMORY */
 struct tw_team *tw_team_new(int threads, enum tw_bind bind);
 
-/* Ends the team and gives the calling thread the affinity it had before tw_team_new. NULL does nothing. */
+/* Ends the team and gives every member the affinity that the calling thread had before its first team. NULL
+ * does nothing. */
 void tw_team_release(struct tw_team *team);
 
 int tw_team_threads(const struct tw_team *team);
 enum tw_bind tw_team_bind(const struct tw_team *team);
 
-/* Runs body(context, rank, threads) on every member, rank 0 … threads-1, and returns when all are done. No
- * allocation. `body` must not fail: it records failures in its context. */
+/* Runs body(context, rank, threads) on every member, rank 0 … threads-1, and returns when all are done; what
+ * they wrote is visible to the caller. No allocation. `body` must not fail: it records failures in its
+ * context. `threads` is the team's number but for a run inside another run, which gets one thread. */
 typedef void tw_team_body(void *context, int rank, int threads);
 void tw_team_run(struct tw_team *team, tw_team_body *body, void *context);
 
 /* Inside a body: waits until every member has arrived; memory written before is visible after. Every member
- * must call it the same number of times. A team of one passes at once. */
+ * must call it the same number of times. A team of one passes at once. Members spin for some microseconds,
+ * then sleep; with more threads than CPUs they sleep at once. */
 void tw_team_barrier(struct tw_team *team);
 
 /* The half-open share [*begin, *end) of `count` units for `rank` of `threads`: contiguous, sizes differ by at

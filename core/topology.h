@@ -12,7 +12,7 @@
 
 enum tw_bind {
     TW_BIND_NONE,    /* leave threads where the operating system puts them */
-    TW_BIND_COMPACT, /* neighbours first: fill a core's package before the next one */
+    TW_BIND_COMPACT, /* neighbours first: fill the cores of a package before the next one's */
     TW_BIND_SCATTER, /* far apart first: spread over packages and NUMA nodes, then cores, then SMT siblings */
 };
 
@@ -20,6 +20,7 @@ const char *tw_bind_name(enum tw_bind bind);
 enum tw_status tw_bind_parse(const char *text, enum tw_bind *bind);
 
 struct tw_topology;
+struct tw_affinity;
 
 /* Discovers this machine, or builds the machine that `synthetic` describes in hwloc's language
  * ("package:2 numa:1 core:4 pu:2"; NULL: this machine). NULL with TW_ERROR_ARGUMENT for a bad description, or
@@ -27,7 +28,8 @@ struct tw_topology;
 struct tw_topology *tw_topology_new(const char *synthetic);
 void tw_topology_release(struct tw_topology *topology);
 
-/* Counts of what the calling process may use (affinity and cpusets applied), each at least 1. */
+/* Counts of what the thread that called tw_topology_new may use (affinity and cpusets applied), each at least
+ * 1. */
 struct tw_machine {
     int processing_units, cores, packages, numa_nodes;
 };
@@ -40,9 +42,14 @@ enum tw_status tw_topology_place(const struct tw_topology *topology, enum tw_bin
                                  int *unit);
 
 /* Binds the calling thread to one processing unit (-1: does nothing). TW_ERROR_UNSUPPORTED with the system's
- * reason if it refuses. tw_topology_save/restore keep and bring back the calling thread's whole affinity. */
+ * reason if it refuses. On a synthetic machine nothing is bound. Any number of threads may call it at a time.
+ */
 enum tw_status tw_topology_bind_thread(const struct tw_topology *topology, int unit);
+
+/* The calling thread's whole affinity, to be brought back later, in the same thread or another. NULL with
+ * TW_ERROR_MEMORY or, where the system does not tell, TW_ERROR_UNSUPPORTED. The caller owns it. */
 struct tw_affinity *tw_topology_save_affinity(const struct tw_topology *topology);
-void tw_topology_restore_affinity(const struct tw_topology *topology, struct tw_affinity *affinity);
+void tw_topology_restore_affinity(const struct tw_topology *topology, const struct tw_affinity *affinity);
+void tw_affinity_release(struct tw_affinity *affinity);
 
 #endif

@@ -5,7 +5,7 @@
 #include "apps/common/text.h"
 #include "layers/graph/operation.h"
 
-#define LINE_FORMAT "  %-8s %-12s %-18s %-13s %-16s %-36s %10s\n"
+#define LINE_FORMAT "  %-6s %-11s %-16s  %-13s %-15s %-26s %8s\n"
 
 /* "(N, 32, 14, 14)": the batch is not the model's. */
 static const char *output_text(const struct tw_graph_value *value, char *text)
@@ -26,7 +26,7 @@ static const char *output_text(const struct tw_graph_value *value, char *text)
 static const char *init_text(const char *scheme, const struct tw_shape *shape)
 {
     if (!strcmp(scheme, "torch"))
-        return shape->ndim > 1 ? "kaiming-uniform, a = sqrt(5)" : "uniform, +-1/sqrt(fan-in)";
+        return shape->ndim > 1 ? "kaiming-uniform, a=sqrt(5)" : "uniform, +-1/sqrt(fan-in)";
     if (shape->ndim > 1 || !strncmp(scheme, "constant:", 9) || !strncmp(scheme, "loaded", 6))
         return scheme;
     return "zeros";
@@ -49,7 +49,7 @@ static void print_node(FILE *out, const tw_graph *graph, const struct tw_graph_n
         printed = true;
     }
     if (!printed)
-        fprintf(out, "  %-8s %-12s %s\n", path, name, output);
+        fprintf(out, "  %-6s %-11s %s\n", path, name, output);
 }
 
 void model_table_print(FILE *out, const tw_graph *graph, const tw_module *module, const char *scheme)

@@ -36,7 +36,9 @@ static enum tw_status print_tensor(const char *name, const struct tw_tensor *ten
     struct range range;
     enum tw_status status;
 
-    status = wide ? tw_tensor_copy(wide, tensor) : tw_error_status();
+    if (!wide)
+        return tw_error_status();
+    status = tw_tensor_copy(wide, tensor);
     if (!status) {
         range = range_of(wide->data, tw_tensor_count(wide));
         printf("%-24s %-8s %-20s %10s %12.5g %12.5g %12.5g", name, tw_dtype_name(tensor->dtype),

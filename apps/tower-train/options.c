@@ -122,24 +122,24 @@ static enum tw_status set_number(struct options *o, int key, const char *text)
     }
 }
 
-/* Names are checked by those who know them; the option goes in front of their message. */
+/* Names are checked by those who know them. */
 static enum tw_status set_name(struct options *o, int key, const char *text)
 {
     struct tw_schedule schedule;
 
     switch (key) {
     case KEY_OPTIMIZER:
-        return tw_optimizer_parse(text, &o->optimizer) ? tw_fail_in("--optimizer") : TW_OK;
+        return tw_optimizer_parse(text, &o->optimizer);
     case KEY_SCHEDULE:
         o->schedule = text;
-        return tw_schedule_parse(text, 1, 1, &schedule) ? tw_fail_in("--schedule") : TW_OK;
+        return tw_schedule_parse(text, 1, 1, &schedule);
     case KEY_INIT:
         o->init = text;
-        return tw_init_check(text) ? tw_fail_in("--init") : TW_OK;
+        return tw_init_check(text);
     case KEY_BIND:
-        return tw_bind_parse(text, &o->bind) ? tw_fail_in("--bind") : TW_OK;
+        return tw_bind_parse(text, &o->bind);
     default:
-        return tw_isa_parse(text, &o->isa) ? tw_fail_in("--isa") : TW_OK;
+        return tw_isa_parse(text, &o->isa);
     }
 }
 

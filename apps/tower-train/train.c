@@ -24,7 +24,8 @@ enum tw_status train_evaluate(struct trainer *trainer, struct epoch_result *resu
     tw_loader_start(loader, NULL);
     while ((samples = tw_loader_next(loader)) > 0) {
         if (interrupt_received())
-            return tw_fail(TW_ERROR_INTERRUPTED, "interrupted while evaluating");
+            return tw_fail(TW_ERROR_INTERRUPTED, "interrupted while evaluating after epoch %" PRId64,
+                           result->epoch);
         status = recording_run(&trainer->evaluation, loader->images, loader->labels, samples, TW_PLAN_FORWARD,
                                &loss, &correct);
         if (status)
@@ -52,8 +53,8 @@ static enum tw_status train_step(struct trainer *t, ptrdiff_t samples, struct ta
     if (status)
         return status;
     if (!isfinite(loss))
-        return tw_fail(TW_ERROR_ARGUMENT, "the training loss became %g: a smaller --lr may help",
-                       (double)loss);
+        return tw_fail(TW_ERROR_ARGUMENT,
+                       "the training loss is not finite any more: a smaller --lr may help");
     status = tw_optimizer_step(t->optimizer, t->compute.team);
     if (status)
         return status;
@@ -94,7 +95,7 @@ static enum tw_status train_epoch(struct trainer *t, const struct train_observer
     tw_loader_start(loader, &t->rng);
     for (int64_t step = 1; (samples = tw_loader_next(loader)) > 0; step++) {
         if (train_step(t, samples, &tally))
-            return tw_fail_in("epoch %" PRId64 ", step %" PRId64, epoch, step);
+            return tw_fail_in("epoch %" PRId64 ", step %" PRId64 ": ", epoch, step);
         progress = progress_of(t, &tally, epoch, step);
         observer->step(observer->context, &progress);
         if (interrupt_received())

@@ -5,12 +5,14 @@
 #include "layers/models/tower.h"
 #include "layers/module/init.h"
 
+#define PRODUCER "tower-train " TOWER_VERSION
+
 static enum tw_status check_outputs(const struct options *options)
 {
     if (options->save && tw_atomic_check(options->save))
-        return tw_fail_in("--save");
+        return tw_fail_in("--save %s: ", options->save);
     if (options->log && tw_atomic_check(options->log))
-        return tw_fail_in("--log");
+        return tw_fail_in("--log %s: ", options->log);
     return TW_OK;
 }
 
@@ -20,7 +22,7 @@ static enum tw_status load_weights(tw_module *model, const char *path)
     enum tw_status status = tw_safetensors_load(path, &dict);
 
     if (!status && tw_module_load_state_dict(model, &dict, true))
-        status = tw_fail_in("%s", path);
+        status = tw_fail_in("%s: ", path);
     tw_state_dict_release(&dict);
     return status;
 }
@@ -46,10 +48,8 @@ static enum tw_status open_loaders(struct trainer *t)
     status = tw_loader_init(&t->test_loader, &t->digits.test, EVALUATION_BATCH, 0);
     if (status || t->options->eval_only)
         return status;
-    if (tw_loader_init(&t->train_loader, &t->digits.train, (ptrdiff_t)t->options->batch_size,
-                       (ptrdiff_t)t->options->limit))
-        return tw_fail_in("--limit and --batch-size");
-    return TW_OK;
+    return tw_loader_init(&t->train_loader, &t->digits.train, (ptrdiff_t)t->options->batch_size,
+                          (ptrdiff_t)t->options->limit);
 }
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b)
@@ -128,7 +128,7 @@ void trainer_release(struct trainer *trainer)
 
 enum tw_status trainer_save(const struct trainer *trainer)
 {
-    static const char *const metadata[] = {"format", "pt", "producer", "tower-train " TOWER_VERSION, NULL};
+    static const char *const metadata[] = {"format", "pt", "producer", PRODUCER, NULL};
     tw_state_dict dict = {0};
     enum tw_status status;
 

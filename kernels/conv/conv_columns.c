@@ -205,6 +205,7 @@ void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
     const ptrdiff_t source_group = pass->channels * pass->source[0] * pass->source[1];
     const ptrdiff_t result_group = pass->out_channels * pass->result[0] * pass->result[1];
 
+    tw_conv_window_clear(&parts.window, parts.image);
     tw_conv_position_table(pass, &parts.window, parts.position);
     tw_conv_tap_table(pass, &parts.window, parts.tap);
     weight_tables(pass, &parts);

@@ -58,8 +58,9 @@ size_t tw_conv_direct_workspace(const struct tw_f32_tiles *tiles, const struct t
     return divide(tiles, pass, nothing).bytes;
 }
 
-/* One panel of weights [i, a, b][result channel]: where the taps lie in the order of the chain or exactly
- * against it (forward, input gradient with stride 1) as transposition. */
+/* One panel of weights [i, a, b][result channel]. Where the taps lie in the order of the chain (forward) it
+ * is one transposition, where they lie exactly against it (input gradient with stride 1) one per channel,
+ * from below. */
 static void pack_panel(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t columns,
                        ptrdiff_t width, const float *w, float *panel)
 {
@@ -69,11 +70,15 @@ static void pack_panel(const struct tw_f32_tiles *tiles, const struct tw_conv_pa
         tw_tile_pack(tiles, pass->channels * taps, columns, width, w, 1, pass->w_out, panel);
         return;
     }
-    for (ptrdiff_t i = 0; i < pass->channels; i++, w += pass->w_channel)
-        for (ptrdiff_t a = 0; a < high; a++)
-            for (ptrdiff_t b = 0; b < wide; b++, panel += width)
-                tw_tile_pack(tiles, 1, columns, width, w + a * pass->w_tap[0] + b * pass->w_tap[1], 0,
-                             pass->w_out, panel);
+    for (ptrdiff_t i = 0; i < pass->channels; i++, w += pass->w_channel, panel += taps * width) {
+        if (columns == width && pass->w_tap[1] == -1 && pass->w_tap[0] == -wide) {
+            tiles->transpose(columns, taps, w - (taps - 1), pass->w_out, panel + (taps - 1) * width, -width);
+            continue;
+        }
+        for (ptrdiff_t t = 0; t < taps; t++)
+            tw_tile_pack(tiles, 1, columns, width, w + t / wide * pass->w_tap[0] + t % wide * pass->w_tap[1],
+                         0, pass->w_out, panel + t * width);
+    }
 }
 
 static void pack_weights(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass,
@@ -166,6 +171,7 @@ void tw_conv_direct(const struct tw_f32_tiles *tiles, const struct tw_conv_pass 
     const ptrdiff_t source_group = pass->channels * pass->source[0] * pass->source[1];
     const ptrdiff_t result_group = pass->out_channels * pass->result[0] * pass->result[1];
 
+    tw_conv_window_clear(&parts.window, parts.image);
     tw_conv_position_table(pass, &parts.window, parts.position);
     tw_conv_tap_table(pass, &parts.window, parts.tap);
     for (ptrdiff_t g = 0; g < pass->groups && samples > 0; g++) {

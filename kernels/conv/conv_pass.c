@@ -119,27 +119,44 @@ struct tw_conv_window tw_conv_window(const struct tw_conv_pass *pass, ptrdiff_t 
     return window;
 }
 
+void tw_conv_window_clear(const struct tw_conv_window *window, float *to)
+{
+    memset(to, 0, (size_t)(window->channels * window->plane) * sizeof *to);
+}
+
+/* Rows are short: a call of memcpy for each costs more than the copy. The last eight may overlap those
+ * before. */
+static void copy_row(ptrdiff_t count, const float *from, float *to)
+{
+    if (count < 8) {
+        for (ptrdiff_t c = 0; c < (count & 3); c++)
+            to[c] = from[c];
+        if (count >= 4)
+            memcpy(to + count - 4, from + count - 4, 4 * sizeof *to);
+        return;
+    }
+    for (ptrdiff_t c = 0; c < count - 8; c += 8)
+        memcpy(to + c, from + c, 8 * sizeof *to);
+    memcpy(to + count - 8, from + count - 8, 8 * sizeof *to);
+}
+
 void tw_conv_window_fill(const struct tw_conv_pass *pass, const struct tw_conv_window *window,
                          ptrdiff_t channels, ptrdiff_t row, const float *source, float *to)
 {
     const ptrdiff_t height = pass->source[0], width = pass->source[1];
-    const ptrdiff_t top = pass->origin[0] + row * pass->step[0],
-                    from = pass->origin[1] > 0 ? pass->origin[1] : 0;
+    const ptrdiff_t top = pass->origin[0] + row * pass->step[0];
+    const ptrdiff_t from = pass->origin[1] > 0 ? pass->origin[1] : 0;
     const ptrdiff_t left = pass->origin[1] < 0 ? tw_conv_smaller(-pass->origin[1], window->columns) : 0;
     const ptrdiff_t copied = from < width ? tw_conv_smaller(width - from, window->columns - left) : 0;
-    const ptrdiff_t right = window->columns - left - copied;
 
     for (ptrdiff_t i = 0; i < channels; i++, to += window->plane, source += height * width) {
         for (ptrdiff_t r = 0; r < window->rows; r++) {
             float *line = to + r * window->columns;
 
-            if (top + r < 0 || top + r >= height) {
+            if (top + r < 0 || top + r >= height)
                 memset(line, 0, (size_t)window->columns * sizeof *line);
-                continue;
-            }
-            memset(line, 0, (size_t)left * sizeof *line);
-            memcpy(line + left, source + (top + r) * width + from, (size_t)copied * sizeof *line);
-            memset(line + left + copied, 0, (size_t)right * sizeof *line);
+            else
+                copy_row(copied, source + (top + r) * width + from, line + left);
         }
     }
 }

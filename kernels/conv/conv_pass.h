@@ -57,8 +57,12 @@ struct tw_conv_window {
  * least one channel and one row. `pass` must have positions and taps. */
 struct tw_conv_window tw_conv_window(const struct tw_conv_pass *pass, ptrdiff_t depth, ptrdiff_t positions);
 
-/* Fills the window of `channels` channels from `source` on (the block's first plane) for the band that begins
- * with position row `row`. */
+/* Zeros everything; needed once before the first fill, because fills leave the columns beside the source
+ * alone. */
+void tw_conv_window_clear(const struct tw_conv_window *window, float *to);
+
+/* Fills the window with `channels` channels from `source` on (the block's first plane) for the band that
+ * begins with position row `row`. */
 void tw_conv_window_fill(const struct tw_conv_pass *pass, const struct tw_conv_window *window,
                          ptrdiff_t channels, ptrdiff_t row, const float *source, float *to);
 

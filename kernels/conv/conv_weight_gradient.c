@@ -154,6 +154,7 @@ void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_c
         clear(db ? shape->out_channels : 0, db);
         return;
     }
+    tw_conv_window_clear(&parts.window, parts.image);
     tw_conv_position_table(&pass, &parts.window, parts.position);
     tw_conv_tap_table(&pass, &parts.window, parts.tap);
     parts.tap[parts.window.channels * pass.taps[0] * pass.taps[1]] =

@@ -26,8 +26,12 @@ static void avg_halving_planes(const struct tw_pool2d_shape *s, ptrdiff_t planes
 
             for (ptrdiff_t c = 0; c < s->out_width; c += TW_LANES) {
                 const int count = columns_to_take(s->out_width - c, in_room - bottom - 2 * c, out_room - c);
+                const float *left = x + bottom + 2 * c;
 
-                avg_halving(x + bottom - s->in_width + 2 * c, x + bottom + 2 * c, count, y + c);
+                if (count == TW_LANES) /* a constant for the inlined body */
+                    avg_halving(left - s->in_width, left, TW_LANES, y + c);
+                else
+                    avg_halving(left - s->in_width, left, count, y + c);
             }
             y += s->out_width;
             out_room -= s->out_width;
@@ -61,7 +65,7 @@ static void avg_stride1_plane(const struct tw_pool2d_shape *s, const float *x, f
         for (ptrdiff_t c = 0; c < s->out_width; c += count) {
             const struct taps columns = taps_inside(c, 1, s->padding[1], s->kernel_width, s->in_width);
 
-            count = columns_alike(s, c);
+            count = columns_alike(s, &c);
             avg_columns(s, x, row + c - s->padding[1], rows, columns, count, y + c);
         }
         y += s->out_width;

@@ -53,8 +53,12 @@ static void max_halving_planes(const struct tw_pool2d_shape *s, ptrdiff_t planes
 
             for (ptrdiff_t c = 0; c < s->out_width; c += TW_LANES) {
                 const int count = columns_to_take(s->out_width - c, in_room - bottom - 2 * c, out_room - c);
+                const float *left = x + bottom + 2 * c;
 
-                max_halving(x + bottom - s->in_width + 2 * c, x + bottom + 2 * c, count, y + c, winner + c);
+                if (count == TW_LANES) /* a constant for the inlined body */
+                    max_halving(left - s->in_width, left, TW_LANES, y + c, winner + c);
+                else
+                    max_halving(left - s->in_width, left, count, y + c, winner + c);
             }
             y += s->out_width;
             winner += s->out_width;
@@ -89,7 +93,7 @@ static void max_stride1_plane(const struct tw_pool2d_shape *s, const float *x, f
         for (ptrdiff_t c = 0; c < s->out_width; c += count) {
             const struct taps columns = taps_inside(c, 1, s->padding[1], s->kernel_width, s->in_width);
 
-            count = columns_alike(s, c);
+            count = columns_alike(s, &c);
             max_columns(s, x, row + c - s->padding[1], rows, columns, count, y + c, winner + c);
         }
         y += s->out_width;
@@ -137,9 +141,12 @@ static void max_halving_gradient_plane(const struct tw_pool2d_shape *s, const fl
         for (ptrdiff_t c = 0; r < s->out_height && c < s->out_width; c += TW_LANES) {
             const int count =
                 columns_to_take(s->out_width - c, in_room - in_row - 2 * c, out_room - out_row - c);
+            const ptrdiff_t out = out_row + c, left = row % 2 * 2;
 
-            max_halving_gradient(dy + out_row + c, winner + out_row + c, row % 2 * 2, count,
-                                 dx + in_row + 2 * c);
+            if (count == TW_LANES) /* a constant for the inlined body */
+                max_halving_gradient(dy + out, winner + out, left, TW_LANES, dx + in_row + 2 * c);
+            else
+                max_halving_gradient(dy + out, winner + out, left, count, dx + in_row + 2 * c);
         }
         if (r < s->out_height)
             column = 2 * s->out_width;

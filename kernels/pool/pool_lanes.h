@@ -31,16 +31,20 @@ static inline struct taps taps_inside(ptrdiff_t out, ptrdiff_t stride, ptrdiff_t
     return (struct taps){begin < 0 ? -begin : 0, in - begin < kernel ? in - begin : kernel};
 }
 
-/* How many neighbouring outputs from column c on take the same taps, at most 16. With stride 1 those are the
- * columns whose window lies inside the image; at its edges each column is on its own. */
-static inline int columns_alike(const struct tw_pool2d_shape *s, ptrdiff_t c)
+/* How many neighbouring outputs from column *c on take the same taps, at most 16. With stride 1 those are the
+ * columns whose window lies inside the image; at its edges each column is on its own. The last group of a
+ * long enough row steps back to be a whole one: its first columns are written twice, with the same values. */
+static inline int columns_alike(const struct tw_pool2d_shape *s, ptrdiff_t *c)
 {
-    const ptrdiff_t inside = s->in_width - s->kernel_width + s->padding[1] + 1; /* end of those columns */
+    const ptrdiff_t begin = s->padding[1];
+    const ptrdiff_t inside = s->in_width - s->kernel_width + s->padding[1] + 1;
     const ptrdiff_t end = inside < s->out_width ? inside : s->out_width;
 
-    if (c < s->padding[1] || c >= end)
+    if (*c < begin || *c >= end)
         return 1;
-    return end - c < TW_LANES ? (int)(end - c) : TW_LANES;
+    if (end - *c < TW_LANES && end - begin >= TW_LANES)
+        *c = end - TW_LANES;
+    return end - *c < TW_LANES ? (int)(end - *c) : TW_LANES;
 }
 
 static inline struct tw_lanes load_columns(const float *x, int count)

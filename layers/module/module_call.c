@@ -35,6 +35,18 @@ static char *path_for(tw_module *self, const tw_graph *graph)
     return path;
 }
 
+/* Fails without the path in front: its thousand components would leave no room for the message. */
+static void fail_endless(tw_graph *graph, const tw_module *self)
+{
+    char *path = graph->path;
+
+    graph->path = NULL;
+    tw_graph_fail(graph, TW_ERROR_STATE,
+                  "%s: calls nest more than %d deep: do modules call each other in circles?",
+                  self->class->name, TW_CALL_DEPTH_MAX);
+    graph->path = path;
+}
+
 bool tw_call_enter(struct tw_call_frame *frame, tw_module *self, tw_graph *graph)
 {
     char *path;
@@ -61,8 +73,7 @@ bool tw_call_enter(struct tw_call_frame *frame, tw_module *self, tw_graph *graph
     }
     if (depth_of(path) > TW_CALL_DEPTH_MAX) {
         tw_free(path);
-        tw_graph_fail(graph, TW_ERROR_STATE, "%s: calls nest more than %d deep", self->class->name,
-                      TW_CALL_DEPTH_MAX);
+        fail_endless(graph, self);
         return false;
     }
     *frame = (struct tw_call_frame){graph->path, graph->recording};

@@ -90,6 +90,16 @@ void tw_test_ok(enum tw_status status, const char *call, const char *file, int l
 void tw_test_fails(enum tw_status expected, const char *part, enum tw_status status, const char *call,
                    const char *file, int line);
 
+/* A tensor that counts 0, 1, 2, … in row-major order; its element (i, j, k), of which the first ndim count.
+ */
+struct tw_tensor *tw_test_counting(enum tw_dtype dtype, struct tw_shape shape);
+double tw_test_at(const struct tw_tensor *tensor, ptrdiff_t i, ptrdiff_t j, ptrdiff_t k);
+
+/* Setup and teardown for cmocka_unit_test_setup_teardown: together they fail a test that leaves more or fewer
+ * blocks of core/memory.h behind than it found. The teardown also ends tw_memory_fail_after. */
+int tw_test_note_blocks(void **state);
+int tw_test_no_block_left(void **state);
+
 /* Reads the NumPy file `path` (.npy format 1.0 to 3.0, little-endian, C order; f4, f8, i8, i4 or u1) into a
  * new tensor; fails the test if it cannot. */
 struct tw_tensor *tw_test_read_npy(const char *path);

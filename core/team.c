@@ -1,0 +1,240 @@
+#include "core/team.h"
+
+#include <omp.h>
+#include <stdatomic.h>
+
+#include "core/barrier.h"
+#include "core/memory.h"
+#include "core/threads.h"
+
+/* About 20 to 50 microseconds: longer than members of a stage usually differ, shorter than a scheduling
+ * slice. */
+#define SPINS 1000
+
+struct tw_team {
+    struct tw_barrier barrier;
+    int threads;
+    enum tw_bind bind;
+    unsigned long serial; /* never used twice, so that a thread can tell which team placed it */
+    struct tw_topology *topology;
+    struct tw_affinity *home; /* the calling thread's affinity while no team has placed it */
+    struct tw_team *older;    /* what this thread made before this one and has not released */
+    int unit[];               /* processing unit of each rank, -1: not bound */
+};
+
+/* Which team put this thread where it is, 0 if none did. The runtime's threads are shared by all teams and
+ * may be ended and made anew in between, so every member looks whether it is in its place when a run starts.
+ */
+static _Thread_local unsigned long placed_by;
+static _Thread_local int placed_as;
+static _Thread_local struct tw_team *newest; /* made by this thread */
+
+static void go_home(const struct tw_team *team)
+{
+    if (placed_by != 0 && team->home != NULL)
+        tw_topology_restore_affinity(team->topology, team->home);
+    placed_by = 0;
+}
+
+static enum tw_status go_to_place(const struct tw_team *team, int rank)
+{
+    if (placed_by == team->serial && placed_as == rank)
+        return TW_OK;
+    go_home(team);
+    if (team->unit[rank] < 0)
+        return TW_OK;
+    placed_by = team->serial;
+    placed_as = rank;
+    return tw_topology_bind_thread(team->topology, team->unit[rank]);
+}
+
+/* The one parallel region. A runtime that may adjust the number of threads is told not to. */
+static void enter_region(const struct tw_team *team, tw_team_body *body, void *context)
+{
+    int dynamic = omp_get_dynamic();
+
+    if (team->threads == 1) {
+        body(context, 0, 1);
+        return;
+    }
+    omp_set_dynamic(0);
+#pragma omp parallel num_threads(team->threads)
+    body(context, omp_get_thread_num(), omp_get_num_threads());
+    omp_set_dynamic(dynamic);
+}
+
+/* While the runtime binds the threads (OMP_PROC_BIND), the thread's own affinity is but its first place. */
+int tw_team_affinity(void)
+{
+    if (omp_get_proc_bind() != omp_proc_bind_false)
+        return omp_get_num_procs();
+    if (newest != NULL) /* until the next run puts it back into its place */
+        go_home(newest);
+    return tw_threads_affinity();
+}
+
+struct roll_call {
+    const struct tw_team *team;
+    atomic_int present;
+    atomic_int refused; /* a rank that could not be bound, or -1 */
+};
+
+static void answer(void *context, int rank, int threads)
+{
+    struct roll_call *call = context;
+
+    if (rank == 0)
+        atomic_store(&call->present, threads);
+    if (threads == call->team->threads && go_to_place(call->team, rank) != TW_OK)
+        atomic_store(&call->refused, rank);
+}
+
+static enum tw_status call_the_roll(struct tw_team *team)
+{
+    struct roll_call call = {.team = team, .refused = -1};
+    int refused;
+
+    enter_region(team, answer, &call);
+    if (atomic_load(&call.present) != team->threads)
+        return tw_fail(TW_ERROR_UNSUPPORTED,
+                       "team: OpenMP gives %d of %d threads (is there a parallel region around the call?)",
+                       atomic_load(&call.present), team->threads);
+    refused = atomic_load(&call.refused);
+    if (refused >= 0)
+        return tw_fail(TW_ERROR_UNSUPPORTED, "team: thread %d cannot be bound to processing unit %d", refused,
+                       team->unit[refused]);
+    return TW_OK;
+}
+
+static enum tw_status check_request(int threads, enum tw_bind bind)
+{
+    if (threads < 1 || threads > TW_TEAM_MAX_THREADS)
+        return tw_fail(TW_ERROR_ARGUMENT, "team: %d threads, expected 1 to %d", threads, TW_TEAM_MAX_THREADS);
+    if (threads > omp_get_thread_limit())
+        return tw_fail(TW_ERROR_UNSUPPORTED, "team: OpenMP gives %d of %d threads (OMP_THREAD_LIMIT)",
+                       omp_get_thread_limit(), threads);
+    if (bind != TW_BIND_NONE && omp_get_proc_bind() != omp_proc_bind_false)
+        return tw_fail(
+            TW_ERROR_UNSUPPORTED,
+            "team: binding %s while OMP_PROC_BIND has the OpenMP runtime bind the threads; unset it, or "
+            "use binding none",
+            tw_bind_name(bind));
+    return TW_OK;
+}
+
+/* A member that waits for a CPU to become free must not spin on one. */
+static int choose_spins(const struct tw_team *team)
+{
+    int units = tw_topology_machine(team->topology).processing_units, quota = tw_cgroup_cpu_quota("");
+
+    return team->threads <= units && (quota == 0 || team->threads <= quota) ? SPINS : 0;
+}
+
+static enum tw_status set_up(struct tw_team *team)
+{
+    team->topology = tw_topology_new(NULL);
+    if (team->topology == NULL)
+        return tw_error_status();
+    team->home = tw_topology_save_affinity(team->topology);
+    if (team->home == NULL && team->bind != TW_BIND_NONE)
+        return tw_error_status();
+    tw_barrier_init(&team->barrier, choose_spins(team));
+    if (tw_topology_place(team->topology, team->bind, team->threads, team->unit) != TW_OK)
+        return tw_error_status();
+    if (tw_threads_can_start(team->threads - 1) != TW_OK)
+        return tw_error_status();
+    return call_the_roll(team);
+}
+
+struct tw_team *tw_team_new(int threads, enum tw_bind bind)
+{
+    static atomic_ulong serials;
+    struct tw_team *team;
+
+    if (check_request(threads, bind) != TW_OK)
+        return NULL;
+    team = tw_alloc(sizeof *team + (size_t)threads * sizeof team->unit[0]);
+    if (team == NULL)
+        return NULL;
+    team->threads = threads;
+    team->bind = bind;
+    team->serial = atomic_fetch_add(&serials, 1) + 1;
+    if (newest != NULL) /* which makes the whole machine visible again */
+        go_home(newest);
+    team->older = newest;
+    newest = team;
+    if (set_up(team) == TW_OK)
+        return team;
+    tw_team_release(team);
+    return NULL;
+}
+
+static void send_home(void *context, int rank, int threads)
+{
+    (void)rank, (void)threads;
+    go_home(context);
+}
+
+/* The calling thread goes home before the region: threads that the runtime makes for it inherit its affinity.
+ */
+void tw_team_release(struct tw_team *team)
+{
+    struct tw_team **link = &newest;
+
+    if (team == NULL)
+        return;
+    if (team->home != NULL && team->bind != TW_BIND_NONE) {
+        go_home(team);
+        enter_region(team, send_home, team);
+    }
+    while (*link != NULL && *link != team)
+        link = &(*link)->older;
+    if (*link != NULL)
+        *link = team->older;
+    tw_affinity_release(team->home);
+    tw_topology_release(team->topology);
+    tw_free(team);
+}
+
+int tw_team_threads(const struct tw_team *team)
+{
+    return team->threads;
+}
+
+enum tw_bind tw_team_bind(const struct tw_team *team)
+{
+    return team->bind;
+}
+
+struct run {
+    struct tw_team *team;
+    tw_team_body *body;
+    void *context;
+};
+
+/* Members meet before they leave the region, because the runtime's own barrier at its end spins for long. */
+static void run_member(void *context, int rank, int threads)
+{
+    const struct run *run = context;
+
+    (void)go_to_place(run->team, rank); /* tw_team_new has tried it; refused now, the results are the same */
+    run->body(run->context, rank, threads);
+    if (threads > 1)
+        tw_barrier_wait(&run->team->barrier, threads);
+}
+
+void tw_team_run(struct tw_team *team, tw_team_body *body, void *context)
+{
+    struct run run = {.team = team, .body = body, .context = context};
+
+    enter_region(team, run_member, &run);
+}
+
+/* Inside a region of fewer threads than the team has (a run inside a run gets one) it is those that meet. */
+void tw_team_barrier(struct tw_team *team)
+{
+    int members = team->threads == 1 ? 1 : omp_get_num_threads();
+
+    if (members > 1)
+        tw_barrier_wait(&team->barrier, members);
+}

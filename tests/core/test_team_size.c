@@ -1,0 +1,148 @@
+/* How many threads: what is asked for, what the system grants, and what happens when it grants fewer. */
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/team.h"
+#include "tests/support/test_support.h"
+
+static void sizes_follow_the_request_then_the_environment(void **state)
+{
+    struct tw_team_size size;
+
+    (void)state;
+    assert_int_equal(setenv("OMP_NUM_THREADS", "3,2", 1), 0);
+    assert_ok(tw_team_choose_size(7, &size));
+    assert_int_equal(size.threads, 7);
+    assert_string_equal(size.why, "requested");
+    assert_int_equal(size.environment, 3);
+    assert_ok(tw_team_choose_size(0, &size));
+    assert_int_equal(size.threads, 3);
+    assert_string_equal(size.why, "OMP_NUM_THREADS");
+    assert_int_equal(setenv("OMP_NUM_THREADS", "1025", 1), 0);
+    assert_fails(TW_ERROR_ARGUMENT, "OMP_NUM_THREADS asks for 1025", tw_team_choose_size(0, &size));
+    assert_ok(tw_team_choose_size(1, &size));
+    assert_fails(TW_ERROR_ARGUMENT, "-1 threads", tw_team_choose_size(-1, &size));
+    assert_fails(TW_ERROR_ARGUMENT, "1025 threads", tw_team_choose_size(1025, &size));
+    assert_ok(tw_team_choose_size(1024, &size));
+    assert_int_equal(unsetenv("OMP_NUM_THREADS"), 0);
+}
+
+static void the_default_size_is_what_the_system_grants(void **state)
+{
+    static const char *const nonsense[] = {"", "x", "0", "-2", "2x", " ,3"};
+    cpu_set_t home;
+    struct tw_team_size size;
+
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof home, &home), 0);
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        assert_int_equal(setenv("OMP_NUM_THREADS", nonsense[i], 1), 0);
+        assert_ok(tw_team_choose_size(0, &size));
+        assert_int_equal(size.environment, 0);
+        assert_int_equal(size.affinity, CPU_COUNT(&home));
+        assert_int_equal(size.quota, tw_cgroup_cpu_quota(""));
+        assert_int_equal(size.threads,
+                         size.quota > 0 && size.quota < size.affinity ? size.quota : size.affinity);
+        assert_string_equal(size.why,
+                            size.quota > 0 && size.quota < size.affinity ? "cgroup quota" : "affinity");
+    }
+    assert_int_equal(unsetenv("OMP_NUM_THREADS"), 0);
+}
+
+/* The runtime reads its settings when a program starts, so these checks are made by this program started
+ * anew: with `setting` in the environment it must find that tw_team_new(threads, bind) fails with `part` in
+ * the message, and leaves with 0. */
+static int expect_refusal(int threads, enum tw_bind bind, const char *part)
+{
+    if (tw_team_new(threads, bind) == NULL && tw_error_status() == TW_ERROR_UNSUPPORTED &&
+        strstr(tw_error_message(), part) != NULL)
+        return 0;
+    fprintf(stderr, "expected a refusal with \"%s\", is \"%s\"\n", part, tw_error_message());
+    return 1;
+}
+
+static void start_anew(const char *name, const char *value, const char *check)
+{
+    pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        setenv(name, value, 1);
+        execl("/proc/self/exe", "test-core.team_size", check, (char *)NULL);
+        _exit(9);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void fewer_threads_than_asked_are_noticed(void **state)
+{
+    (void)state;
+    start_anew("OMP_THREAD_LIMIT", "3", "thread-limit");
+}
+
+static void the_runtimes_own_binding_is_not_fought(void **state)
+{
+    (void)state;
+    start_anew("OMP_PROC_BIND", "true", "proc-bind");
+}
+
+static void a_limit_on_processes_is_no_crash(void **state)
+{
+    (void)state;
+    start_anew("TOWER_TEST_SEED", "0", "process-limit");
+}
+
+static int check_process_limit(void)
+{
+    const struct rlimit none = {0, 0};
+
+    /* The limit does not hold for root. */
+    if (getuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+        return 0;
+    if (setrlimit(RLIMIT_NPROC, &none) != 0)
+        return 1;
+    return expect_refusal(4, TW_BIND_NONE, "threads: 0 of 3 could be started");
+}
+
+static int check_proc_bind(void)
+{
+    struct tw_team *team = tw_team_new(2, TW_BIND_NONE);
+
+    if (team == NULL)
+        return 2;
+    tw_team_release(team);
+    return expect_refusal(2, TW_BIND_COMPACT, "OMP_PROC_BIND");
+}
+
+static int run_check(const char *name)
+{
+    if (strcmp(name, "thread-limit") == 0)
+        return expect_refusal(5, TW_BIND_COMPACT, "OpenMP gives 3 of 5 threads");
+    if (strcmp(name, "proc-bind") == 0)
+        return check_proc_bind();
+    if (strcmp(name, "process-limit") == 0)
+        return check_process_limit();
+    return 9;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_follow_the_request_then_the_environment),
+        cmocka_unit_test(the_default_size_is_what_the_system_grants),
+        cmocka_unit_test(fewer_threads_than_asked_are_noticed),
+        cmocka_unit_test(the_runtimes_own_binding_is_not_fought),
+        cmocka_unit_test(a_limit_on_processes_is_no_crash),
+    };
+
+    if (argc == 2)
+        _exit(run_check(argv[1])); /* past the leak check, which could not start its thread under the limit */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,184 @@
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "tests/kernels/conv/conv_cases.h"
+
+/* Every variant and every algorithm this machine can run against the reference, bit for bit. */
+
+static void random_shapes_equal_the_reference(void **state)
+{
+    struct tw_rng rng = tw_test_rng(1);
+    int ran = 0;
+
+    (void)state;
+    for (int i = 0; i < 250; i++) {
+        const struct tw_conv2d_shape shape = random_shape(&rng);
+
+        ran += check_shape(&rng, &shape, tw_test_integer(&rng, 0, 3), NULL, 0);
+    }
+    assert_true(ran >= 250);
+}
+
+/* Shapes that need several blocks of channels, of columns, bands of rows, and stop chains in between. */
+static void blocks_equal_the_reference(void **state)
+{
+    static const struct tw_conv2d_shape shapes[] = {
+        {.in_channels = 70,
+         .in_height = 6,
+         .in_width = 5,
+         .out_channels = 20,
+         .kernel_height = 3,
+         .kernel_width = 3,
+         .stride = {1, 1},
+         .padding = {1, 1},
+         .dilation = {1, 1},
+         .groups = 1},
+        {.in_channels = 9,
+         .in_height = 3,
+         .in_width = 4,
+         .out_channels = 300,
+         .kernel_height = 3,
+         .kernel_width = 2,
+         .stride = {1, 1},
+         .padding = {1, 1},
+         .dilation = {1, 1},
+         .groups = 1},
+        {.in_channels = 300,
+         .in_height = 3,
+         .in_width = 4,
+         .out_channels = 9,
+         .kernel_height = 2,
+         .kernel_width = 2,
+         .stride = {2, 1},
+         .padding = {1, 1},
+         .dilation = {1, 1},
+         .groups = 1},
+        {.in_channels = 8,
+         .in_height = 60,
+         .in_width = 53,
+         .out_channels = 8,
+         .kernel_height = 3,
+         .kernel_width = 3,
+         .stride = {1, 1},
+         .padding = {1, 1},
+         .dilation = {1, 1},
+         .groups = 1},
+        {.in_channels = 1,
+         .in_height = 9,
+         .in_width = 1100,
+         .out_channels = 2,
+         .kernel_height = 5,
+         .kernel_width = 1,
+         .stride = {1, 1},
+         .padding = {2, 0},
+         .dilation = {1, 1},
+         .groups = 1},
+        {.in_channels = 2,
+         .in_height = 40,
+         .in_width = 41,
+         .out_channels = 9,
+         .kernel_height = 17,
+         .kernel_width = 19,
+         .stride = {3, 2},
+         .padding = {9, 11},
+         .dilation = {1, 1},
+         .groups = 1},
+    };
+    struct tw_rng rng = tw_test_rng(2);
+    int ran = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct tw_conv2d_shape shape = shapes[i];
+
+        set_output(&shape);
+        ran += check_shape(&rng, &shape, 2, NULL, 0);
+    }
+    assert_true(ran >= (int)(sizeof shapes / sizeof *shapes));
+}
+
+/* Zeros of the padding are multiplied: infinity times such a zero is NaN in every variant. */
+static void special_values_flow(void **state)
+{
+    static const float special[] = {NAN, INFINITY, -INFINITY, -0.0f, 0.0f, FLT_MAX, FLT_TRUE_MIN};
+    struct tw_rng rng = tw_test_rng(3);
+    int ran = 0;
+
+    (void)state;
+    for (int i = 0; i < 80; i++) {
+        const struct tw_conv2d_shape shape = random_shape(&rng);
+
+        ran += check_shape(&rng, &shape, 2, special, (int)(sizeof special / sizeof *special));
+    }
+    assert_true(ran >= 80);
+}
+
+/* A call's samples are a batch: y and dx of each sample are those of a call with that sample alone. */
+static void samples_are_independent(void **state)
+{
+    struct tw_rng rng = tw_test_rng(4);
+
+    (void)state;
+    for (int i = 0; i < 30; i++) {
+        const struct tw_conv2d_shape shape = random_shape(&rng);
+        struct conv_data data = new_data(&rng, &shape, 3);
+        float *y = new_floats(data.y_count), *dx = new_floats(data.x_count);
+
+        tw_f32_conv2d_forward__reference(&shape, 3, data.x, data.w, data.bias, y, NULL);
+        tw_f32_conv2d_input_gradient__reference(&shape, 3, data.dy, data.w, dx, NULL);
+        for (int n = 0; n < 3; n++) {
+            const ptrdiff_t x_at = n * (data.x_count / 3), y_at = n * (data.y_count / 3);
+
+            tw_f32_conv2d_forward__reference(&shape, 1, data.x + x_at, data.w, data.bias, data.y, NULL);
+            assert_bits_equal_f32(y + y_at, data.y, data.y_count / 3);
+            tw_f32_conv2d_input_gradient__reference(&shape, 1, data.dy + y_at, data.w, data.dx, NULL);
+            assert_bits_equal_f32(dx + x_at, data.dx, data.x_count / 3);
+        }
+        free(y);
+        free(dx);
+        end_data(&data);
+    }
+}
+
+static void selector_follows_its_rule(void **state)
+{
+#if defined(__x86_64__)
+    struct tw_conv2d_shape shape = {.in_channels = 32,
+                                    .in_height = 14,
+                                    .in_width = 14,
+                                    .out_channels = 64,
+                                    .kernel_height = 3,
+                                    .kernel_width = 3,
+                                    .stride = {1, 1},
+                                    .padding = {1, 1},
+                                    .dilation = {1, 1},
+                                    .groups = 1};
+
+    assert_string_equal(tw_f32_conv2d_algorithm__avx2(&shape), "direct");
+    shape.groups = 32;
+    assert_string_equal(tw_f32_conv2d_algorithm__avx2(&shape), "im2col+gemm");
+    shape.groups = 1;
+    shape.in_channels = 1;
+    assert_string_equal(tw_f32_conv2d_algorithm__avx512(&shape), "im2col+gemm");
+    shape.kernel_height = shape.kernel_width = 1;
+    assert_string_not_equal(tw_f32_conv2d_algorithm__avx2(&shape), "gemm"); /* padded */
+    shape.padding[0] = shape.padding[1] = 0;
+    assert_string_equal(tw_f32_conv2d_algorithm__avx2(&shape), "gemm");
+#endif
+    (void)state;
+    assert_string_equal(tw_f32_conv2d_algorithm__reference(NULL), "reference");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_shapes_equal_the_reference),
+        cmocka_unit_test(blocks_equal_the_reference),
+        cmocka_unit_test(special_values_flow),
+        cmocka_unit_test(samples_are_independent),
+        cmocka_unit_test(selector_follows_its_rule),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,346 @@
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cpu.h"
+#include "kernels/gemm/gemm.h"
+#include "tests/support/test_support.h"
+
+/* Every variant this machine can run against the reference, bit for bit, and the reference against the
+ * formula in double precision. Inputs end at a page without access, C and the workspace too, so that one
+ * element beyond ends the program. */
+
+struct variant {
+    enum tw_isa isa;
+    tw_f32_gemm_fn *gemm;
+    tw_f32_gemm_workspace_fn *workspace;
+};
+
+static const struct variant variants[] = {
+    {TW_ISA_REFERENCE, tw_f32_gemm__reference, tw_f32_gemm_workspace__reference},
+#if defined(__x86_64__)
+    {TW_ISA_AVX2, tw_f32_gemm__avx2, tw_f32_gemm_workspace__avx2},
+    {TW_ISA_AVX512, tw_f32_gemm__avx512, tw_f32_gemm_workspace__avx512},
+#endif
+};
+
+#define VARIANTS ((int)(sizeof variants / sizeof *variants))
+
+/* A matrix of rows x columns somewhere inside a buffer that holds nothing but the elements it spans. */
+struct matrix {
+    struct tw_guard guard;
+    ptrdiff_t row, column;
+    float *first; /* element (0, 0) */
+};
+
+/* How the elements lie: leading dimension rows or columns, gaps in both directions, rows backwards, all rows
+ * the same. */
+enum layout { ROWS, COLUMNS, GAPS, BACKWARDS, REPEATED, LAYOUTS };
+
+static ptrdiff_t span(ptrdiff_t count, ptrdiff_t stride)
+{
+    return count > 0 ? (count - 1) * (stride < 0 ? -stride : stride) : 0;
+}
+
+static struct matrix new_matrix(struct tw_rng *rng, enum layout layout, ptrdiff_t rows, ptrdiff_t columns)
+{
+    const ptrdiff_t gap = tw_test_integer(rng, 0, 5);
+    struct matrix matrix = {.row = columns + gap, .column = 1};
+    ptrdiff_t count;
+
+    if (layout == COLUMNS) {
+        matrix.row = 1;
+        matrix.column = rows + gap;
+    } else if (layout == GAPS) {
+        matrix.column = 3;
+        matrix.row = 3 * columns + gap;
+    } else if (layout == BACKWARDS) {
+        matrix.row = -matrix.row;
+    } else if (layout == REPEATED) {
+        matrix.row = 0;
+    }
+    count = rows > 0 && columns > 0 ? span(rows, matrix.row) + span(columns, matrix.column) + 1 : 0;
+    matrix.guard = tw_guard_page((size_t)count * sizeof(float));
+    tw_test_fill(rng, matrix.guard.data, count, -1.0f, 1.0f);
+    matrix.first = matrix.guard.data;
+    matrix.first += matrix.row < 0 ? span(rows, matrix.row) : 0;
+    return matrix;
+}
+
+struct problem {
+    struct tw_gemm_shape shape;
+    struct matrix a, b;
+    ptrdiff_t c_count;
+    float *start, *expected; /* C before and, by the reference, after */
+};
+
+static struct problem new_problem(struct tw_rng *rng, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, enum layout a,
+                                  enum layout b)
+{
+    struct problem problem = {.a = new_matrix(rng, a, m, k), .b = new_matrix(rng, b, k, n)};
+    const ptrdiff_t c_row = n + tw_test_integer(rng, 0, 3);
+
+    problem.shape = (struct tw_gemm_shape){.m = m,
+                                           .n = n,
+                                           .k = k,
+                                           .a_row = problem.a.row,
+                                           .a_col = problem.a.column,
+                                           .b_row = problem.b.row,
+                                           .b_col = problem.b.column,
+                                           .c_row = c_row,
+                                           .accumulate = tw_test_integer(rng, 0, 1) == 1};
+    problem.c_count = m > 0 && n > 0 ? (m - 1) * c_row + n : 0;
+    problem.start = test_malloc(((size_t)problem.c_count + 1) * sizeof(float));
+    problem.expected = test_malloc(((size_t)problem.c_count + 1) * sizeof(float));
+    if (problem.shape.accumulate)
+        tw_test_fill(rng, problem.start, problem.c_count, -1.0f, 1.0f);
+    else
+        memset(problem.start, 0xff, (size_t)problem.c_count * sizeof(float)); /* NaN: must not be read */
+    memcpy(problem.expected, problem.start, (size_t)problem.c_count * sizeof(float));
+    return problem;
+}
+
+static void end_problem(struct problem *problem)
+{
+    tw_guard_release(&problem->a.guard);
+    tw_guard_release(&problem->b.guard);
+    test_free(problem->start);
+    test_free(problem->expected);
+}
+
+/* Equal bits, or both NaN: which NaN is not promised. */
+static void assert_same(const float *expected, const float *actual, ptrdiff_t count)
+{
+    for (ptrdiff_t i = 0; i < count; i++)
+        if (!isnan(expected[i]) || !isnan(actual[i]))
+            assert_bits_equal_f32(expected + i, actual + i, 1);
+}
+
+/* Runs one variant on buffers that end at a page without access. Gaps between rows of C are compared too. */
+static void run_variant(const struct variant *variant, const struct problem *problem)
+{
+    const size_t bytes = (size_t)problem->c_count * sizeof(float);
+    const size_t workspace_bytes = variant->workspace(&problem->shape);
+    struct tw_guard c = tw_guard_page(bytes), workspace = tw_guard_page(workspace_bytes);
+
+    assert_int_equal(workspace_bytes % 64, 0);
+    memcpy(c.data, problem->start, bytes);
+    variant->gemm(&problem->shape, problem->a.first, problem->b.first, c.data,
+                  workspace_bytes > 0 ? workspace.data : NULL);
+    assert_same(problem->expected, c.data, problem->c_count);
+    tw_guard_release(&workspace);
+    tw_guard_release(&c);
+}
+
+/* All available variants; how many ran. */
+static int run_all(struct problem *problem)
+{
+    int ran = 0;
+
+    tw_f32_gemm__reference(&problem->shape, problem->a.first, problem->b.first, problem->expected, NULL);
+    for (int v = 0; v < VARIANTS; v++) {
+        if (!tw_isa_available(variants[v].isa))
+            continue;
+        run_variant(&variants[v], problem);
+        ran++;
+    }
+    return ran;
+}
+
+static int run_shape(struct tw_rng *rng, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
+{
+    const enum layout a = (enum layout)tw_test_integer(rng, 0, LAYOUTS - 1);
+    const enum layout b = (enum layout)tw_test_integer(rng, 0, LAYOUTS - 1);
+    struct problem problem = new_problem(rng, m, n, k, a, b);
+    int ran = run_all(&problem);
+
+    end_problem(&problem);
+    return ran;
+}
+
+static void random_shapes_equal_the_reference(void **state)
+{
+    struct tw_rng rng = tw_test_rng(1);
+    int ran = 0;
+
+    (void)state;
+    for (int i = 0; i < 150; i++)
+        ran += run_shape(&rng, tw_test_integer(&rng, 1, 40), tw_test_integer(&rng, 1, 100),
+                         tw_test_integer(&rng, 1, 60));
+    assert_true(ran >= 150);
+}
+
+/* Every number of left-over rows and columns, every pair of layouts. */
+static void tails_equal_the_reference(void **state)
+{
+    struct tw_rng rng = tw_test_rng(2);
+    int ran = 0;
+
+    (void)state;
+    for (ptrdiff_t tail = 1; tail <= 17; tail++) {
+        ran += run_shape(&rng, tail, 33, 9);
+        ran += run_shape(&rng, 13, tail, 9);
+        ran += run_shape(&rng, 7, 64 + tail, 5);
+        ran += run_shape(&rng, tail, tail, tail);
+    }
+    for (int pair = 0; pair < LAYOUTS * LAYOUTS; pair++) {
+        struct problem problem =
+            new_problem(&rng, 14, 39, 21, (enum layout)(pair / LAYOUTS), (enum layout)(pair % LAYOUTS));
+
+        ran += run_all(&problem);
+        end_problem(&problem);
+    }
+    assert_true(ran >= 4 * 17 + LAYOUTS * LAYOUTS);
+}
+
+/* Beyond the cache blocks in each direction: chains stop and go on between blocks of k. */
+static void blocks_equal_the_reference(void **state)
+{
+    static const ptrdiff_t shapes[][3] = {{9, 20, 1031}, {401, 17, 30}, {11, 1601, 7}, {211, 37, 263}};
+    struct tw_rng rng = tw_test_rng(3);
+    int ran = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (enum layout layout = ROWS; layout <= GAPS; layout++) {
+            struct problem problem = new_problem(&rng, shapes[i][0], shapes[i][1], shapes[i][2], layout,
+                                                 (enum layout)((layout + i) % 3));
+
+            ran += run_all(&problem);
+            end_problem(&problem);
+        }
+    assert_true(ran >= 12);
+}
+
+/* m, n or k 0: C becomes 0 (k) or stays (accumulate), nothing is touched outside. */
+static void empty_shapes_are_handled(void **state)
+{
+    struct tw_rng rng = tw_test_rng(4);
+    int zeros = 0;
+
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        struct problem problem = new_problem(&rng, i % 2 ? 5 : 0, i % 3 ? 19 : 0, 0, ROWS, ROWS);
+        const bool cleared = problem.c_count > 0 && !problem.shape.accumulate;
+
+        assert_true(run_all(&problem) > 0);
+        if (cleared)
+            assert_int_equal(fpclassify(problem.expected[0]), FP_ZERO);
+        zeros += cleared;
+        end_problem(&problem);
+    }
+    assert_true(zeros > 0);
+}
+
+/* NaN and infinity flow as in the formula: 0 * infinity is NaN also where a faster kernel might have skipped
+ * it. */
+static void special_values_flow(void **state)
+{
+    static const float special[] = {NAN, INFINITY, -INFINITY, -0.0f, 0.0f, FLT_MAX, FLT_TRUE_MIN};
+    struct tw_rng rng = tw_test_rng(5);
+
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        struct problem problem = new_problem(&rng, 13, 21, 17, ROWS, ROWS);
+
+        for (int s = 0; s < 6; s++) {
+            problem.a.first[tw_test_integer(&rng, 0, 16)] = special[tw_test_integer(&rng, 0, 6)];
+            problem.b.first[tw_test_integer(&rng, 0, 20)] = special[tw_test_integer(&rng, 0, 6)];
+        }
+        assert_true(run_all(&problem) > 0);
+        end_problem(&problem);
+    }
+}
+
+/* Threads take rectangles of C: their bits are those of the whole. */
+static void parts_of_c_equal_the_whole(void **state)
+{
+    struct tw_rng rng = tw_test_rng(6);
+    const ptrdiff_t m = 61, n = 75, k = 300, row = 23, column = 41;
+
+    (void)state;
+    for (int v = 0; v < VARIANTS; v++) {
+        struct problem problem = new_problem(&rng, m, n, k, COLUMNS, ROWS);
+        struct tw_gemm_shape part = problem.shape;
+        void *workspace = NULL;
+        float *c = problem.start;
+
+        tw_f32_gemm__reference(&problem.shape, problem.a.first, problem.b.first, problem.expected, NULL);
+        if (!tw_isa_available(variants[v].isa)) {
+            end_problem(&problem);
+            continue;
+        }
+        assert_int_equal(posix_memalign(&workspace, 64, variants[v].workspace(&part) + 64), 0);
+        for (int quarter = 0; quarter < 4; quarter++) {
+            const ptrdiff_t i = quarter / 2 ? row : 0, j = quarter % 2 ? column : 0;
+
+            part.m = quarter / 2 ? m - row : row;
+            part.n = quarter % 2 ? n - column : column;
+            variants[v].gemm(&part, problem.a.first + i * part.a_row, problem.b.first + j * part.b_col,
+                             c + i * part.c_row + j, workspace);
+        }
+        assert_same(problem.expected, c, problem.c_count);
+        free(workspace);
+        end_problem(&problem);
+    }
+}
+
+/* |computed - exact| <= gamma(k) sum |a b| with gamma(k) = k u / (1 - k u), u = epsilon / 2 (Higham,
+ * "Accuracy and Stability of Numerical Algorithms", 3.1, one rounding per fma); (k + 2) epsilon bounds it
+ * with room for the rounding of the double sums. */
+static void reference_equals_the_formula(void **state)
+{
+    struct tw_rng rng = tw_test_rng(7);
+
+    (void)state;
+    for (int s = 0; s < 20; s++) {
+        struct problem problem = new_problem(&rng, 7, 9, tw_test_integer(&rng, 1, 300), GAPS, COLUMNS);
+        const struct tw_gemm_shape *shape = &problem.shape;
+
+        tw_f32_gemm__reference(&problem.shape, problem.a.first, problem.b.first, problem.expected, NULL);
+        for (ptrdiff_t i = 0; i < shape->m; i++)
+            for (ptrdiff_t j = 0; j < shape->n; j++) {
+                double sum = shape->accumulate ? problem.start[i * shape->c_row + j] : 0.0,
+                       magnitude = fabs(sum);
+
+                for (ptrdiff_t p = 0; p < shape->k; p++) {
+                    double product = (double)problem.a.first[i * shape->a_row + p * shape->a_col] *
+                                     problem.b.first[p * shape->b_row + j * shape->b_col];
+
+                    sum += product;
+                    magnitude += fabs(product);
+                }
+                assert_true(fabs(problem.expected[i * shape->c_row + j] - sum) <=
+                            (double)(shape->k + 2) * FLT_EPSILON * magnitude);
+            }
+        end_problem(&problem);
+    }
+}
+
+/* The cache blocking bounds it, not the matrices. */
+static void workspace_is_bounded(void **state)
+{
+    const struct tw_gemm_shape huge = {
+        .m = 1000000, .n = 1000000, .k = 1000000, .a_row = 1, .a_col = 1000000, .b_row = 1000000, .b_col = 1};
+
+    (void)state;
+    for (int v = 0; v < VARIANTS; v++)
+        assert_true(variants[v].workspace(&huge) <= (size_t)2 << 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_shapes_equal_the_reference),
+        cmocka_unit_test(tails_equal_the_reference),
+        cmocka_unit_test(blocks_equal_the_reference),
+        cmocka_unit_test(empty_shapes_are_handled),
+        cmocka_unit_test(special_values_flow),
+        cmocka_unit_test(parts_of_c_equal_the_whole),
+        cmocka_unit_test(reference_equals_the_formula),
+        cmocka_unit_test(workspace_is_bounded),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
