@@ -23,10 +23,14 @@
  *                       M = sum over i of U V, one fma chain per point, i ascending from +0
  *                       v = A^T M A + bias rows then columns of ((m0 + m1) + m2, (m1 - m2) - m3)
  *   pooling           as kernels/pool (first of equals, NaN wins), then relu as kernels/elementwise
- *   weight gradient   one fma chain per element over (n, r, c) of the non-zeros, from +0: the samples of one
- * call form one chain. The bits of kernels/conv's weight gradient of the dense, mostly zero gradient (for
- * finite x) bias gradient     one chain of additions over the same input gradient    one fma chain per
- * element over (o, r, c) of the non-zeros, from +0: the bits of kernels/conv's (for finite weights)
+ *   planar gradient   dw: one fma chain per element over (n, windows row by row), from +0: the samples of one
+ * call form one chain. A closed window is a gradient of zero at the window's third position, multiplied like
+ * any other. db: additions over the same blocked gradient  dw: one fma chain per element over (n, open
+ * windows in four colours), db: additions over the same; dx: one fma chain per element over (o, open windows
+ * in four colours), all from +0 Four colours: the windows of even rows and even columns row by row, then even
+ * rows and odd columns, odd rows and even columns, odd rows and odd columns. Patches of one colour never
+ * meet, so one window need not wait for what the one before it stores. Where every product is finite these
+ * are the sums of kernels/conv's dense gradients in another order.
  */
 #ifndef TOWER_KERNELS_CONV_POOL_CONV_POOL_H
 #define TOWER_KERNELS_CONV_POOL_CONV_POOL_H

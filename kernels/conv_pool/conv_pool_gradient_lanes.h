@@ -1,4 +1,4 @@
-/* The blocked gradients: every non-zero of an output channel meets its 3x3 patch, nine vectors of input
+/* The blocked gradients: every survivor of an output channel meets its 3x3 patch, nine vectors of input
  * channels at a time. Included after the lanes and the vectors of an ISA.
  *
  *   weights   nine accumulators in registers, one per tap; the patch of x is loaded       (9 loads, 9 fma a
@@ -23,16 +23,16 @@ static inline __attribute__((always_inline)) void load_taps(const float *from, t
     }
 }
 
-/* dw of one output channel and one vector of input channels, over the entries [begin, end) of its list. */
-static void gather_weights(const float *x, ptrdiff_t pitch, const int32_t *offset, const float *value,
-                           ptrdiff_t count, float *dw)
+/* dw of one output channel and one vector of input channels, over the survivors of its list. */
+static void gather_weights(const float *x, ptrdiff_t pitch, const struct tw_survivor *survivor,
+                           const struct tw_survivor *end, float *dw)
 {
     tw_vector sums[9];
 
     load_taps(dw, sums);
-    for (ptrdiff_t i = 0; i < count; i++) {
-        const float *patch = x + offset[i];
-        const tw_vector gradient = tw_vector_broadcast(value + i);
+    for (; survivor < end; survivor++) {
+        const float *patch = x + survivor->offset;
+        const tw_vector gradient = tw_vector_broadcast(&survivor->value);
 
         TW_UNROLL
         for (int tap = 0; tap < 9; tap++) {
@@ -46,15 +46,15 @@ static void gather_weights(const float *x, ptrdiff_t pitch, const int32_t *offse
 }
 
 /* dx of one vector of input channels, from one output channel. */
-static void scatter_input(float *dx, ptrdiff_t pitch, const int32_t *offset, const float *value,
-                          ptrdiff_t count, const float *weights)
+static void scatter_input(float *dx, ptrdiff_t pitch, const struct tw_survivor *survivor,
+                          const struct tw_survivor *end, const float *weights)
 {
     tw_vector taps[9];
 
     load_taps(weights, taps);
-    for (ptrdiff_t i = 0; i < count; i++) {
-        float *patch = dx + offset[i];
-        const tw_vector gradient = tw_vector_broadcast(value + i);
+    for (; survivor < end; survivor++) {
+        float *patch = dx + survivor->offset;
+        const tw_vector gradient = tw_vector_broadcast(&survivor->value);
 
         TW_UNROLL
         for (int tap = 0; tap < 9; tap++) {
@@ -78,16 +78,14 @@ static void gradient_sample(const struct tw_conv_pool_shape *shape,
         ptrdiff_t block = vector / TW_VECTORS, lane = vector % TW_VECTORS * TW_VECTOR_LANES;
 
         for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
-            ptrdiff_t row = (block * shape->out_channels + o) * 9 * TW_BLOCK + lane, first = parts->first[o];
-
-            gather_weights(x + block * plane + lane, pitch, parts->offset + first, parts->value + first,
-                           parts->first[o + 1] - first, dw + row);
+            gather_weights(x + block * plane + lane, pitch, parts->survivors + parts->first[o],
+                           parts->survivors + parts->first[o + 1],
+                           dw + (block * shape->out_channels + o) * 9 * TW_BLOCK + lane);
         }
         for (ptrdiff_t o = 0; dx && o < shape->out_channels; o++) {
-            ptrdiff_t row = (block * shape->out_channels + o) * 9 * TW_BLOCK + lane, first = parts->first[o];
-
-            scatter_input(dx + block * plane + lane, pitch, parts->offset + first, parts->value + first,
-                          parts->first[o + 1] - first, weights + row);
+            scatter_input(dx + block * plane + lane, pitch, parts->survivors + parts->first[o],
+                          parts->survivors + parts->first[o + 1],
+                          weights + (block * shape->out_channels + o) * 9 * TW_BLOCK + lane);
         }
     }
 }
@@ -102,15 +100,16 @@ void TW_VARIANT(tw_f32_conv_pool_gradient)(const struct tw_conv_pool_shape *shap
     struct tw_conv_pool_workspace parts;
 
     tw_conv_pool_carve(shape, workspace, &parts);
+    tw_conv_pool_order(shape, &parts);
     memset(dw, 0, (size_t)(tw_blocks(shape->in_channels) * shape->out_channels * 9 * TW_BLOCK) * sizeof *dw);
     if (db) {
         memset(db, 0, (size_t)shape->out_channels * sizeof *db);
     }
     for (ptrdiff_t n = 0; n < samples; n++) {
-        tw_conv_pool_list(shape, code + n * tw_code_size(shape), dy + n * dy_size, TW_BLOCK, &parts);
+        tw_conv_pool_list(shape, code + n * tw_code_size(shape), dy + n * dy_size, &parts);
         for (ptrdiff_t o = 0; db && o < shape->out_channels; o++) {
             for (int32_t i = parts.first[o]; i < parts.first[o + 1]; i++) {
-                db[o] += parts.value[i];
+                db[o] += parts.survivors[i].value;
             }
         }
         if (dx) {

@@ -1,42 +1,62 @@
-/* The gradients of kernels/conv_pool straight from their contract: all positions (r, c) of the convolution's
- * output in order, those without a gradient passed over. */
+/* The gradients of kernels/conv_pool straight from their contract, one window after the other. */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "kernels/conv_pool/conv_pool.h"
 
-/* Whether position (r, c) of output channel o is its window's winner and relu let it through; then `*value`
- * is its gradient. */
-static bool gradient_at(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
-                        ptrdiff_t o, ptrdiff_t r, ptrdiff_t c, float *value)
-{
-    ptrdiff_t rows = shape->height / 2, columns = shape->width / 2, halo = shape->y_halo,
-              block = o / TW_BLOCK;
-
-    if (r / 2 >= rows || c / 2 >= columns ||
-        code[((block * rows + r / 2) * columns + c / 2) * TW_BLOCK + o % TW_BLOCK] != 2 * (r % 2) + c % 2) {
-        return false;
-    }
-    *value =
-        dy[((block * (rows + 2 * halo) + r / 2 + halo) * (columns + 2 * halo) + c / 2 + halo) * TW_BLOCK +
-           o % TW_BLOCK];
-    return true;
-}
-
-/* Calls `visit` for every non-zero of channel o of one sample. */
+/* Called for a window of output channel o whose gradient `value` goes to position (r, c) of the convolution's
+ * output. */
 typedef void visit_fn(void *context, ptrdiff_t o, ptrdiff_t r, ptrdiff_t c, float value);
 
-static void visit_all(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
-                      visit_fn *visit, void *context)
+static uint8_t code_of(const struct tw_conv_pool_shape *shape, const uint8_t *code, ptrdiff_t o, ptrdiff_t r,
+                       ptrdiff_t c)
+{
+    ptrdiff_t rows = shape->height / 2, columns = shape->width / 2;
+
+    return code[((o / TW_BLOCK * rows + r) * columns + c) * TW_BLOCK + o % TW_BLOCK];
+}
+
+static float dy_of(const struct tw_conv_pool_shape *shape, const float *dy, ptrdiff_t o, ptrdiff_t r,
+                   ptrdiff_t c)
+{
+    ptrdiff_t rows = shape->height / 2 + 2 * shape->y_halo, columns = shape->width / 2 + 2 * shape->y_halo;
+
+    return dy[((o / TW_BLOCK * rows + r + shape->y_halo) * columns + c + shape->y_halo) * TW_BLOCK +
+              o % TW_BLOCK];
+}
+
+/* Every window of every channel row by row; a closed one with a gradient of zero at its third position. */
+static void visit_rows(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
+                       visit_fn *visit, void *context)
 {
     for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
-        for (ptrdiff_t r = 0; r < shape->height; r++) {
-            for (ptrdiff_t c = 0; c < shape->width; c++) {
-                float value;
+        for (ptrdiff_t r = 0; r < shape->height / 2; r++) {
+            for (ptrdiff_t c = 0; c < shape->width / 2; c++) {
+                int winner = code_of(shape, code, o, r, c);
+                bool closed = winner == TW_CODE_CLOSED;
 
-                if (gradient_at(shape, code, dy, o, r, c, &value)) {
-                    visit(context, o, r, c, value);
+                winner = closed ? 2 : winner;
+                visit(context, o, 2 * r + winner / 2, 2 * c + winner % 2,
+                      closed ? 0.0f : dy_of(shape, dy, o, r, c));
+            }
+        }
+    }
+}
+
+/* The open windows of every channel in four colours. */
+static void visit_colours(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
+                          visit_fn *visit, void *context)
+{
+    for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
+        for (int colour = 0; colour < 4; colour++) {
+            for (ptrdiff_t r = colour / 2; r < shape->height / 2; r += 2) {
+                for (ptrdiff_t c = colour % 2; c < shape->width / 2; c += 2) {
+                    int winner = code_of(shape, code, o, r, c);
+
+                    if (winner != TW_CODE_CLOSED) {
+                        visit(context, o, 2 * r + winner / 2, 2 * c + winner % 2, dy_of(shape, dy, o, r, c));
+                    }
                 }
             }
         }
@@ -96,7 +116,7 @@ void tw_f32_conv_pool_planar_gradient__reference(const struct tw_conv_pool_shape
         struct gradient gradient = {
             .shape = shape, .pixels = pixels, .x = (const char *)x + n * x_bytes, .dw = dw, .db = db};
 
-        visit_all(shape, code + n * tw_code_size(shape), dy + n * dy_size, visit_planar, &gradient);
+        visit_rows(shape, code + n * tw_code_size(shape), dy + n * dy_size, visit_planar, &gradient);
     }
 }
 
@@ -148,6 +168,6 @@ void tw_f32_conv_pool_gradient__reference(const struct tw_conv_pool_shape *shape
                                     .db = db,
                                     .dx = dx ? dx + n * x_size : NULL};
 
-        visit_all(shape, code + n * tw_code_size(shape), dy + n * dy_size, visit_blocked, &gradient);
+        visit_colours(shape, code + n * tw_code_size(shape), dy + n * dy_size, visit_blocked, &gradient);
     }
 }

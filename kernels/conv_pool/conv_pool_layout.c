@@ -1,4 +1,5 @@
 /* Packed weights and blocked activations: movements of memory, the same on every ISA. */
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -153,29 +154,33 @@ size_t tw_f32_conv_pool_workspace(const struct tw_conv_pool_shape *shape)
     return tw_conv_pool_carve(shape, NULL, &workspace);
 }
 
+/* The next part of the workspace: `bytes` at an aligned place; only counted when there is no memory yet. */
+static void *carve(unsigned char *memory, size_t *used, size_t bytes)
+{
+    void *part = memory ? memory + *used : NULL;
+
+    *used += tw_align_up(bytes);
+    return part;
+}
+
 size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
                           struct tw_conv_pool_workspace *workspace)
 {
-    size_t windows = (size_t)(shape->height / 2) * (size_t)(shape->width / 2);
-    /* One more than there can be: a list is written one candidate ahead. */
-    size_t entries = windows * (size_t)shape->out_channels + 1;
-    size_t channels = (size_t)tw_blocks(shape->in_channels) * TW_BLOCK;
-    /* Slack after the padded planes: a row of taps is read four floats at a time. */
-    size_t planes = (size_t)shape->in_channels * (size_t)(shape->height + 2) * (size_t)(shape->width + 2) + 4;
-    unsigned char *base = memory;
-    size_t used = 0;
+    bool planar = shape->in_channels <= TW_CONV_POOL_PLANAR_CHANNELS;
+    size_t windows = (size_t)(shape->height / 2) * (size_t)(shape->width / 2),
+           out = (size_t)shape->out_channels;
+    size_t in = (size_t)tw_blocks(shape->in_channels) * TW_BLOCK,
+           out_blocks = (size_t)tw_blocks(shape->out_channels);
+    size_t planes = (size_t)shape->in_channels * (size_t)(shape->height + 2) * (size_t)(shape->width + 2);
+    size_t sums = out_blocks * TW_BLOCK * ((size_t)shape->in_channels * 9 + 1), used = 0;
 
-    workspace->padded = (float *)(base + used);
-    used += tw_align_up((shape->in_channels <= TW_CONV_POOL_PLANAR_CHANNELS ? planes : 0) * sizeof(float));
-    workspace->offset = (int32_t *)(base + used);
-    used += tw_align_up(entries * sizeof(int32_t));
-    workspace->value = (float *)(base + used);
-    used += tw_align_up(entries * sizeof(float));
-    workspace->first = (int32_t *)(base + used);
-    used += tw_align_up(((size_t)shape->out_channels + 1) * sizeof(int32_t));
-    workspace->transformed = (float *)(base + used);
-    used += tw_align_up(16 * TW_WINOGRAD_GROUP * channels * sizeof(float));
-    workspace->products = (float *)(base + used);
-    used += tw_align_up(16 * TW_WINOGRAD_GROUP * TW_BLOCK * sizeof(float));
+    workspace->padded = carve(memory, &used, planar ? planes * sizeof(float) : 0);
+    workspace->sums = carve(memory, &used, planar ? sums * sizeof(float) : 0);
+    workspace->order = carve(memory, &used, windows * sizeof(struct tw_window));
+    /* One more than there can be: a list is written one candidate ahead. */
+    workspace->survivors = carve(memory, &used, (windows * out + 1) * sizeof(struct tw_survivor));
+    workspace->first = carve(memory, &used, (out + 1) * sizeof(int32_t));
+    workspace->transformed = carve(memory, &used, 16 * TW_WINOGRAD_GROUP * in * sizeof(float));
+    workspace->products = carve(memory, &used, 16 * TW_WINOGRAD_GROUP * TW_BLOCK * sizeof(float));
     return used;
 }

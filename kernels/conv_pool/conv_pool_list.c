@@ -27,58 +27,62 @@ void tw_conv_pool_pad(const struct tw_conv_pool_shape *shape, const void *x,
 {
     ptrdiff_t size = (shape->height + 2) * (shape->width + 2);
 
-    memset(padded, 0, (size_t)(shape->in_channels * size + 4) * sizeof *padded);
+    memset(padded, 0, (size_t)(shape->in_channels * size) * sizeof *padded);
     for (ptrdiff_t plane = 0; plane < shape->in_channels; plane++) {
         pad_plane(shape, x, plane, pixels, padded + plane * size);
     }
 }
 
-/* One row of windows of one channel: the winners in its upper row first, then those in its lower row. Every
- * candidate is written and the cursor moves only past the real ones, so that no branch depends on the data.
- */
-struct cursor {
-    int32_t *offset;
-    float *value;
-    ptrdiff_t count;
-};
-
-static void list_row(const uint8_t *code, const float *dy, ptrdiff_t windows, int32_t row_offset,
-                     int32_t row_pitch, int32_t pixel, struct cursor *to)
+void tw_conv_pool_order(const struct tw_conv_pool_shape *shape,
+                        const struct tw_conv_pool_workspace *workspace)
 {
-    for (int half = 0; half < 2; half++) {
-        int32_t *offset = to->offset + to->count;
-        float *value = to->value + to->count;
-        ptrdiff_t count = 0;
+    ptrdiff_t rows = shape->height / 2, columns = shape->width / 2, halo = shape->y_halo;
+    struct tw_window *window = workspace->order;
 
-        for (ptrdiff_t c = 0; c < windows; c++) {
-            int winner = code[c * TW_BLOCK];
-
-            offset[count] = row_offset + half * row_pitch + (int32_t)(2 * c + (winner & 1)) * pixel;
-            value[count] = dy[c * TW_BLOCK];
-            count += (winner >> 1) == half;
+    for (ptrdiff_t colour = 0; colour < 4; colour++) {
+        for (ptrdiff_t r = colour / 2; r < rows; r += 2) {
+            for (ptrdiff_t c = colour % 2; c < columns; c += 2) {
+                *window++ = (struct tw_window){
+                    .code = (int32_t)((r * columns + c) * TW_BLOCK),
+                    .dy = (int32_t)(((r + halo) * (columns + 2 * halo) + c + halo) * TW_BLOCK),
+                    .patch = (int32_t)((2 * r * (shape->width + 2) + 2 * c) * TW_BLOCK),
+                };
+            }
         }
-        to->count += count;
     }
 }
 
-void tw_conv_pool_list(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
-                       ptrdiff_t pixel, const struct tw_conv_pool_workspace *workspace)
+/* Every window is written and the cursor moves only past the open ones, so that no branch depends on the
+ * data. `step`: from a window's patch to that of its winner. Returns the new end. */
+static struct tw_survivor *list_channel(const struct tw_window *window, const struct tw_window *last,
+                                        const int32_t *step, const uint8_t *code, const float *dy,
+                                        struct tw_survivor *end)
 {
-    ptrdiff_t rows = shape->height / 2, columns = shape->width / 2, dy_pitch = columns + 2 * shape->y_halo;
-    struct cursor to = {workspace->offset, workspace->value, 0};
-    int32_t row_pitch = (int32_t)((shape->width + 2) * pixel);
+    for (; window < last; window++) {
+        uint8_t winner = code[window->code];
+
+        *end = (struct tw_survivor){window->patch + step[winner], dy[window->dy]};
+        end += winner < TW_CODE_CLOSED;
+    }
+    return end;
+}
+
+void tw_conv_pool_list(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
+                       const struct tw_conv_pool_workspace *workspace)
+{
+    ptrdiff_t rows = shape->height / 2, columns = shape->width / 2, halo = shape->y_halo;
+    ptrdiff_t dy_block = (rows + 2 * halo) * (columns + 2 * halo) * TW_BLOCK;
+    int32_t pitch = (int32_t)(shape->width + 2) * TW_BLOCK;
+    const int32_t step[TW_CODE_CLOSED + 1] = {0, TW_BLOCK, pitch, pitch + TW_BLOCK, 0};
+    struct tw_survivor *end = workspace->survivors;
 
     for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
-        const uint8_t *codes = code + o / TW_BLOCK * rows * columns * TW_BLOCK + o % TW_BLOCK;
-        const float *dys =
-            dy + o / TW_BLOCK * (rows + 2 * shape->y_halo) * dy_pitch * TW_BLOCK + o % TW_BLOCK;
+        ptrdiff_t block = o / TW_BLOCK, lane = o % TW_BLOCK;
 
-        workspace->first[o] = (int32_t)to.count;
-        for (ptrdiff_t r = 0; r < rows; r++) {
-            list_row(codes + r * columns * TW_BLOCK,
-                     dys + ((r + shape->y_halo) * dy_pitch + shape->y_halo) * TW_BLOCK, columns,
-                     (int32_t)(2 * r) * row_pitch, row_pitch, (int32_t)pixel, &to);
-        }
+        workspace->first[o] = (int32_t)(end - workspace->survivors);
+        end =
+            list_channel(workspace->order, workspace->order + rows * columns, step,
+                         code + block * rows * columns * TW_BLOCK + lane, dy + block * dy_block + lane, end);
     }
-    workspace->first[shape->out_channels] = (int32_t)to.count;
+    workspace->first[shape->out_channels] = (int32_t)(end - workspace->survivors);
 }

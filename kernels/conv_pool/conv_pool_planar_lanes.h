@@ -1,8 +1,6 @@
 /* The planar kernels: few input channels, patches of pixels broadcast to sixteen output channels. Included
  * after the lanes and the vectors of an ISA.
  */
-#include <stdbool.h>
-
 #include "kernels/conv_pool/conv_pool_window_lanes.h"
 
 /* The four outputs of one window for one vector of output channels: each pixel of the 4x4 patch is broadcast
@@ -102,101 +100,96 @@ void TW_VARIANT(tw_f32_conv_pool_planar_forward)(const struct tw_conv_pool_shape
 /* --- gradient ----------------------------------------------------------------------------------------------
  */
 
-/* What one output channel has gathered against one input channel: three rows of taps, each in the first three
- * of four lanes, and the bias. */
+/* What one vector of output channels has gathered against one input channel. */
 struct planar_sums {
-    tw_quad row[3];
-    float bias;
+    tw_vector tap[9], bias;
 };
 
-static inline struct planar_sums planar_sums_load(const float *dw, float bias)
+/* One window: each lane picks its winner's pixels out of the 4x4 patch. For a row u of taps the candidates
+ * are the eight pixels of patch rows u and u + 1; a winner in row r, column c of the window picks number 4 r
+ * + c + v for tap v. */
+static inline __attribute__((always_inline)) void planar_add(struct planar_sums *sums, const float *patch,
+                                                             ptrdiff_t pitch, const uint8_t *code,
+                                                             const float *dy)
 {
-    struct planar_sums sums = {.bias = bias};
+    const tw_picks winner = tw_picks_of_codes(code);
+    const tw_vector gradient = tw_vector_keep_open(code, tw_vector_load(dy));
 
+    sums->bias = tw_vector_add(sums->bias, gradient);
+    TW_UNROLL
     for (int u = 0; u < 3; u++) {
-        const float taps[4] = {dw[u * 3], dw[u * 3 + 1], dw[u * 3 + 2], 0.0f};
+        const tw_table8 pixels = tw_table8_load(patch + u * pitch, patch + (u + 1) * pitch);
 
-        sums.row[u] = tw_quad_load(taps);
-    }
-    return sums;
-}
-
-static inline void planar_sums_store(const struct planar_sums *sums, float *dw)
-{
-    for (int u = 0; u < 3; u++) {
-        float taps[4];
-
-        tw_quad_store(taps, sums->row[u]);
-        memcpy(dw + u * 3, taps, 3 * sizeof(float));
+        TW_UNROLL
+        for (int v = 0; v < 3; v++) {
+            sums->tap[3 * u + v] = tw_vector_fma(tw_vector_pick8(pixels, tw_picks_next(winner, v)), gradient,
+                                                 sums->tap[3 * u + v]);
+        }
     }
 }
 
-static inline void planar_add(struct planar_sums *sums, const float *patch, ptrdiff_t pitch, float value)
+/* All windows of one sample for one vector of output channels against one input channel. */
+static void planar_sample(const struct tw_conv_pool_shape *shape, const float *plane, const uint8_t *code,
+                          const float *dy, float *dw, float *db)
 {
-    const tw_quad gradient = tw_quad_set(value);
+    ptrdiff_t columns = shape->width / 2, pitch = shape->width + 2,
+              dy_row = (columns + 2 * shape->y_halo) * TW_BLOCK;
+    struct planar_sums sums = {.bias = tw_vector_load(db)};
 
-    sums->row[0] = tw_quad_fma(tw_quad_load(patch), gradient, sums->row[0]);
-    sums->row[1] = tw_quad_fma(tw_quad_load(patch + pitch), gradient, sums->row[1]);
-    sums->row[2] = tw_quad_fma(tw_quad_load(patch + 2 * pitch), gradient, sums->row[2]);
-    sums->bias += value;
+    TW_UNROLL
+    for (int tap = 0; tap < 9; tap++) {
+        sums.tap[tap] = tw_vector_load(dw + tap * TW_BLOCK);
+    }
+    for (ptrdiff_t r = 0; r < shape->height / 2; r++) {
+        for (ptrdiff_t c = 0; c < columns; c++) {
+            planar_add(&sums, plane + 2 * r * pitch + 2 * c, pitch, code + (r * columns + c) * TW_BLOCK,
+                       dy + r * dy_row + c * TW_BLOCK);
+        }
+    }
+    TW_UNROLL
+    for (int tap = 0; tap < 9; tap++) {
+        tw_vector_store(dw + tap * TW_BLOCK, sums.tap[tap]);
+    }
+    tw_vector_store(db, sums.bias);
 }
 
-/* Output channels o and o + 1 together: each one's chain waits for itself only, so two chains hide half of
- * the latency. */
-static void planar_pair(const float *plane, ptrdiff_t pitch, const struct tw_conv_pool_workspace *parts,
-                        ptrdiff_t o, float *dw[2], float db[2])
+/* The sums of a block of output channels to dw (out, in, 3, 3) and db. */
+static void planar_unpack(const struct tw_conv_pool_shape *shape, const float *sums, float *dw, float *db)
 {
-    const int32_t *first = parts->first + o;
-    struct planar_sums a = planar_sums_load(dw[0], db[0]), b = planar_sums_load(dw[1], db[1]);
-    int32_t i = first[0], j = first[1];
+    const float *bias = sums + tw_blocks(shape->out_channels) * shape->in_channels * 9 * TW_BLOCK;
 
-    for (; i < first[1] && j < first[2]; i++, j++) {
-        planar_add(&a, plane + parts->offset[i], pitch, parts->value[i]);
-        planar_add(&b, plane + parts->offset[j], pitch, parts->value[j]);
+    for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
+        for (ptrdiff_t i = 0; i < shape->in_channels * 9; i++) {
+            dw[o * shape->in_channels * 9 + i] =
+                sums[(o / TW_BLOCK * shape->in_channels * 9 + i) * TW_BLOCK + o % TW_BLOCK];
+        }
+        if (db) {
+            db[o] = bias[o];
+        }
     }
-    for (; i < first[1]; i++) {
-        planar_add(&a, plane + parts->offset[i], pitch, parts->value[i]);
-    }
-    for (; j < first[2]; j++) {
-        planar_add(&b, plane + parts->offset[j], pitch, parts->value[j]);
-    }
-    planar_sums_store(&a, dw[0]);
-    planar_sums_store(&b, dw[1]);
-    db[0] = a.bias;
-    db[1] = b.bias;
 }
 
-static void planar_single(const float *plane, ptrdiff_t pitch, const struct tw_conv_pool_workspace *parts,
-                          ptrdiff_t o, float *dw, float *db)
+/* One sample against every vector of output channels and every input channel. The bias gathers along with
+ * input channel 0. */
+static void planar_gather(const struct tw_conv_pool_shape *shape, const struct tw_conv_pool_workspace *parts,
+                          const uint8_t *code, const float *dy)
 {
-    struct planar_sums sums = planar_sums_load(dw, *db);
+    const struct tw_window_layout layout = tw_window_layout(shape);
+    ptrdiff_t in = shape->in_channels, windows = shape->height / 2 * (shape->width / 2);
+    ptrdiff_t plane = (shape->height + 2) * (shape->width + 2);
+    float *bias = parts->sums + tw_blocks(shape->out_channels) * in * 9 * TW_BLOCK;
 
-    for (int32_t i = parts->first[o]; i < parts->first[o + 1]; i++) {
-        planar_add(&sums, plane + parts->offset[i], pitch, parts->value[i]);
-    }
-    planar_sums_store(&sums, dw);
-    *db = sums.bias;
-}
+    for (ptrdiff_t vector = 0; vector < tw_blocks(shape->out_channels) * TW_VECTORS; vector++) {
+        ptrdiff_t block = vector / TW_VECTORS, lane = vector % TW_VECTORS * TW_VECTOR_LANES;
 
-/* All output channels against input channel i. The bias gathers along with the first input channel only. */
-static void planar_sample(const struct tw_conv_pool_shape *shape, const struct tw_conv_pool_workspace *parts,
-                          ptrdiff_t i, float *dw, float *db)
-{
-    ptrdiff_t pitch = shape->width + 2, o = 0;
-    const float *plane = parts->padded + i * (shape->height + 2) * pitch;
-    bool gathers = db && i == 0;
+        for (ptrdiff_t i = 0; i < in; i++) {
+            _Alignas(64) float ignored[TW_BLOCK] = {0.0f};
 
-    for (; o + 2 <= shape->out_channels; o += 2) {
-        float *rows[2] = {dw + (o * shape->in_channels + i) * 9, dw + ((o + 1) * shape->in_channels + i) * 9};
-        float ignored[2] = {0.0f, 0.0f};
-
-        planar_pair(plane, pitch, parts, o, rows, gathers ? db + o : ignored);
-    }
-    if (o < shape->out_channels) {
-        float ignored = 0.0f;
-
-        planar_single(plane, pitch, parts, o, dw + (o * shape->in_channels + i) * 9,
-                      gathers ? db + o : &ignored);
+            planar_sample(shape, parts->padded + i * plane, code + block * windows * TW_BLOCK + lane,
+                          dy + layout.first + block * layout.block + lane,
+                          parts->sums + (block * in + i) * 9 * TW_BLOCK + lane,
+                          i == 0 ? bias + block * TW_BLOCK + lane : ignored);
+        }
     }
 }
 
@@ -212,15 +205,12 @@ void TW_VARIANT(tw_f32_conv_pool_planar_gradient)(const struct tw_conv_pool_shap
     struct tw_conv_pool_workspace parts;
 
     tw_conv_pool_carve(shape, workspace, &parts);
-    memset(dw, 0, (size_t)(shape->out_channels * shape->in_channels * 9) * sizeof *dw);
-    if (db) {
-        memset(db, 0, (size_t)shape->out_channels * sizeof *db);
-    }
+    memset(parts.sums, 0,
+           (size_t)(tw_blocks(shape->out_channels) * TW_BLOCK * (shape->in_channels * 9 + 1)) *
+               sizeof *parts.sums);
     for (ptrdiff_t n = 0; n < samples; n++) {
         tw_conv_pool_pad(shape, (const char *)x + n * x_size, pixels, parts.padded);
-        tw_conv_pool_list(shape, code + n * tw_code_size(shape), dy + n * dy_size, 1, &parts);
-        for (ptrdiff_t i = 0; i < shape->in_channels; i++) {
-            planar_sample(shape, &parts, i, dw, db);
-        }
+        planar_gather(shape, &parts, code + n * tw_code_size(shape), dy + n * dy_size);
     }
+    planar_unpack(shape, parts.sums, dw, db);
 }

@@ -1,4 +1,4 @@
-/* What the kernels of this family keep in their workspace, and the lists of non-zeros, shared by every
+/* What the kernels of this family keep in their workspace, and the lists of open windows, shared by every
  * variant.
  */
 #ifndef TOWER_KERNELS_CONV_POOL_CONV_POOL_WORKSPACE_H
@@ -9,11 +9,25 @@
 /* Tiles that go through Winograd's transforms together: their points stay in L1 beside the weights. */
 #define TW_WINOGRAD_GROUP 12
 
+/* A window: where it lies in a block of 16 channels of code and of dy, and where the patch of its first
+ * position begins in one of x. Offsets in elements. */
+struct tw_window {
+    int32_t code, dy, patch;
+};
+
+/* An open window: where its winner's 3x3 patch begins in a block of x, in floats, and its gradient. */
+struct tw_survivor {
+    int32_t offset;
+    float value;
+};
+
 struct tw_conv_pool_workspace {
-    float *padded;   /* planar: [in][height + 2][width + 2] and slack for reading 4 floats at the last tap */
-    int32_t *offset; /* of each non-zero's 3x3 patch in the padded input, in floats */
-    float *value;    /* its gradient */
-    int32_t *first;  /* [out + 1]: where each output channel's list begins; its end is the next one's begin */
+    float *padded;                 /* planar: [in][height + 2][width + 2] */
+    float *sums;                   /* planar: [out/16][in][9][16], then [out/16][16] of the bias */
+    struct tw_window *order;       /* blocked: the windows in their four colours */
+    struct tw_survivor *survivors; /* blocked: of one sample, channel after channel */
+    int32_t *first; /* [out + 1]: where each output channel's survivors begin; they end where the next one's
+                       begin */
     float *transformed; /* [16 points][tiles of a group][in, rounded up to blocks] */
     float *products;    /* [16 points][tiles of a group][16 out] */
 };
@@ -22,14 +36,16 @@ struct tw_conv_pool_workspace {
 size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
                           struct tw_conv_pool_workspace *workspace);
 
-/* Copies one planar sample into workspace->padded, normalising bytes when `pixels` is given. */
+/* Copies one planar sample into `padded`, normalising bytes when `pixels` is given. */
 void tw_conv_pool_pad(const struct tw_conv_pool_shape *shape, const void *x,
                       const struct tw_pixel_scale *pixels, float *padded);
 
-/* Lists one sample's non-zeros per output channel in order of (r, c), the position in the convolution's
- * output. Offsets count floats from the patch of position (0, 0), where neighbouring columns are `pixel`
- * floats apart. */
+/* Fills workspace->order. Once per call of a blocked gradient. */
+void tw_conv_pool_order(const struct tw_conv_pool_shape *shape,
+                        const struct tw_conv_pool_workspace *workspace);
+
+/* Lists one sample's survivors per output channel, in that order. */
 void tw_conv_pool_list(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
-                       ptrdiff_t pixel, const struct tw_conv_pool_workspace *workspace);
+                       const struct tw_conv_pool_workspace *workspace);
 
 #endif

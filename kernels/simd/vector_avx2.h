@@ -7,7 +7,6 @@
 #define TOWER_KERNELS_SIMD_VECTOR_AVX2_H
 
 #include "kernels/simd/lanes_avx2.h"
-#include "kernels/simd/quad_avx2.h"
 
 typedef __m256 tw_vector;
 
@@ -40,6 +39,55 @@ static inline tw_vector tw_vector_broadcast(const float *x)
 static inline tw_vector tw_vector_fma(tw_vector a, tw_vector b, tw_vector c)
 {
     return _mm256_fmadd_ps(a, b, c);
+}
+
+static inline tw_vector tw_vector_add(tw_vector a, tw_vector b)
+{
+    return _mm256_add_ps(a, b);
+}
+
+/* --- picking pixels by code (kernels/conv_pool): code = 2 * row + column, 4 closed
+ * --------------------------- */
+
+/* Eight floats to pick from: `low[0 … 3]`, `high[0 … 3]`. */
+typedef __m256 tw_table8;
+/* One number 0 … 7 per lane. */
+typedef __m256i tw_picks;
+
+static inline tw_table8 tw_table8_load(const float *low, const float *high)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
+}
+
+static inline __m256i tw_codes_load(const uint8_t *code)
+{
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)code));
+}
+
+/* 4 * row + column of each lane's code. */
+static inline tw_picks tw_picks_of_codes(const uint8_t *code)
+{
+    const __m256i codes = tw_codes_load(code);
+
+    return _mm256_add_epi32(codes, _mm256_and_si256(codes, _mm256_set1_epi32(2)));
+}
+
+static inline tw_picks tw_picks_next(tw_picks picks, int by)
+{
+    return _mm256_add_epi32(picks, _mm256_set1_epi32(by));
+}
+
+static inline tw_vector tw_vector_pick8(tw_table8 table, tw_picks picks)
+{
+    return _mm256_permutevar8x32_ps(table, picks);
+}
+
+/* 0 in the lanes whose code is closed. */
+static inline tw_vector tw_vector_keep_open(const uint8_t *code, tw_vector a)
+{
+    const __m256i open = _mm256_cmpgt_epi32(_mm256_set1_epi32(4), tw_codes_load(code));
+
+    return _mm256_and_ps(a, _mm256_castsi256_ps(open));
 }
 
 /* Sixteen small whole numbers, held as floats, to bytes. */

@@ -205,6 +205,12 @@ static void keeps_the_old_file_when_the_disk_is_full(void **state)
     tw_program_release(&program);
 }
 
+static void notices_that_output_is_lost(void **state)
+{
+    assert_refused(*state, "--data data --epochs 0 --json --quiet >/dev/full", "standard output");
+    assert_refused(*state, "--data data --epochs 0 >/dev/full", "standard output");
+}
+
 static void refuses_bad_weights(void **state)
 {
     assert_refused(*state, "--data data --quiet --load nowhere --save kept", "nowhere");
@@ -250,6 +256,7 @@ int main(void)
         TEST(refuses_more_images_than_there_are),
         TEST(refuses_outputs_that_cannot_be_written),
         TEST(keeps_the_old_file_when_the_disk_is_full),
+        TEST(notices_that_output_is_lost),
         TEST(refuses_bad_weights),
         TEST(names_what_does_not_fit_the_model),
         TEST(stops_when_the_loss_is_not_finite),

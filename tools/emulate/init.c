@@ -1,8 +1,9 @@
-/* Process 1 of the emulated machine: runs every command of /commands, one per line, and reports on the console.
+/* Process 1 of the emulated machine: runs every command of /commands, one per line, and reports on the
+ * console.
  *
- * Lines with '=' before the first '/' set environment variables; every other line is a program and its arguments,
- * separated by spaces. Reports are lines that begin with "emulated:"; the last one is "emulated: end", after which
- * the machine is switched off.
+ * Lines with '=' before the first '/' set environment variables; every other line is a program and its
+ * arguments, separated by spaces. Reports are lines that begin with "emulated:"; the last one is "emulated:
+ * end", after which the machine is switched off.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAXIMUM_ARGUMENTS 64
+#define MAXIMUM_ARGUMENTS   64
 #define BOCHS_SHUTDOWN_PORT 0x8900 /* Bochs ends when "Shutdown" has been written to it, byte by byte */
 
 static void mount_or_warn(const char *type, const char *folder)
