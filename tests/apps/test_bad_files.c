@@ -165,10 +165,10 @@ static void refuses_flipped_bits_in_gzip(void **state)
     for (int i = 0; i < 8; i++) {
         size_t offset = (size_t)tw_test_integer(&rng, 10, (ptrdiff_t)packed - 1);
         char bit = (char)(1 << tw_test_integer(&rng, 0, 7));
-        bytes[offset] ^= bit;
+        bytes[offset] = (char)(bytes[offset] ^ bit);
         tw_test_write_file(folder, "data/t10k-images-idx3-ubyte.gz", bytes, packed);
         assert_refused(folder, "--data data --quiet --save kept", "t10k-images-idx3-ubyte.gz");
-        bytes[offset] ^= bit;
+        bytes[offset] = (char)(bytes[offset] ^ bit);
     }
     free(bytes);
     free(content);
