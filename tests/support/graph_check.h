@@ -68,6 +68,10 @@ void tw_check_recorded(const struct tw_check *check);
 /* Levels 0 and 1 on 1, 2, 3 and 5 threads give the same bits. */
 void tw_check_plans_agree(const struct tw_check *check);
 
+/* Whether every decision (sign at a relu, winner of a maximum) is clear enough for tw_check_differences.
+ * Where it hangs on random numbers, draw others. */
+bool tw_check_is_clear(const struct tw_check *check);
+
 /* Level 0's gradients against central differences of the oracle: every element of a small leaf, 40 random
  * ones of a large one. */
 void tw_check_differences(const struct tw_check *check, struct tw_rng *rng);

@@ -160,6 +160,24 @@ static void set_leaves(const struct tw_check *check, struct tw_oracle *oracle)
     }
 }
 
+/* No decision may fall differently in float, or within the step of a difference, which moves values by the
+ * step times what the layers in between multiply it with. */
+static bool is_clear(const struct tw_check *check, struct tw_oracle *oracle)
+{
+    set_leaves(check, oracle);
+    tw_oracle_evaluate(oracle, check->loss, false);
+    return oracle->margin > 100 * STEP;
+}
+
+bool tw_check_is_clear(const struct tw_check *check)
+{
+    struct tw_oracle oracle = tw_oracle_new(check->graph);
+    bool clear = is_clear(check, &oracle);
+
+    tw_oracle_release(&oracle);
+    return clear;
+}
+
 /* The error of the float gradient is `roundings` units of the magnitude; that of the difference is its
  * truncation, step^2 / 6 times a third derivative of at most magnitude^3 (of log-softmax: those of all other
  * operations are 0), and the cancellation of two doubles. */
@@ -185,10 +203,7 @@ void tw_check_differences(const struct tw_check *check, struct tw_rng *rng)
     struct tw_oracle oracle = tw_oracle_new(check->graph);
     int compared = 0;
 
-    set_leaves(check, &oracle);
-    tw_oracle_evaluate(&oracle, check->loss, false);
-    /* No decision may fall differently in float, or within the step of a difference. */
-    assert_true(oracle.margin > 100 * STEP);
+    assert_true(is_clear(check, &oracle));
     for (int i = 0; i < check->leaves; i++) {
         ptrdiff_t count = outcome.tensor[i] ? tw_tensor_count(outcome.tensor[i]) : 0;
 
