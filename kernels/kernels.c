@@ -11,6 +11,10 @@
         .f32_conv2d_weight_gradient = tw_f32_conv2d_weight_gradient__##suffix,                              \
         .f32_conv2d_workspace = tw_f32_conv2d_workspace__##suffix,                                          \
         .f32_conv2d_algorithm = tw_f32_conv2d_algorithm__##suffix,                                          \
+        .f32_conv_pool_planar_forward = tw_f32_conv_pool_planar_forward__##suffix,                          \
+        .f32_conv_pool_forward = tw_f32_conv_pool_forward__##suffix,                                        \
+        .f32_conv_pool_planar_gradient = tw_f32_conv_pool_planar_gradient__##suffix,                        \
+        .f32_conv_pool_gradient = tw_f32_conv_pool_gradient__##suffix,                                      \
         .f32_max_pool2d_forward = tw_f32_max_pool2d_forward__##suffix,                                      \
         .f32_max_pool2d_gradient = tw_f32_max_pool2d_gradient__##suffix,                                    \
         .f32_avg_pool2d_forward = tw_f32_avg_pool2d_forward__##suffix,                                      \

@@ -9,6 +9,7 @@
 
 #include "core/cpu.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv_pool/conv_pool.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/optimizer/optimizer.h"
@@ -26,6 +27,11 @@ struct tw_kernels {
     tw_f32_conv2d_weight_gradient_fn *f32_conv2d_weight_gradient;
     tw_f32_conv2d_workspace_fn *f32_conv2d_workspace;
     tw_f32_conv2d_algorithm_fn *f32_conv2d_algorithm;
+
+    tw_f32_conv_pool_planar_forward_fn *f32_conv_pool_planar_forward;
+    tw_f32_conv_pool_forward_fn *f32_conv_pool_forward;
+    tw_f32_conv_pool_planar_gradient_fn *f32_conv_pool_planar_gradient;
+    tw_f32_conv_pool_gradient_fn *f32_conv_pool_gradient;
 
     tw_f32_max_pool2d_forward_fn *f32_max_pool2d_forward;
     tw_f32_max_pool2d_gradient_fn *f32_max_pool2d_gradient;

@@ -33,8 +33,9 @@ static void print_training(FILE *out, const struct trainer *t)
     const struct options *o = t->options;
     char count[APP_TEXT_BYTES];
 
-    fprintf(out, "  training   %" PRId64 " epochs of %s images in batches of %" PRId64 ", seed %" PRIu64 "\n",
-            o->epochs, app_count_text(t->train_loader.count, count), o->batch_size, o->seed);
+    fprintf(out, "  training   %" PRId64 " %s of %s images in batches of %" PRId64 ", seed %" PRIu64 "\n",
+            o->epochs, o->epochs == 1 ? "epoch" : "epochs", app_count_text(t->train_loader.count, count),
+            o->batch_size, o->seed);
     fprintf(out, "  optimizer  %s, learning rate %g (%s), weight decay %g", tw_optimizer_name(o->optimizer),
             o->knobs.learning_rate, o->schedule, o->knobs.weight_decay);
     if (o->optimizer == TW_SGD)

@@ -1,9 +1,8 @@
 #include "apps/tower-train/summary.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "apps/common/text.h"
 #include "core/memory.h"
@@ -63,24 +62,20 @@ static bool add_ending(cJSON *object, const struct report *report, bool interrup
            add_text(object, "version", TOWER_VERSION);
 }
 
-static enum tw_status print_line(const char *text)
-{
-    if (printf("%s\n", text) < 0 || fflush(stdout))
-        return tw_fail(TW_ERROR_IO, "standard output: %s", strerror(errno));
-    return TW_OK;
-}
-
 enum tw_status summary_print(const struct report *report, const struct trainer *trainer, bool interrupted,
                              bool saved)
 {
     cJSON *object = cJSON_CreateObject();
     char *text = NULL;
-    enum tw_status status;
+    enum tw_status status = TW_OK;
 
     if (object && epoch_log_fields(object, &report->latest) && add_request(object, trainer) &&
         add_choices(object, trainer) && add_ending(object, report, interrupted, saved))
         text = cJSON_Print(object);
-    status = text ? print_line(text) : tw_fail(TW_ERROR_MEMORY, "no memory for the summary");
+    if (text)
+        printf("%s\n", text);
+    else
+        status = tw_fail(TW_ERROR_MEMORY, "no memory for the summary");
     cJSON_free(text);
     cJSON_Delete(object);
     return status;

@@ -6,7 +6,7 @@
 #include "apps/tower-train/report.h"
 
 /* The fields of a log line for the latest epoch, then what the run was asked, what it chose and why, and how
- * it ended. TW_ERROR_IO if stdout does not take it. */
+ * it ended. Whether stdout took it is for the caller to check. */
 enum tw_status summary_print(const struct report *report, const struct trainer *trainer, bool interrupted,
                              bool saved);
 

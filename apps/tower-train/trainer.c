@@ -5,7 +5,7 @@
 #include "layers/models/tower.h"
 #include "layers/module/init.h"
 
-#define PRODUCER "tower-train " TOWER_VERSION
+static const char producer[] = "tower-train " TOWER_VERSION;
 
 static enum tw_status check_outputs(const struct options *options)
 {
@@ -128,7 +128,7 @@ void trainer_release(struct trainer *trainer)
 
 enum tw_status trainer_save(const struct trainer *trainer)
 {
-    static const char *const metadata[] = {"format", "pt", "producer", PRODUCER, NULL};
+    static const char *const metadata[] = {"format", "pt", "producer", producer, NULL};
     tw_state_dict dict = {0};
     enum tw_status status;
 

@@ -4,13 +4,14 @@
 void tw_f32_conv2d_forward__avx512(const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x,
                                    const float *w, const float *bias, float *y, void *workspace)
 {
-    tw_conv_forward(&tw_f32_tiles__avx512, tw_conv_select(shape), shape, samples, x, w, bias, y, workspace);
+    tw_conv_forward(&tw_f32_tiles__avx512, tw_conv_select(shape, false), shape, samples, x, w, bias, y,
+                    workspace);
 }
 
 void tw_f32_conv2d_input_gradient__avx512(const struct tw_conv2d_shape *shape, ptrdiff_t samples,
                                           const float *dy, const float *w, float *dx, void *workspace)
 {
-    tw_conv_input_gradient(&tw_f32_tiles__avx512, tw_conv_select(shape), shape, samples, dy, w, dx,
+    tw_conv_input_gradient(&tw_f32_tiles__avx512, tw_conv_select(shape, true), shape, samples, dy, w, dx,
                            workspace);
 }
 
@@ -23,10 +24,10 @@ void tw_f32_conv2d_weight_gradient__avx512(const struct tw_conv2d_shape *shape, 
 
 size_t tw_f32_conv2d_workspace__avx512(const struct tw_conv2d_shape *shape)
 {
-    return tw_conv_workspace(&tw_f32_tiles__avx512, tw_conv_select(shape), shape);
+    return tw_conv_selected_workspace(&tw_f32_tiles__avx512, shape);
 }
 
 const char *tw_f32_conv2d_algorithm__avx512(const struct tw_conv2d_shape *shape)
 {
-    return tw_conv_algorithm_name(tw_conv_select(shape));
+    return tw_conv_algorithm_name(tw_conv_select(shape, false));
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "kernels/conv/conv_pass.h"
+#include "kernels/gemm/workspace.h"
 
 #define BLOCK_POSITIONS 1024
 #define RESULT_FLOATS   65536 /* 256 KiB: a band's results that have to be spread stay in L2 */
@@ -23,45 +24,37 @@ struct parts {
     size_t bytes;
 };
 
-static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, char *base)
+static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, void *base)
 {
     struct parts parts = {.widest = tiles->width[0].columns,
                           .in_place = pass->spacing[0] == 1 && pass->spacing[1] == 1};
     ptrdiff_t positions = BLOCK_POSITIONS, links;
-    char *at = base;
+    struct tw_workspace workspace = {.base = base};
 
     if (!parts.in_place)
         positions = tw_conv_smaller(positions, RESULT_FLOATS / pass->out_channels);
     parts.window = tw_conv_window(pass, tiles->kc, positions);
     positions = parts.window.band * pass->positions[1];
     links = parts.window.channels * pass->taps[0] * pass->taps[1];
-    parts.position = (ptrdiff_t *)at;
-    at += tw_conv_lines(positions, sizeof(ptrdiff_t));
-    parts.tap = (ptrdiff_t *)at;
-    at += tw_conv_lines(links, sizeof(ptrdiff_t));
-    parts.row = (ptrdiff_t *)at;
-    at += tw_conv_lines(pass->out_channels, sizeof(ptrdiff_t));
-    parts.weight = (ptrdiff_t *)at;
-    at += tw_conv_lines(links, sizeof(ptrdiff_t));
-    parts.bias = (float *)at;
-    at += tw_conv_lines(pass->out_channels * parts.widest, sizeof(float));
+    parts.position = tw_workspace_take(&workspace, positions, sizeof(ptrdiff_t));
+    parts.tap = tw_workspace_take(&workspace, links, sizeof(ptrdiff_t));
+    parts.row = tw_workspace_take(&workspace, pass->out_channels, sizeof(ptrdiff_t));
+    parts.weight = tw_workspace_take(&workspace, links, sizeof(ptrdiff_t));
+    parts.bias = tw_workspace_take(&workspace, pass->out_channels * parts.widest, sizeof(float));
     /* Runs of positions are copied a whole panel width at a time, so both ends are read and written beyond.
      */
-    parts.image = (float *)at;
-    at += tw_conv_lines(parts.window.channels * parts.window.plane + parts.widest, sizeof(float));
-    parts.panel = (float *)at;
-    at += tw_conv_lines((links + 1) * parts.widest, sizeof(float));
-    parts.c = (float *)at;
-    at += parts.in_place ? 0 : tw_conv_lines(pass->out_channels * positions, sizeof(float));
-    parts.bytes = (size_t)(at - base);
+    parts.image = tw_workspace_take(&workspace, parts.window.channels * parts.window.plane + parts.widest,
+                                    sizeof(float));
+    parts.panel = tw_workspace_take(&workspace, (links + 1) * parts.widest, sizeof(float));
+    parts.c =
+        tw_workspace_take(&workspace, parts.in_place ? 0 : pass->out_channels * positions, sizeof(float));
+    parts.bytes = workspace.used;
     return parts;
 }
 
 size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass)
 {
-    static char nothing[64];
-
-    return divide(tiles, pass, nothing).bytes;
+    return divide(tiles, pass, NULL).bytes;
 }
 
 /* Distances in the weights: of the result channels (rows of A), and of (i, a, b). */

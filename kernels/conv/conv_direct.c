@@ -8,6 +8,7 @@
  *       transpose C (positions x channels) into the planes of the result
  */
 #include "kernels/conv/conv_pass.h"
+#include "kernels/gemm/workspace.h"
 
 #define BLOCK_COLUMNS   256
 #define RESULT_FLOATS   65536 /* 256 KiB: a band's results stay in L2 until they are transposed */
@@ -18,44 +19,41 @@ struct parts {
     ptrdiff_t depth;   /* links of a whole chain: channels * taps */
     ptrdiff_t pitch;   /* columns of C */
     ptrdiff_t columns; /* of all panels */
+    bool in_place;     /* positions are neighbours in the result */
     ptrdiff_t *position, *tap;
     float *weights, *bias, *image, *c;
+    float *line; /* one row of positions of all channels of C, for results that are not neighbours */
     size_t bytes;
 };
 
-static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, char *base)
+static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, void *base)
 {
     const ptrdiff_t taps = pass->taps[0] * pass->taps[1];
     struct parts parts = {.depth = pass->channels * taps,
-                          .columns = tw_tile_columns(tiles, pass->out_channels)};
+                          .columns = tw_tile_columns(tiles, pass->out_channels),
+                          .in_place = pass->spacing[0] == 1 && pass->spacing[1] == 1};
     ptrdiff_t positions;
-    char *at = base;
+    struct tw_workspace workspace = {.base = base};
 
     parts.pitch = tw_conv_smaller(parts.columns, BLOCK_COLUMNS);
     positions = tw_conv_smaller(BLOCK_POSITIONS, RESULT_FLOATS / parts.pitch);
     parts.window = tw_conv_window(pass, tiles->kc, positions);
     positions = parts.window.band * pass->positions[1];
-    parts.position = (ptrdiff_t *)at;
-    at += tw_conv_lines(positions, sizeof(ptrdiff_t));
-    parts.tap = (ptrdiff_t *)at;
-    at += tw_conv_lines(parts.window.channels * taps, sizeof(ptrdiff_t));
-    parts.weights = (float *)at;
-    at += tw_conv_lines(parts.depth * parts.columns, sizeof(float));
-    parts.bias = (float *)at;
-    at += tw_conv_lines(parts.columns, sizeof(float));
-    parts.image = (float *)at;
-    at += tw_conv_lines(parts.window.channels * parts.window.plane, sizeof(float));
-    parts.c = (float *)at;
-    at += tw_conv_lines(positions * parts.pitch, sizeof(float));
-    parts.bytes = (size_t)(at - base);
+    parts.position = tw_workspace_take(&workspace, positions, sizeof(ptrdiff_t));
+    parts.tap = tw_workspace_take(&workspace, parts.window.channels * taps, sizeof(ptrdiff_t));
+    parts.weights = tw_workspace_take(&workspace, parts.depth * parts.columns, sizeof(float));
+    parts.bias = tw_workspace_take(&workspace, parts.columns, sizeof(float));
+    parts.image = tw_workspace_take(&workspace, parts.window.channels * parts.window.plane, sizeof(float));
+    parts.c = tw_workspace_take(&workspace, positions * parts.pitch, sizeof(float));
+    parts.line =
+        tw_workspace_take(&workspace, parts.in_place ? 0 : pass->positions[1] * parts.pitch, sizeof(float));
+    parts.bytes = workspace.used;
     return parts;
 }
 
 size_t tw_conv_direct_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass)
 {
-    static char nothing[64];
-
-    return divide(tiles, pass, nothing).bytes;
+    return divide(tiles, pass, NULL).bytes;
 }
 
 /* One panel of weights [i, a, b][result channel]. Where the taps lie in the order of the chain (forward) it
@@ -128,15 +126,16 @@ static void write_back(const struct tw_f32_tiles *tiles, const struct tw_conv_pa
     const ptrdiff_t plane = pass->result[0] * pass->result[1], wide = pass->positions[1];
 
     result += (pass->first[0] + row * pass->spacing[0]) * pass->result[1] + pass->first[1];
-    if (pass->spacing[0] == 1 && pass->spacing[1] == 1) {
+    if (parts->in_place) {
         tiles->transpose(rows * wide, columns, parts->c, parts->pitch, result, plane);
         return;
     }
-    for (ptrdiff_t j = 0; j < columns; j++)
-        for (ptrdiff_t r = 0; r < rows; r++)
+    for (ptrdiff_t r = 0; r < rows; r++, result += pass->spacing[0] * pass->result[1]) {
+        tiles->transpose(wide, columns, parts->c + r * wide * parts->pitch, parts->pitch, parts->line, wide);
+        for (ptrdiff_t j = 0; j < columns; j++)
             for (ptrdiff_t c = 0; c < wide; c++)
-                result[j * plane + r * pass->spacing[0] * pass->result[1] + c * pass->spacing[1]] =
-                    parts->c[(r * wide + c) * parts->pitch + j];
+                result[j * plane + c * pass->spacing[1]] = parts->line[j * wide + c];
+    }
 }
 
 /* One sample of one group. */

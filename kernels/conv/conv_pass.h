@@ -78,13 +78,6 @@ static inline ptrdiff_t tw_conv_smaller(ptrdiff_t x, ptrdiff_t y)
     return x < y ? x : y;
 }
 
-/* Bytes of `count` elements of `size`, rounded up to whole cache lines: how the parts of a workspace are
- * laid. */
-static inline size_t tw_conv_lines(ptrdiff_t count, size_t size)
-{
-    return ((size_t)count * size + 63) / 64 * 64;
-}
-
 /* Algorithm "direct": indirect GEMM with rows = positions and columns = result channels; for channels that
  * fill vectors. `bias` may be NULL. */
 void tw_conv_direct(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t samples,
@@ -114,11 +107,11 @@ void tw_conv_gemm_input_gradient(const struct tw_f32_tiles *tiles, const struct 
                                  void *workspace);
 size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape);
 
-/* The selector (rule in conv_select.c) and the algorithms by name, for the entry points of the ISAs and for
- * tests. */
+/* The selector (rule in conv_select.c), for forward and for input gradient; then the algorithms by name, for
+ * the entry points of the ISAs and for tests. */
 enum tw_conv_algorithm { TW_CONV_DIRECT, TW_CONV_COLUMNS, TW_CONV_GEMM };
 
-enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape);
+enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient);
 const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm);
 void tw_conv_forward(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
                      const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x, const float *w,
@@ -128,5 +121,8 @@ void tw_conv_input_gradient(const struct tw_f32_tiles *tiles, enum tw_conv_algor
                             const float *w, float *dx, void *workspace);
 size_t tw_conv_workspace(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
                          const struct tw_conv2d_shape *shape);
+
+/* Enough for what the selector takes. */
+size_t tw_conv_selected_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape);
 
 #endif

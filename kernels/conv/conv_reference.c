@@ -4,10 +4,15 @@
 
 #include "kernels/conv/conv.h"
 
-/* The value of a plane at (row, column); 0 outside. */
-static float at(const float *plane, ptrdiff_t height, ptrdiff_t width, ptrdiff_t row, ptrdiff_t column)
+/* A row of a plane, NULL outside; and the value of such a row at a column, 0 outside. */
+static const float *line_of(const float *plane, ptrdiff_t height, ptrdiff_t width, ptrdiff_t row)
 {
-    return row >= 0 && row < height && column >= 0 && column < width ? plane[row * width + column] : 0.0f;
+    return row >= 0 && row < height ? plane + row * width : NULL;
+}
+
+static float at(const float *line, ptrdiff_t width, ptrdiff_t column)
+{
+    return line && column >= 0 && column < width ? line[column] : 0.0f;
 }
 
 /* One output element: the chain over (i, u, v) of group g's channels. */
@@ -18,11 +23,12 @@ static float forward_element(const struct tw_conv2d_shape *s, const float *x, co
     const ptrdiff_t top = r * s->stride[0] - s->padding[0], left = c * s->stride[1] - s->padding[1];
 
     for (ptrdiff_t i = 0; i < s->in_channels / s->groups; i++, x += plane)
-        for (ptrdiff_t u = 0; u < s->kernel_height; u++)
-            for (ptrdiff_t v = 0; v < s->kernel_width; v++)
-                sum = fmaf(
-                    at(x, s->in_height, s->in_width, top + u * s->dilation[0], left + v * s->dilation[1]),
-                    *w++, sum);
+        for (ptrdiff_t u = 0; u < s->kernel_height; u++) {
+            const float *line = line_of(x, s->in_height, s->in_width, top + u * s->dilation[0]);
+
+            for (ptrdiff_t v = 0, column = left; v < s->kernel_width; v++, column += s->dilation[1])
+                sum = fmaf(at(line, s->in_width, column), *w++, sum);
+        }
     return sum;
 }
 
@@ -53,13 +59,13 @@ static float input_gradient_element(const struct tw_conv2d_shape *s, const float
     for (ptrdiff_t o = 0; o < s->out_channels / s->groups; o++, dy += plane, w += ipg * taps) {
         for (ptrdiff_t u = s->kernel_height - 1; u >= 0; u--) {
             const ptrdiff_t r = h + s->padding[0] - u * s->dilation[0];
+            const float *line = line_of(dy, s->out_height, s->out_width, r / s->stride[0]);
 
             for (ptrdiff_t v = s->kernel_width - 1; v >= 0 && r % s->stride[0] == 0; v--) {
                 const ptrdiff_t c = column + s->padding[1] - v * s->dilation[1];
 
                 if (c % s->stride[1] == 0)
-                    sum = fmaf(at(dy, s->out_height, s->out_width, r / s->stride[0], c / s->stride[1]),
-                               w[u * s->kernel_width + v], sum);
+                    sum = fmaf(at(line, s->out_width, c / s->stride[1]), w[u * s->kernel_width + v], sum);
             }
         }
     }
@@ -90,10 +96,12 @@ static float weight_gradient_element(const struct tw_conv2d_shape *s, const floa
 {
     const ptrdiff_t top = u * s->dilation[0] - s->padding[0], left = v * s->dilation[1] - s->padding[1];
 
-    for (ptrdiff_t r = 0; r < s->out_height; r++)
-        for (ptrdiff_t c = 0; c < s->out_width; c++)
-            sum = fmaf(at(x, s->in_height, s->in_width, top + r * s->stride[0], left + c * s->stride[1]),
-                       *dy++, sum);
+    for (ptrdiff_t r = 0; r < s->out_height; r++) {
+        const float *line = line_of(x, s->in_height, s->in_width, top + r * s->stride[0]);
+
+        for (ptrdiff_t c = 0, column = left; c < s->out_width; c++, column += s->stride[1])
+            sum = fmaf(at(line, s->in_width, column), *dy++, sum);
+    }
     return sum;
 }
 

@@ -4,10 +4,11 @@
  * changes the time and not a bit of the result.
  *
  *   "gemm"         1 x 1 kernel, stride 1, no padding: nothing has to be gathered.
- *   "direct"       otherwise, if every group has at least CHANNELS_DIRECT input and output channels: vectors
- * over channels, which fill them whatever the image size; costs one transposition of the result, which chains
- * of at least CHANNELS_DIRECT * taps links outweigh. "im2col+gemm"  otherwise (first layers, depthwise):
- * vectors over positions.
+ *   "direct"       otherwise, if a group's results (output channels, for the input gradient input channels)
+ * fill at least one vector of CHANNELS_DIRECT: vectors over channels, whatever the image size and the stride;
+ *                  costs one transposition of the result.
+ *   "im2col+gemm"  otherwise (depthwise, gradients of images): vectors over positions, which costs a column
+ * matrix, read only a few times.
  *
  * The weight gradient always takes its vectors over output channels and is indirect in all three.
  */
@@ -15,14 +16,14 @@
 
 #define CHANNELS_DIRECT 8
 
-enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape)
+enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient)
 {
-    const ptrdiff_t in = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
+    const ptrdiff_t results = (input_gradient ? shape->in_channels : shape->out_channels) / shape->groups;
 
     if (shape->kernel_height == 1 && shape->kernel_width == 1 && shape->stride[0] == 1 &&
         shape->stride[1] == 1 && shape->padding[0] == 0 && shape->padding[1] == 0)
         return TW_CONV_GEMM;
-    return in >= CHANNELS_DIRECT && out >= CHANNELS_DIRECT ? TW_CONV_DIRECT : TW_CONV_COLUMNS;
+    return results >= CHANNELS_DIRECT ? TW_CONV_DIRECT : TW_CONV_COLUMNS;
 }
 
 const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm)
@@ -122,4 +123,12 @@ size_t tw_conv_workspace(const struct tw_f32_tiles *tiles, enum tw_conv_algorith
         most = bytes > most ? bytes : most;
     }
     return most;
+}
+
+size_t tw_conv_selected_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape)
+{
+    const size_t forward = tw_conv_workspace(tiles, tw_conv_select(shape, false), shape);
+    const size_t gradient = tw_conv_workspace(tiles, tw_conv_select(shape, true), shape);
+
+    return forward > gradient ? forward : gradient;
 }

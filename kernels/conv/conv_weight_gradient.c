@@ -9,6 +9,7 @@
  * The bias gradient is one more row of A, which reads ones: fma(1, dy, sum) is sum + dy, rounded once.
  */
 #include "kernels/conv/conv_pass.h"
+#include "kernels/gemm/workspace.h"
 
 #define BLOCK_COLUMNS   256
 #define RESULT_FLOATS   65536 /* 256 KiB: C stays in L2 */
@@ -24,38 +25,33 @@ struct parts {
     size_t bytes;
 };
 
-static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, char *base)
+static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, void *base)
 {
     const ptrdiff_t taps = pass->taps[0] * pass->taps[1];
     struct parts parts;
     ptrdiff_t rows;
-    char *at = base;
+    struct tw_workspace workspace = {.base = base};
 
     parts.pitch = tw_conv_smaller(tw_tile_columns(tiles, pass->out_channels), BLOCK_COLUMNS);
     parts.window = tw_conv_window(pass, RESULT_FLOATS / parts.pitch, BLOCK_POSITIONS);
     parts.positions = parts.window.band * pass->positions[1];
     rows = parts.window.channels * taps + 1;
-    parts.position = (ptrdiff_t *)at;
-    at += tw_conv_lines(parts.positions, sizeof(ptrdiff_t));
-    parts.tap = (ptrdiff_t *)at;
-    at += tw_conv_lines(rows, sizeof(ptrdiff_t));
-    parts.image = (float *)at;
-    at += tw_conv_lines((parts.window.channels + 1) * parts.window.plane, sizeof(float));
-    parts.panels = (float *)at;
-    at += tw_conv_lines(parts.positions * parts.pitch, sizeof(float));
-    parts.c = (float *)at;
-    at += tw_conv_lines(rows * parts.pitch, sizeof(float));
-    parts.bytes = (size_t)(at - base);
+    parts.position = tw_workspace_take(&workspace, parts.positions, sizeof(ptrdiff_t));
+    parts.tap = tw_workspace_take(&workspace, rows, sizeof(ptrdiff_t));
+    parts.image =
+        tw_workspace_take(&workspace, (parts.window.channels + 1) * parts.window.plane, sizeof(float));
+    parts.panels = tw_workspace_take(&workspace, parts.positions * parts.pitch, sizeof(float));
+    parts.c = tw_workspace_take(&workspace, rows * parts.pitch, sizeof(float));
+    parts.bytes = workspace.used;
     return parts;
 }
 
 size_t tw_conv_weight_gradient_workspace(const struct tw_f32_tiles *tiles,
                                          const struct tw_conv2d_shape *shape)
 {
-    static char nothing[64];
     const struct tw_conv_pass pass = tw_conv_forward_pass(shape);
 
-    return divide(tiles, &pass, nothing).bytes;
+    return divide(tiles, &pass, NULL).bytes;
 }
 
 /* One band of dy, `columns` channels from `dy` on, into panels. */

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "kernels/gemm/gemm_tile.h"
+#include "kernels/gemm/workspace.h"
 
-/* The workspace, in this order; each part is a multiple of 64 bytes long. */
 struct parts {
     ptrdiff_t *row; /* distance of each row of A */
     float *a;       /* packed A, a_pitch between rows */
@@ -24,39 +24,31 @@ static ptrdiff_t smaller(ptrdiff_t x, ptrdiff_t y)
     return x < y ? x : y;
 }
 
-static size_t whole_lines(ptrdiff_t count, size_t size)
-{
-    return ((size_t)count * size + 63) / 64 * 64;
-}
-
 /* Rows of A that are contiguous along k are read where they are. */
 static bool packs_a(const struct tw_gemm_shape *shape)
 {
     return shape->a_col != 1;
 }
 
-static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape, char *base)
+static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape, void *base)
 {
     const ptrdiff_t m = smaller(shape->m, tiles->mc), k = smaller(shape->k, tiles->kc);
     const ptrdiff_t n = tw_tile_columns(tiles, smaller(shape->n, tiles->nc));
-    const size_t row_bytes = whole_lines(m, sizeof(ptrdiff_t));
-    const size_t a_bytes = packs_a(shape) ? whole_lines(m * tiles->kc, sizeof(float)) : 0;
+    struct tw_workspace workspace = {.base = base};
+    struct parts parts;
 
-    return (struct parts){
-        .row = (ptrdiff_t *)base,
-        .a = (float *)(base + row_bytes),
-        .panels = (float *)(base + row_bytes + a_bytes),
-        .bytes = row_bytes + a_bytes + whole_lines(n * k, sizeof(float)),
-    };
+    parts.row = tw_workspace_take(&workspace, m, sizeof(ptrdiff_t));
+    parts.a = tw_workspace_take(&workspace, packs_a(shape) ? m * tiles->kc : 0, sizeof(float));
+    parts.panels = tw_workspace_take(&workspace, n * k, sizeof(float));
+    parts.bytes = workspace.used;
+    return parts;
 }
 
 size_t tw_gemm_blocked_workspace(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape)
 {
-    static char nothing[64];
-
     if (shape->m == 0 || shape->n == 0)
         return 0;
-    return divide(tiles, shape, nothing).bytes;
+    return divide(tiles, shape, NULL).bytes;
 }
 
 /* a[i][p] of an rows x k block, rows contiguous, `pitch` apart. */

@@ -78,10 +78,13 @@ static void run_partial(tw_f32_tile_fn *tile, const struct tw_f32_tile_block *bl
     const size_t bytes = (size_t)block->columns * sizeof *buffer;
     float *c = block->c + first * block->c_row;
 
-    memset(buffer, 0, (size_t)(rows * width) * sizeof *buffer);
-    for (ptrdiff_t i = 0; i < rows && block->start; i++)
-        memcpy(buffer + i * width, block->start + (first + i) * block->start_row, bytes);
-    tile(block->k, block->a, block->row + first, block->at, block->panel, buffer, width, buffer, width);
+    if (block->start) {
+        memset(buffer, 0, (size_t)(rows * width) * sizeof *buffer);
+        for (ptrdiff_t i = 0; i < rows; i++)
+            memcpy(buffer + i * width, block->start + (first + i) * block->start_row, bytes);
+    }
+    tile(block->k, block->a, block->row + first, block->at, block->panel, block->start ? buffer : NULL, width,
+         buffer, width);
     for (ptrdiff_t i = 0; i < rows; i++)
         memcpy(c + i * block->c_row, buffer + i * width, bytes);
 }

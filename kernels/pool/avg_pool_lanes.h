@@ -17,15 +17,14 @@ static inline void avg_halving(const float *top, const float *bottom, int count,
 
 static void avg_halving_planes(const struct tw_pool2d_shape *s, ptrdiff_t planes, const float *x, float *y)
 {
-    ptrdiff_t in_room = planes * s->in_height * s->in_width;
-    ptrdiff_t out_room = planes * s->out_height * s->out_width;
+    ptrdiff_t room = planes * s->out_height * s->out_width;
 
     for (ptrdiff_t plane = 0; plane < planes; plane++) {
         for (ptrdiff_t r = 0; r < s->out_height; r++) {
             const ptrdiff_t bottom = (2 * r + 1) * s->in_width;
 
             for (ptrdiff_t c = 0; c < s->out_width; c += TW_LANES) {
-                const int count = columns_to_take(s->out_width - c, in_room - bottom - 2 * c, out_room - c);
+                const int count = columns_to_take(s->out_width - c, room - c);
                 const float *left = x + bottom + 2 * c;
 
                 if (count == TW_LANES) /* a constant for the inlined body */
@@ -34,10 +33,9 @@ static void avg_halving_planes(const struct tw_pool2d_shape *s, ptrdiff_t planes
                     avg_halving(left - s->in_width, left, count, y + c);
             }
             y += s->out_width;
-            out_room -= s->out_width;
+            room -= s->out_width;
         }
         x += s->in_height * s->in_width;
-        in_room -= s->in_height * s->in_width;
     }
 }
 
@@ -88,7 +86,7 @@ void TW_VARIANT(tw_f32_avg_pool2d_forward)(const struct tw_pool2d_shape *shape, 
 }
 
 static void avg_halving_gradient_plane(const struct tw_pool2d_shape *s, const float *dy, float *dx,
-                                       ptrdiff_t in_room, ptrdiff_t out_room)
+                                       ptrdiff_t room)
 {
     const struct tw_lanes zero = tw_lanes_set(0.0f), four = tw_lanes_set(4.0f);
 
@@ -97,8 +95,7 @@ static void avg_halving_gradient_plane(const struct tw_pool2d_shape *s, const fl
         ptrdiff_t column = 0;
 
         for (ptrdiff_t c = 0; r < s->out_height && c < s->out_width; c += TW_LANES) {
-            const int count =
-                columns_to_take(s->out_width - c, in_room - in_row - 2 * c, out_room - out_row - c);
+            const int count = columns_to_take(s->out_width - c, room - out_row - c);
             const struct tw_lanes value =
                 tw_lanes_add(zero, tw_lanes_div(load_columns(dy + out_row + c, count), four));
 
@@ -121,8 +118,7 @@ void TW_VARIANT(tw_f32_avg_pool2d_gradient)(const struct tw_pool2d_shape *shape,
         return;
     }
     for (ptrdiff_t plane = 0; plane < planes; plane++)
-        avg_halving_gradient_plane(shape, dy + plane * out, dx + plane * in, (planes - plane) * in,
-                                   (planes - plane) * out);
+        avg_halving_gradient_plane(shape, dy + plane * out, dx + plane * in, (planes - plane) * out);
 }
 
 #endif

@@ -44,15 +44,14 @@ static inline void max_halving(const float *top, const float *bottom, int count,
 static void max_halving_planes(const struct tw_pool2d_shape *s, ptrdiff_t planes, const float *x, float *y,
                                uint16_t *winner)
 {
-    ptrdiff_t in_room = planes * s->in_height * s->in_width;
-    ptrdiff_t out_room = planes * s->out_height * s->out_width;
+    ptrdiff_t room = planes * s->out_height * s->out_width;
 
     for (ptrdiff_t plane = 0; plane < planes; plane++) {
         for (ptrdiff_t r = 0; r < s->out_height; r++) {
             const ptrdiff_t bottom = (2 * r + 1) * s->in_width;
 
             for (ptrdiff_t c = 0; c < s->out_width; c += TW_LANES) {
-                const int count = columns_to_take(s->out_width - c, in_room - bottom - 2 * c, out_room - c);
+                const int count = columns_to_take(s->out_width - c, room - c);
                 const float *left = x + bottom + 2 * c;
 
                 if (count == TW_LANES) /* a constant for the inlined body */
@@ -62,10 +61,9 @@ static void max_halving_planes(const struct tw_pool2d_shape *s, ptrdiff_t planes
             }
             y += s->out_width;
             winner += s->out_width;
-            out_room -= s->out_width;
+            room -= s->out_width;
         }
         x += s->in_height * s->in_width;
-        in_room -= s->in_height * s->in_width;
     }
 }
 
@@ -131,16 +129,14 @@ static inline void max_halving_gradient(const float *dy, const uint16_t *winner,
 }
 
 static void max_halving_gradient_plane(const struct tw_pool2d_shape *s, const float *dy,
-                                       const uint16_t *winner, float *dx, ptrdiff_t in_room,
-                                       ptrdiff_t out_room)
+                                       const uint16_t *winner, float *dx, ptrdiff_t room)
 {
     for (ptrdiff_t row = 0; row < s->in_height; row++) {
         const ptrdiff_t r = row / 2, out_row = r * s->out_width, in_row = row * s->in_width;
         ptrdiff_t column = 0;
 
         for (ptrdiff_t c = 0; r < s->out_height && c < s->out_width; c += TW_LANES) {
-            const int count =
-                columns_to_take(s->out_width - c, in_room - in_row - 2 * c, out_room - out_row - c);
+            const int count = columns_to_take(s->out_width - c, room - out_row - c);
             const ptrdiff_t out = out_row + c, left = row % 2 * 2;
 
             if (count == TW_LANES) /* a constant for the inlined body */
@@ -166,7 +162,7 @@ void TW_VARIANT(tw_f32_max_pool2d_gradient)(const struct tw_pool2d_shape *shape,
     }
     for (ptrdiff_t plane = 0; plane < planes; plane++)
         max_halving_gradient_plane(shape, dy + plane * out, winner + plane * out, dx + plane * in,
-                                   (planes - plane) * in, (planes - plane) * out);
+                                   (planes - plane) * out);
 }
 
 #endif

@@ -82,15 +82,15 @@ static inline void store_merged(float *y, int count, struct tw_lanes even, struc
         store_columns(y + TW_LANES, both - TW_LANES, second);
 }
 
-/* How many lanes to use for the `wanted` columns that are left of a row. Rows are taken in ascending order,
- * so whole groups may run over a row's end into elements that a later row writes again (writing) or that
- * nobody looks at (reading), as long as `room` elements up to the end of the array are enough for all 16.
- * Masked tails are several times slower, and rows of 14 or 7 are nothing but tails. */
-static inline int columns_to_take(ptrdiff_t wanted, ptrdiff_t in_room, ptrdiff_t out_room)
+/* How many lanes to use for the `wanted` columns that are left of a row of outputs, `room` being all outputs
+ * from there to the end of the array. Rows are taken in ascending order, so a whole group may run over its
+ * row's end into elements that a later row writes again, if there are 16 in all. The inputs below them are
+ * there as well: a of the outputs in this row have 2 a inputs left in the row, the others, in later rows, 4
+ * each, and 2 a + 4 (16 - a) >= 32. Masked tails are several times slower, and rows of 14 or 7 are nothing
+ * but tails. */
+static inline int columns_to_take(ptrdiff_t wanted, ptrdiff_t room)
 {
-    if (in_room >= 2 * TW_LANES && out_room >= TW_LANES)
-        return TW_LANES;
-    return wanted < TW_LANES ? (int)wanted : TW_LANES;
+    return room >= TW_LANES ? TW_LANES : (int)wanted;
 }
 
 #endif

@@ -46,8 +46,10 @@ bool tw_dataset_has_mnist(const char *folder);
  */
 
 /* `count` digits 28 x 28, drawn as strokes with a random affine map, stroke width, wobble and noise;
- * determined by (seed, subset). The two subsets never share an image. Hard enough that a linear model stays
- * under 90 % test accuracy and the tower passes 97 %. */
+ * determined by (seed, subset), the same on every machine, the first n of a larger set being the set of n.
+ * The two subsets draw from disjoint counters of one generator and share no image. A linear model stays under
+ * 90 % test accuracy (measured: 85 % at best, from 60,000 images), the tower passes 97 % (99.2 % after two
+ * epochs of 20,000). TW_ERROR_ARGUMENT for a count below 1. */
 enum tw_status tw_dataset_synthetic(ptrdiff_t count, enum tw_subset subset, uint64_t seed,
                                     struct tw_dataset *dataset);
 
@@ -65,8 +67,9 @@ struct tw_loader {
     int32_t *labels;
 };
 
-/* `limit` 0: the whole set. TW_ERROR_ARGUMENT for a batch size below 1, a negative limit, or a limit above
- * the set. The order is 0, 1, 2, … at first. */
+/* `limit` 0: the whole set. TW_ERROR_ARGUMENT for a batch size below 1, a negative limit, a limit above the
+ * set, a label in use outside [0, classes), or tensors of other dtypes or strides than the data set promises.
+ * The order is 0, 1, 2, … at first. */
 enum tw_status tw_loader_init(struct tw_loader *loader, const struct tw_dataset *dataset,
                               ptrdiff_t batch_size, ptrdiff_t limit);
 void tw_loader_release(struct tw_loader *loader);

@@ -1,6 +1,7 @@
 /* Strokes as distance fields: each line segment lowers the distances around it, ink comes last.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "layers/data/stroke.h"
@@ -76,7 +77,7 @@ static void draw_curve(struct tw_canvas *canvas, struct tw_point a, struct tw_po
     }
 }
 
-static int is_corner(char letter)
+static bool is_corner(char letter)
 {
     return letter >= 'A' && letter <= 'Z';
 }
@@ -90,7 +91,7 @@ static struct tw_point point_of(const struct tw_point *points, char letter)
 static void draw_stroke(struct tw_canvas *canvas, const char *stroke, int length,
                         const struct tw_point *points)
 {
-    int closed = stroke[0] == stroke[length - 1];
+    bool closed = stroke[0] == stroke[length - 1];
 
     for (int i = 0; i + 1 < length; i++) {
         int before = i > 0 ? i - 1 : closed ? length - 2 : i;

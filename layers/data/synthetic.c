@@ -16,7 +16,7 @@
 #define ASPECT_LOW   0.75F /* width relative to height */
 #define ASPECT_HIGH  1.15F
 #define SHIFT        2.2F  /* pixels, each axis */
-#define BEND         0.12F /* quadratic warp: pixels at ten pixels from the centre, as a fraction of ten */
+#define BEND         0.12F /* how far what lies ten pixels from the centre is bent aside, in tens of pixels */
 #define JITTER       0.7F  /* pixels, every control point on its own */
 #define RADIUS_LOW   0.6F  /* half the pen's width in pixels */
 #define RADIUS_HIGH  1.5F

@@ -222,11 +222,12 @@ tw_value tw_graph_record(tw_graph *graph, const struct tw_operation *operation, 
     return value;
 }
 
-tw_value tw_graph_second_output(tw_graph *graph, tw_value first, enum tw_dtype dtype, struct tw_shape shape,
-                                bool batched)
+tw_value tw_graph_add_output(tw_graph *graph, tw_value first, enum tw_dtype dtype, struct tw_shape shape,
+                             bool batched)
 {
     struct tw_graph_value entry = {
         .kind = TW_VALUE_RESULT, .dtype = dtype, .shape = shape, .batched = batched};
+    struct tw_graph_node *node;
     tw_value value;
 
     if (!tw_graph_accepts(graph, &first, 1)) {
@@ -234,8 +235,8 @@ tw_value tw_graph_second_output(tw_graph *graph, tw_value first, enum tw_dtype d
     }
     entry.producer = graph->values[first.index].producer;
     value = append_value(graph, &entry);
-    graph->nodes[entry.producer].output[1] = value.index;
-    graph->nodes[entry.producer].outputs = 2;
+    node = &graph->nodes[entry.producer];
+    node->output[node->outputs++] = value.index;
     return value;
 }
 

@@ -20,6 +20,7 @@
 
 #include "core/status.h"
 #include "core/tensor.h"
+#include "kernels/conv_pool/conv_pool.h"
 #include "layers/module/parameter.h"
 
 typedef struct tw_graph tw_graph;
@@ -58,7 +59,7 @@ struct tw_graph_value {
 };
 
 #define TW_NODE_MAX_INPUTS  4
-#define TW_NODE_MAX_OUTPUTS 2
+#define TW_NODE_MAX_OUTPUTS 3
 
 /* Sizes of kernel, stride, padding, dilation: vertical, horizontal. 0 in stride, dilation or groups means 1.
  */
@@ -87,6 +88,14 @@ union tw_attributes {
     struct {
         enum tw_reduction reduction;
     } nll;
+    struct {
+        struct tw_conv_pool_shape shape;
+        bool bytes; /* planar input of pixels, scaled by `pixels` */
+        struct tw_pixel_scale pixels;
+    } conv_pool;
+    struct {
+        ptrdiff_t channels, height, width, halo;
+    } block;
 };
 
 struct tw_graph_node {

@@ -24,7 +24,9 @@ struct tw_execution {
 enum tw_split {
     TW_SPLIT_SAMPLES, /* unit i is entry i of output 0's first dimension, and of that of every batched input:
                          it reads and writes nothing else of them */
-    TW_SPLIT_TILES,   /* units are independent, but may read anything: needs a barrier before and after */
+    TW_SPLIT_SLOTS, /* unit i is gradient slot i (kernels/elementwise): it reads and writes its own samples of
+                       batched values and its own entry of the slots */
+    TW_SPLIT_TILES, /* units are independent, but may read anything: needs a barrier before and after */
 };
 
 struct tw_operation {
@@ -36,7 +38,7 @@ struct tw_operation {
     void (*differentiate)(tw_graph *graph, const struct tw_graph_node *node, tw_value dy, tw_value *dx);
 
     enum tw_split split;
-    /* Number of units for TW_SPLIT_TILES (ignored for TW_SPLIT_SAMPLES). */
+    /* Number of units for TW_SPLIT_TILES (ignored otherwise). */
     ptrdiff_t (*units)(const struct tw_execution *execution);
     /* Operations of the whole run, counted densely (a multiply-add is 2, an element merely moved is 1): what
      * the plan decides the number of threads by, and prints. */
@@ -70,9 +72,9 @@ tw_value tw_graph_record(tw_graph *graph, const struct tw_operation *operation, 
                          int input_count, const union tw_attributes *attributes, enum tw_dtype dtype,
                          struct tw_shape shape, bool batched);
 
-/* Adds a second output to the node that produced `first` (max-pool's winners) and returns it. */
-tw_value tw_graph_second_output(tw_graph *graph, tw_value first, enum tw_dtype dtype, struct tw_shape shape,
-                                bool batched);
+/* Adds an output to the node that produced `first` (max-pool's winners) and returns it. */
+tw_value tw_graph_add_output(tw_graph *graph, tw_value first, enum tw_dtype dtype, struct tw_shape shape,
+                             bool batched);
 
 /* As tw_graph_record for a node without work whose output views the memory of `source`. */
 tw_value tw_graph_record_view(tw_graph *graph, const struct tw_operation *operation, tw_value source,

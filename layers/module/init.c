@@ -130,7 +130,7 @@ enum tw_status tw_init_zeros(struct tw_tensor *tensor)
  */
 static enum tw_status xavier_deviation(const struct tw_tensor *tensor, double gain, double *deviation)
 {
-    ptrdiff_t fan_in, fan_out;
+    ptrdiff_t fan_in = 0, fan_out = 0;
     enum tw_status status = check_tensor(tensor);
 
     if (status == TW_OK) {
@@ -147,7 +147,7 @@ static enum tw_status xavier_deviation(const struct tw_tensor *tensor, double ga
 static enum tw_status kaiming_deviation(const struct tw_tensor *tensor, double a, enum tw_fan_mode mode,
                                         enum tw_nonlinearity nonlinearity, double *deviation)
 {
-    ptrdiff_t fan_in, fan_out;
+    ptrdiff_t fan_in = 0, fan_out = 0;
     enum tw_status status = check_tensor(tensor);
 
     if (status == TW_OK) {

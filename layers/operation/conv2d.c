@@ -195,8 +195,8 @@ static void differentiate_weight(tw_graph *graph, const struct tw_graph_node *no
     tw_value bias_slots = TW_INVALID_VALUE;
 
     if (tw_graph_wants_gradient(graph, node, 2)) {
-        bias_slots = tw_graph_second_output(graph, slots, TW_F32,
-                                            TW_SHAPE(TW_GRADIENT_SLOTS, weight.extent[0]), false);
+        bias_slots =
+            tw_graph_add_output(graph, slots, TW_F32, TW_SHAPE(TW_GRADIENT_SLOTS, weight.extent[0]), false);
         dx[2] = tw_record_fold_slots(graph, bias_slots);
     }
     dx[1] = tw_record_fold_slots(graph, slots);

@@ -1,12 +1,6 @@
 /* conv2d's gradients of weight and bias: one partial gradient per slot, folded by fold_slots. */
 #include "layers/operation/operations.h"
 
-static ptrdiff_t slot_units(const struct tw_execution *execution)
-{
-    (void)execution;
-    return TW_GRADIENT_SLOTS;
-}
-
 /* (x, dy) -> slots of dw, slots of db. */
 static struct tw_conv2d_shape weight_gradient_shape(const struct tw_execution *execution)
 {
@@ -79,8 +73,7 @@ static void run_weight_gradient(const struct tw_execution *execution, ptrdiff_t 
 
 const struct tw_operation tw_operation_conv2d_weight_gradient = {
     .name = "conv2d_weight_gradient",
-    .split = TW_SPLIT_TILES,
-    .units = slot_units,
+    .split = TW_SPLIT_SLOTS,
     .flops = weight_gradient_flops,
     .workspace = weight_gradient_workspace,
     .run = run_weight_gradient,
@@ -131,8 +124,7 @@ static double bias_gradient_flops(const struct tw_execution *execution)
 
 const struct tw_operation tw_operation_conv2d_bias_gradient = {
     .name = "conv2d_bias_gradient",
-    .split = TW_SPLIT_TILES,
-    .units = slot_units,
+    .split = TW_SPLIT_SLOTS,
     .flops = bias_gradient_flops,
     .run = run_bias_gradient,
 };

@@ -90,7 +90,7 @@ tw_value tw_max_pool2d_with(tw_graph *graph, tw_value x, tw_pool2d_geometry geom
     }
     y = tw_graph_record(graph, &tw_operation_max_pool2d, &x, 1, &(union tw_attributes){.pool2d = geometry},
                         TW_F32, shape, graph->values[x.index].batched);
-    tw_graph_second_output(graph, y, TW_U16, shape, graph->values[x.index].batched);
+    tw_graph_add_output(graph, y, TW_U16, shape, graph->values[x.index].batched);
     return y;
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/memory.h"
+#include "layers/plan/lower.h"
 #include "layers/plan/plan_internal.h"
 
 /* The one batch size behind all batched inputs. */
@@ -84,11 +85,17 @@ static enum tw_status compile(tw_plan *plan, const struct tw_plan_options *optio
 {
     enum tw_status status = tw_graph_status(plan->graph);
 
-    if (status == TW_OK && (options->level < 0 || options->level > 1)) {
-        status = tw_fail(TW_ERROR_ARGUMENT, "plan: level %d, expected 0 or 1", options->level);
+    if (status == TW_OK && (options->level < 0 || options->level > TW_PLAN_LEVELS - 1)) {
+        status = tw_fail(TW_ERROR_ARGUMENT, "plan: level %d, expected 0 to %d", options->level,
+                         TW_PLAN_LEVELS - 1);
     }
     if (status == TW_OK && !options->team) {
         status = tw_fail(TW_ERROR_ARGUMENT, "plan: no team to run on");
+    }
+    if (status == TW_OK && plan->level > 1) {
+        plan->lowered = tw_graph_lower(plan->graph, &plan->map);
+        plan->graph = plan->lowered;
+        status = plan->lowered ? TW_OK : tw_error_status();
     }
     if (status == TW_OK) {
         status = find_capacity(plan);
@@ -120,6 +127,7 @@ tw_plan *tw_plan_new(tw_graph *graph, const struct tw_plan_options *options)
         return NULL;
     }
     plan->graph = graph;
+    plan->recorded_values = graph->value_count;
     plan->team = options->team;
     plan->level = options->level;
     plan->seed = options->seed;
@@ -141,11 +149,23 @@ void tw_plan_release(tw_plan *plan)
     tw_free(plan->memory);
     tw_free(plan->sums);
     tw_free(plan->workspace);
+    tw_graph_release(plan->lowered);
+    tw_free(plan->map);
     tw_free(plan);
 }
 
-enum tw_status tw_plan_bind(tw_plan *plan, tw_value value, const void *data)
+/* The planned graph's value for a recorded one; invalid if it was fused away or never was. */
+static tw_value planned(const tw_plan *plan, tw_value value)
 {
+    if (!plan->map) {
+        return value;
+    }
+    return (tw_value){value.index < plan->recorded_values ? plan->map[value.index] : 0};
+}
+
+enum tw_status tw_plan_bind(tw_plan *plan, tw_value recorded, const void *data)
+{
+    tw_value value = planned(plan, recorded);
     const struct tw_graph_value *entry = tw_graph_value_of(plan->graph, value);
 
     if (!entry || entry->kind != TW_VALUE_INPUT) {
@@ -156,11 +176,18 @@ enum tw_status tw_plan_bind(tw_plan *plan, tw_value value, const void *data)
     return TW_OK;
 }
 
-const void *tw_plan_data(const tw_plan *plan, tw_value value)
+const void *tw_plan_data(const tw_plan *plan, tw_value recorded)
 {
+    tw_value value = planned(plan, recorded);
     const struct tw_graph_value *entry = tw_graph_value_of(plan->graph, value), *root;
     const struct tw_place *place;
 
+    if (!entry && recorded.index > 0 && recorded.index < plan->recorded_values) {
+        return tw_fail_null(
+            TW_ERROR_STATE,
+            "plan: value %u is fused away at level %d; keep it (tw_graph_keep) or run at a lower level",
+            (unsigned)recorded.index, plan->level);
+    }
     if (!entry) {
         return tw_fail_null(TW_ERROR_ARGUMENT, "plan: value %u is not a value of the graph",
                             (unsigned)value.index);
@@ -192,9 +219,10 @@ const void *tw_plan_data(const tw_plan *plan, tw_value value)
 float tw_plan_scalar(const tw_plan *plan, tw_value value)
 {
     const float *data = tw_plan_data(plan, value);
+    uint32_t index = planned(plan, value).index;
 
-    if (data && (plan->graph->values[value.index].dtype != TW_F32 ||
-                 tw_shape_count(&plan->graph->values[value.index].shape) != 1)) {
+    if (data && (plan->graph->values[index].dtype != TW_F32 ||
+                 tw_shape_count(&plan->graph->values[index].shape) != 1)) {
         tw_fail(TW_ERROR_SHAPE, "plan: value %u is not a float32 scalar", (unsigned)value.index);
         data = NULL;
     }

@@ -3,9 +3,12 @@
  * A plan chooses kernels, groups nodes into stages, places every value in one block of memory, and runs the
  * whole on a team in a single parallel region. A run allocates nothing.
  *
- *   level 0   reference kernels, every value keeps memory of its own: all intermediates are readable
- * afterwards level 1   SIMD kernels, one operation at a time, memory shared between values that are not alive
- * together
+ *   level 0   reference kernels, every value keeps memory of its own: all intermediates are readable afterwards
+ *   level 1   SIMD kernels, one operation at a time, memory shared between values that are not alive together
+ *   level 2   the graph is lowered first (layers/plan/lower.h): convolution, relu and max-pool become one
+ *             operation whose backward visits only the windows that are open; stages go through a few samples
+ *             at a time. Its convolutions sum in another order (kernels/conv_pool), so level 2 agrees with the
+ *             others to rounding, and with itself to the bit
  *
  * A *stage* is a run of nodes between two barriers. Neighbouring nodes that work sample by sample form one
  * stage: a thread goes through all of them with its own samples without waiting for the others.
@@ -25,10 +28,12 @@
 #include "kernels/kernels.h"
 #include "layers/graph/graph.h"
 
+#define TW_PLAN_LEVELS 3
+
 typedef struct tw_plan tw_plan;
 
 struct tw_plan_options {
-    int level;                        /* 0 or 1 */
+    int level;                        /* 0 to TW_PLAN_LEVELS - 1 */
     const struct tw_kernels *kernels; /* NULL: level 0 the reference, else the best of tw_isa_choose */
     struct tw_team *team;             /* borrowed; must outlive the plan */
     uint64_t seed;                    /* of random streams (dropout) */

@@ -8,10 +8,15 @@
 #include "layers/graph/operation.h"
 #include "layers/plan/plan.h"
 
+/* How a stage is shared out. Stages by samples and by slots hold any number of nodes, and a thread goes
+ * through all of them with its own samples; every node of a stage by slots does its part of one slot before
+ * the next slot begins. */
+enum tw_stage_kind { TW_STAGE_SAMPLES, TW_STAGE_SLOTS, TW_STAGE_TILES };
+
 /* Nodes [first, end) of the graph, run between two barriers. */
 struct tw_stage {
     uint32_t first, end;
-    bool by_samples; /* every node works sample by sample: threads keep their samples through all of them */
+    enum tw_stage_kind kind;
     bool backward;
     int active; /* threads that take part in the current run */
 };
@@ -36,7 +41,10 @@ struct tw_place {
 };
 
 struct tw_plan {
-    tw_graph *graph;
+    tw_graph *graph;   /* what is run: the recorded graph, or `lowered` */
+    tw_graph *lowered; /* level 2; owned */
+    uint32_t *map;     /* recorded value -> value of `lowered`; NULL below level 2 */
+    size_t recorded_values;
     const struct tw_kernels *kernels;
     struct tw_team *team;
     int level;
@@ -70,8 +78,11 @@ enum tw_status tw_plan_place_values(tw_plan *plan);
 /* What the functions of node `index` see in a run of `samples` samples, with the plan's current addresses. */
 struct tw_execution tw_plan_execution(const tw_plan *plan, uint32_t index, ptrdiff_t samples);
 
-/* Units of a node in a run of `samples` samples. */
+/* Units of a node on its own: samples, slots or tiles. */
 ptrdiff_t tw_plan_units(const struct tw_execution *execution);
+
+/* Units of a stage in a run of `samples` samples. */
+ptrdiff_t tw_plan_stage_units(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples);
 
 /* Threads that pay off for a stage in a run of `samples` samples. */
 int tw_plan_active_threads(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples);

@@ -22,37 +22,68 @@ struct tw_execution tw_plan_execution(const tw_plan *plan, uint32_t index, ptrdi
     return execution;
 }
 
-/* Whether a node goes through the batch sample by sample. Without a batch its first dimension is split like
- * any tiles. */
-static bool by_samples(const tw_plan *plan, const struct tw_graph_node *node)
+/* The kind of stage a node makes on its own. Without a batch its first dimension is split like any tiles. */
+static enum tw_stage_kind kind_of(const tw_plan *plan, const struct tw_graph_node *node)
 {
-    return node->operation->split == TW_SPLIT_SAMPLES && plan->graph->values[node->output[0]].batched;
+    if (node->operation->split == TW_SPLIT_SLOTS) {
+        return TW_STAGE_SLOTS;
+    }
+    return node->operation->split == TW_SPLIT_SAMPLES && plan->graph->values[node->output[0]].batched
+               ? TW_STAGE_SAMPLES
+               : TW_STAGE_TILES;
 }
 
 ptrdiff_t tw_plan_units(const struct tw_execution *execution)
 {
     struct tw_shape shape = tw_execution_output_shape(execution, 0);
 
-    if (execution->node->operation->split == TW_SPLIT_TILES) {
+    switch (execution->node->operation->split) {
+    case TW_SPLIT_TILES:
         return execution->node->operation->units(execution);
+    case TW_SPLIT_SLOTS:
+        return TW_GRADIENT_SLOTS;
+    default:
+        return shape.ndim > 0 ? shape.extent[0] : 1;
     }
-    return shape.ndim > 0 ? shape.extent[0] : 1;
+}
+
+ptrdiff_t tw_plan_stage_units(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples)
+{
+    ptrdiff_t units = 1;
+
+    if (stage->kind != TW_STAGE_TILES) {
+        return stage->kind == TW_STAGE_SLOTS ? TW_GRADIENT_SLOTS : samples;
+    }
+    for (uint32_t i = stage->first; i < stage->end; i++) {
+        struct tw_execution execution = tw_plan_execution(plan, i, samples);
+
+        units = execution.node->operation->run ? tw_plan_units(&execution) : units;
+    }
+    return units;
+}
+
+/* Whether a node of `kind` may join a stage. A view does nothing and so fits everywhere. Samples and slots go
+ * together: the samples of a slot are in cache when its gradient is computed. */
+static bool joins(const struct tw_stage *stage, const struct tw_graph_node *node, enum tw_stage_kind kind)
+{
+    if (stage->backward != node->backward) {
+        return false;
+    }
+    return !node->operation->run || (kind != TW_STAGE_TILES && stage->kind != TW_STAGE_TILES);
 }
 
 enum tw_status tw_plan_make_stages(tw_plan *plan)
 {
     for (uint32_t i = 1; i < plan->graph->node_count; i++) {
         const struct tw_graph_node *node = &plan->graph->nodes[i];
-        struct tw_stage stage = {.first = i, .end = i + 1, .backward = node->backward};
+        struct tw_stage stage = {
+            .first = i, .end = i + 1, .kind = kind_of(plan, node), .backward = node->backward};
         struct tw_stage *last = plan->stage_count > 0 ? &plan->stages[plan->stage_count - 1] : NULL;
         enum tw_status status;
 
-        stage.by_samples = by_samples(plan, node);
-        /* A view does nothing and so fits everywhere; it may open a stage only as the first node of its half.
-         */
-        if (last && last->backward == stage.backward &&
-            (!node->operation->run || (last->by_samples && stage.by_samples))) {
+        if (last && joins(last, node, stage.kind)) {
             last->end = stage.end;
+            last->kind = node->operation->run && stage.kind == TW_STAGE_SLOTS ? TW_STAGE_SLOTS : last->kind;
             continue;
         }
         status = tw_array_reserve((void **)&plan->stages, &plan->stage_capacity, plan->stage_count,
@@ -75,19 +106,17 @@ static const double OPERATIONS_PER_THREAD = 50e3;
 
 int tw_plan_active_threads(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples)
 {
-    double operations = 0.0, threads;
-    ptrdiff_t units = 1;
+    double operations = 0.0, threads, units = (double)tw_plan_stage_units(plan, stage, samples);
 
     for (uint32_t i = stage->first; i < stage->end; i++) {
         struct tw_execution execution = tw_plan_execution(plan, i, samples);
 
         if (execution.node->operation->run) {
             operations += execution.node->operation->flops(&execution);
-            units = tw_plan_units(&execution) > units ? tw_plan_units(&execution) : units;
         }
     }
     threads = operations / OPERATIONS_PER_THREAD;
-    threads = threads < (double)units ? threads : (double)units;
+    threads = threads < units ? threads : units;
     threads = threads < tw_team_threads(plan->team) ? threads : tw_team_threads(plan->team);
     return threads < 1.0 ? 1 : (int)threads;
 }

@@ -42,7 +42,10 @@ static void describe_place(const tw_plan *plan, uint32_t value, char *line, size
     }
 }
 
-static void append_node(struct text *text, const tw_plan *plan, const struct tw_stage *stage, uint32_t index)
+/* What one unit of a node is called, by its split. */
+static const char *const unit_names[] = {"sample", "slot", "tile"};
+
+static void append_node(struct text *text, const tw_plan *plan, uint32_t index)
 {
     struct tw_execution execution = tw_plan_execution(plan, index, plan->capacity);
     const struct tw_graph_node *node = execution.node;
@@ -59,8 +62,8 @@ static void append_node(struct text *text, const tw_plan *plan, const struct tw_
     snprintf(line, sizeof line, "       %%%-4u %-36s %-8s %-22s %8.3f  %6td x %-7s %s\n",
              (unsigned)node->output[0], name, node->path,
              tw_shape_text(&plan->graph->values[node->output[0]].shape, shape),
-             operation->flops(&execution) * 1e-6, tw_plan_units(&execution),
-             stage->by_samples ? "sample" : "tile", place);
+             operation->flops(&execution) * 1e-6, tw_plan_units(&execution), unit_names[operation->split],
+             place);
     append(text, line);
 }
 
@@ -74,7 +77,7 @@ static void append_stage(struct text *text, const tw_plan *plan, size_t index)
              index + 1, active, active == 1 ? "" : "s");
     append(text, line);
     for (uint32_t i = stage->first; i < stage->end; i++) {
-        append_node(text, plan, stage, i);
+        append_node(text, plan, i);
     }
 }
 

@@ -165,10 +165,10 @@ static void refuses_flipped_bits_in_gzip(void **state)
     for (int i = 0; i < 8; i++) {
         size_t offset = (size_t)tw_test_integer(&rng, 10, (ptrdiff_t)packed - 1);
         char bit = (char)(1 << tw_test_integer(&rng, 0, 7));
-        bytes[offset] ^= bit;
+        bytes[offset] = (char)(bytes[offset] ^ bit);
         tw_test_write_file(folder, "data/t10k-images-idx3-ubyte.gz", bytes, packed);
         assert_refused(folder, "--data data --quiet --save kept", "t10k-images-idx3-ubyte.gz");
-        bytes[offset] ^= bit;
+        bytes[offset] = (char)(bytes[offset] ^ bit);
     }
     free(bytes);
     free(content);
@@ -203,6 +203,12 @@ static void keeps_the_old_file_when_the_disk_is_full(void **state)
     assert_int_equal(count_entries(*state), entries);
     free(kept);
     tw_program_release(&program);
+}
+
+static void notices_that_output_is_lost(void **state)
+{
+    assert_refused(*state, "--data data --epochs 0 --json --quiet >/dev/full", "standard output");
+    assert_refused(*state, "--data data --epochs 0 >/dev/full", "standard output");
 }
 
 static void refuses_bad_weights(void **state)
@@ -250,6 +256,7 @@ int main(void)
         TEST(refuses_more_images_than_there_are),
         TEST(refuses_outputs_that_cannot_be_written),
         TEST(keeps_the_old_file_when_the_disk_is_full),
+        TEST(notices_that_output_is_lost),
         TEST(refuses_bad_weights),
         TEST(names_what_does_not_fit_the_model),
         TEST(stops_when_the_loss_is_not_finite),

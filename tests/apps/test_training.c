@@ -165,6 +165,24 @@ static void weights_survive_saving_and_loading(void **state)
     cJSON_Delete(kept);
 }
 
+/* Zero weights pass zeros forward and back: the last bias alone learns, one class is said of every image, and
+ * the loss stays near that of knowing nothing. */
+static void initial_weights_are_those_asked_for(void **state)
+{
+    cJSON *zeros = summary_of(*state, "--epochs 1 --init zeros");
+    cJSON *constant = summary_of(*state, "--epochs 0 --init constant:0");
+    cJSON *xavier = summary_of(*state, "--epochs 0 --init xavier-uniform");
+
+    assert_string_equal(text(zeros, "init"), "zeros");
+    assert_true(number(zeros, "test_accuracy") < 0.25);
+    assert_true(fabs(number(zeros, "test_loss") - log(10)) < 0.05);
+    assert_true(fabs(number(constant, "test_loss") - log(10)) < 1e-6);
+    assert_true(fabs(number(xavier, "test_loss") - log(10)) > 1e-6);
+    cJSON_Delete(zeros);
+    cJSON_Delete(constant);
+    cJSON_Delete(xavier);
+}
+
 /* The machine must not matter: threads, binding. The seed must. */
 static void weights_depend_on_the_seed_alone(void **state)
 {
@@ -259,9 +277,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(summary_tells_what_was_done),           TEST(log_has_one_object_per_epoch),
         TEST(json_keeps_standard_output_for_itself), TEST(no_progress_in_a_pipe),
-        TEST(weights_survive_saving_and_loading),    TEST(weights_depend_on_the_seed_alone),
-        TEST(weights_do_not_depend_on_the_kernels),  TEST(an_interrupt_saves_and_says_so),
-        TEST(a_termination_without_save_says_so),
+        TEST(weights_survive_saving_and_loading),    TEST(initial_weights_are_those_asked_for),
+        TEST(weights_depend_on_the_seed_alone),      TEST(weights_do_not_depend_on_the_kernels),
+        TEST(an_interrupt_saves_and_says_so),        TEST(a_termination_without_save_says_so),
     };
 
     tw_program_use(TOWER_BIN_DIR);

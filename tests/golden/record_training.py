@@ -9,11 +9,14 @@ needs PyTorch 1.13. Writes training/*.npy beside this file:
     seed<S>_weights_sample   every 97th of the initial weights, all parameters one after the other
     seed<S>_order            first samples of the first epoch's order (torch.randperm right after building)
     seed<S>_losses           loss of each of the first steps
+    seed<S>_losses_native    the same without oneDNN: the same numbers summed in another order
+    seed<S>_losses_double    the same in float64: how far float32 runs are from it is what rounding does
     seed1_epoch              (test accuracy, mean test loss) after the first whole epoch
     seed1_epoch_means        mean loss of each 100 steps of that epoch
 
 Adam with learning rate 1e-3, batches of 64, mean cross-entropy, one thread.
 """
+import copy
 import gzip
 import hashlib
 import os
@@ -26,6 +29,7 @@ from torch import nn
 
 OUT = pathlib.Path(__file__).resolve().parent / "training"
 BATCH = 64
+STEPS = 50
 
 
 class Tower(nn.Module):
@@ -71,22 +75,32 @@ def save_weights(seed, model):
     save(f"seed{seed}_weights_sample", flat[::97].numpy())
 
 
-def train(seed, images, labels, steps, keep):
+def train(seed, images, labels, steps, dtype=torch.float32):
+    """The initial and the trained model, the order of samples, and each step's loss."""
     torch.manual_seed(seed)
     model = Tower()
+    initial = copy.deepcopy(model)
     order = torch.randperm(len(images))
-    save_weights(seed, model)
-    save(f"seed{seed}_order", order[:keep * BATCH].numpy().astype(np.int32))
+    model.to(dtype)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     losses = []
     for batch in order.split(BATCH)[:steps]:
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(normalised(images[batch])), labels[batch].long())
+        loss = F.cross_entropy(model(normalised(images[batch]).to(dtype)), labels[batch].long())
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    save(f"seed{seed}_losses", np.array(losses[:keep], np.float32))
-    return model, losses
+    return initial, model, order, losses
+
+
+def record_first_steps(seed, images, labels):
+    initial, _, order, losses = train(seed, images, labels, STEPS)
+    save_weights(seed, initial)
+    save(f"seed{seed}_order", order[:STEPS * BATCH].numpy().astype(np.int32))
+    save(f"seed{seed}_losses", np.array(losses, np.float32))
+    with torch.backends.mkldnn.flags(enabled=False):
+        save(f"seed{seed}_losses_native", np.array(train(seed, images, labels, STEPS)[3], np.float32))
+    save(f"seed{seed}_losses_double", np.array(train(seed, images, labels, STEPS, torch.float64)[3]))
 
 
 def evaluate(model):
@@ -104,12 +118,11 @@ def main():
     torch.set_num_threads(1)
     OUT.mkdir(exist_ok=True)
     images, labels = read_idx("train-images-idx3-ubyte"), read_idx("train-labels-idx1-ubyte")
-    for seed in (2, 3):
-        train(seed, images, labels, 50, 50)
-    steps = (len(images) + BATCH - 1) // BATCH
-    model, losses = train(1, images, labels, steps, 100)
+    for seed in (1, 2, 3):
+        record_first_steps(seed, images, labels)
+    _, model, _, losses = train(1, images, labels, len(images))
     save("seed1_epoch", np.array(evaluate(model), np.float64))
-    save("seed1_epoch_means", np.array([np.mean(losses[i:i + 100]) for i in range(0, steps, 100)], np.float32))
+    save("seed1_epoch_means", np.array([np.mean(losses[i:i + 100]) for i in range(0, len(losses), 100)], np.float32))
 
 
 main()

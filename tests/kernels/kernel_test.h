@@ -36,7 +36,7 @@ static inline struct variants variants_here(void)
 
 /* --- buffers: each ends at a page without access and begins after a canary --------------------------- */
 
-#define TW_TEST_BUFFERS 16
+#define TW_TEST_BUFFERS 24
 
 struct buffers {
     struct tw_guard guard[TW_TEST_BUFFERS];

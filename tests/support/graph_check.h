@@ -44,6 +44,9 @@ tw_value tw_check_parameter(struct tw_check *check, const char *name, struct tw_
 tw_value tw_check_recorded_input(struct tw_check *check, const char *name);
 tw_value tw_check_recorded_parameter(struct tw_check *check, const char *name);
 
+/* What `prefix``name`.npy of the folder holds. */
+struct tw_tensor *tw_check_load(const struct tw_check *check, const char *prefix, const char *name);
+
 /* A float32 tensor of uniform numbers in [-size, size), and one of distinct numbers in random order with
  * |x| >= 1/16 and differences of at least 1/8: no sign and no maximum hangs on rounding. int32 labels. */
 struct tw_tensor *tw_check_uniform(struct tw_rng *rng, struct tw_shape shape, float size);

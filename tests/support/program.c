@@ -39,7 +39,7 @@ static void become(const char *command, const int stream[2])
     _exit(127);
 }
 
-static struct tw_program start(const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static struct tw_program start(const char *format, va_list arguments)
 {
     struct tw_program program = {.stream = {collector(), collector()}};
     char command[4096];

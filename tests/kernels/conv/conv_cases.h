@@ -246,7 +246,7 @@ static inline int check_shape(struct tw_rng *rng, const struct tw_conv2d_shape *
 
     for (int isa = 0; isa < 2; isa++)
         for (int algorithm = TW_CONV_DIRECT; algorithm <= TW_CONV_GEMM && tiles[isa]; algorithm++) {
-            if (algorithm == TW_CONV_GEMM && tw_conv_select(shape) != TW_CONV_GEMM)
+            if (algorithm == TW_CONV_GEMM && tw_conv_select(shape, false) != TW_CONV_GEMM)
                 continue;
             check_algorithm(tiles[isa], (enum tw_conv_algorithm)algorithm, shape, samples, &data, &expected);
             ran++;

@@ -1,0 +1,186 @@
+/* Packed weights and blocked activations: movements of memory, the same on every ISA. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "kernels/conv_pool/conv_pool.h"
+#include "kernels/conv_pool/conv_pool_workspace.h"
+
+/* Weight (o, i, tap), 0 beyond the last channel. */
+static float weight_at(const struct tw_conv_pool_shape *shape, const float *w, ptrdiff_t o, ptrdiff_t i,
+                       int tap)
+{
+    return o < shape->out_channels && i < shape->in_channels ? w[(o * shape->in_channels + i) * 9 + tap]
+                                                             : 0.0f;
+}
+
+void tw_f32_pack_planar_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
+                                ptrdiff_t begin, ptrdiff_t end)
+{
+    for (ptrdiff_t block = begin; block < end; block++) {
+        for (ptrdiff_t i = 0; i < shape->in_channels; i++) {
+            for (int tap = 0; tap < 9; tap++) {
+                float *row = packed + ((block * shape->in_channels + i) * 9 + tap) * TW_BLOCK;
+
+                for (ptrdiff_t lane = 0; lane < TW_BLOCK; lane++) {
+                    row[lane] = weight_at(shape, w, block * TW_BLOCK + lane, i, tap);
+                }
+            }
+        }
+    }
+}
+
+/* (g0, (g0 + g2 + g1)/2, (g0 + g2 - g1)/2, g2) */
+static void winograd_weight_step(float g0, float g1, float g2, float *u, int stride)
+{
+    float outer = g0 + g2;
+
+    u[0 * stride] = g0;
+    u[1 * stride] = (outer + g1) * 0.5f;
+    u[2 * stride] = (outer - g1) * 0.5f;
+    u[3 * stride] = g2;
+}
+
+/* 3x3 taps to 4x4 points: along the rows of taps first, then along the columns. */
+static void winograd_weight(const float *g, float *u)
+{
+    float half[12];
+
+    for (int column = 0; column < 3; column++) {
+        winograd_weight_step(g[column], g[3 + column], g[6 + column], half + column, 3);
+    }
+    for (int row = 0; row < 4; row++) {
+        winograd_weight_step(half[row * 3], half[row * 3 + 1], half[row * 3 + 2], u + row * 4, 1);
+    }
+}
+
+void tw_f32_pack_winograd_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
+                                  ptrdiff_t begin, ptrdiff_t end)
+{
+    for (ptrdiff_t block = begin; block < end; block++) {
+        float *target = packed + block * 16 * shape->in_channels * TW_BLOCK;
+
+        for (ptrdiff_t i = 0; i < shape->in_channels; i++) {
+            for (ptrdiff_t lane = 0; lane < TW_BLOCK; lane++) {
+                ptrdiff_t o = block * TW_BLOCK + lane;
+                float u[16] = {0};
+
+                if (o < shape->out_channels) {
+                    winograd_weight(w + (o * shape->in_channels + i) * 9, u);
+                }
+                for (ptrdiff_t point = 0; point < 16; point++) {
+                    target[(point * shape->in_channels + i) * TW_BLOCK + lane] = u[point];
+                }
+            }
+        }
+    }
+}
+
+void tw_f32_pack_scatter_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
+                                 ptrdiff_t begin, ptrdiff_t end)
+{
+    for (ptrdiff_t block = begin; block < end; block++) {
+        for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
+            float *target = packed + (block * shape->out_channels + o) * 9 * TW_BLOCK;
+
+            for (ptrdiff_t lane = 0; lane < TW_BLOCK; lane++) {
+                for (int tap = 0; tap < 9; tap++) {
+                    target[tap * TW_BLOCK + lane] = weight_at(shape, w, o, block * TW_BLOCK + lane, tap);
+                }
+            }
+        }
+    }
+}
+
+void tw_f32_unpack_scatter_weights(const struct tw_conv_pool_shape *shape, const float *packed, float *w,
+                                   ptrdiff_t begin, ptrdiff_t end)
+{
+    for (ptrdiff_t block = begin; block < end; block++) {
+        for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
+            const float *source = packed + (block * shape->out_channels + o) * 9 * TW_BLOCK;
+
+            for (ptrdiff_t i = block * TW_BLOCK; i < shape->in_channels && i < (block + 1) * TW_BLOCK; i++) {
+                for (int tap = 0; tap < 9; tap++) {
+                    w[(o * shape->in_channels + i) * 9 + tap] = source[tap * TW_BLOCK + i - block * TW_BLOCK];
+                }
+            }
+        }
+    }
+}
+
+void tw_f32_block(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdiff_t halo, const float *x,
+                  float *blocked)
+{
+    ptrdiff_t pitch = (width + 2 * halo) * TW_BLOCK;
+
+    memset(blocked, 0, (size_t)tw_blocked_size(channels, height, width, halo) * sizeof *blocked);
+    for (ptrdiff_t channel = 0; channel < channels; channel++) {
+        float *plane = blocked + channel / TW_BLOCK * (height + 2 * halo) * pitch + channel % TW_BLOCK;
+
+        for (ptrdiff_t row = 0; row < height; row++) {
+            const float *source = x + (channel * height + row) * width;
+            float *target = plane + (row + halo) * pitch + halo * TW_BLOCK;
+
+            for (ptrdiff_t column = 0; column < width; column++) {
+                target[column * TW_BLOCK] = source[column];
+            }
+        }
+    }
+}
+
+void tw_f32_unblock(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdiff_t halo,
+                    const float *blocked, float *x)
+{
+    ptrdiff_t pitch = (width + 2 * halo) * TW_BLOCK;
+
+    for (ptrdiff_t channel = 0; channel < channels; channel++) {
+        const float *plane = blocked + channel / TW_BLOCK * (height + 2 * halo) * pitch + channel % TW_BLOCK;
+
+        for (ptrdiff_t row = 0; row < height; row++) {
+            const float *source = plane + (row + halo) * pitch + halo * TW_BLOCK;
+            float *target = x + (channel * height + row) * width;
+
+            for (ptrdiff_t column = 0; column < width; column++) {
+                target[column] = source[column * TW_BLOCK];
+            }
+        }
+    }
+}
+
+size_t tw_f32_conv_pool_workspace(const struct tw_conv_pool_shape *shape)
+{
+    struct tw_conv_pool_workspace workspace;
+
+    return tw_conv_pool_carve(shape, NULL, &workspace);
+}
+
+/* The next part of the workspace: `bytes` at an aligned place; only counted when there is no memory yet. */
+static void *carve(unsigned char *memory, size_t *used, size_t bytes)
+{
+    void *part = memory ? memory + *used : NULL;
+
+    *used += tw_align_up(bytes);
+    return part;
+}
+
+size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
+                          struct tw_conv_pool_workspace *workspace)
+{
+    bool planar = shape->in_channels <= TW_CONV_POOL_PLANAR_CHANNELS;
+    size_t windows = (size_t)(shape->height / 2) * (size_t)(shape->width / 2),
+           out = (size_t)shape->out_channels;
+    size_t in = (size_t)tw_blocks(shape->in_channels) * TW_BLOCK,
+           out_blocks = (size_t)tw_blocks(shape->out_channels);
+    size_t planes = (size_t)shape->in_channels * (size_t)(shape->height + 2) * (size_t)(shape->width + 2);
+    size_t sums = out_blocks * TW_BLOCK * ((size_t)shape->in_channels * 9 + 1), used = 0;
+
+    workspace->padded = carve(memory, &used, planar ? planes * sizeof(float) : 0);
+    workspace->sums = carve(memory, &used, planar ? sums * sizeof(float) : 0);
+    workspace->order = carve(memory, &used, windows * sizeof(struct tw_window));
+    /* One more than there can be: a list is written one candidate ahead. */
+    workspace->survivors = carve(memory, &used, (windows * out + 1) * sizeof(struct tw_survivor));
+    workspace->first = carve(memory, &used, (out + 1) * sizeof(int32_t));
+    workspace->transformed = carve(memory, &used, 16 * TW_WINOGRAD_GROUP * in * sizeof(float));
+    workspace->products = carve(memory, &used, 16 * TW_WINOGRAD_GROUP * TW_BLOCK * sizeof(float));
+    return used;
+}

@@ -1,0 +1,256 @@
+/* The blocked forward: Winograd F(2x2, 3x3), whose 2x2 output tile is the pooling window. Included after the
+ * lanes and the vectors of an ISA.
+ *
+ * Tiles go through in groups small enough that their transformed input (16 points) stays in L1 while the
+ * weights stream by:
+ *
+ *   x patches 4x4 --B--> V[16][tiles][in]  --U[16][in][16 out]-->  M[16][tiles][16 out]  --A--> window
+ * --pool, relu--> y, code
+ */
+#include "kernels/conv_pool/conv_pool_window_lanes.h"
+
+/* (d0 - d2, d1 + d2, d2 - d1, d1 - d3) */
+static inline void winograd_input_step(struct tw_lanes d0, struct tw_lanes d1, struct tw_lanes d2,
+                                       struct tw_lanes d3, struct tw_lanes out[4])
+{
+    out[0] = tw_lanes_sub(d0, d2);
+    out[1] = tw_lanes_add(d1, d2);
+    out[2] = tw_lanes_sub(d2, d1);
+    out[3] = tw_lanes_sub(d1, d3);
+}
+
+/* One 4x4 patch of sixteen channels to its 16 points, `point` floats apart: columns of pixels first, then
+ * rows. */
+static inline void winograd_input(const float *patch, ptrdiff_t row_pitch, float *out, ptrdiff_t point)
+{
+    struct tw_lanes half[4][4]; /* [column][transformed row] */
+
+    TW_UNROLL
+    for (int c = 0; c < 4; c++) {
+        const float *pixel = patch + c * TW_BLOCK;
+
+        winograd_input_step(tw_lanes_load(pixel), tw_lanes_load(pixel + row_pitch),
+                            tw_lanes_load(pixel + 2 * row_pitch), tw_lanes_load(pixel + 3 * row_pitch),
+                            half[c]);
+    }
+    TW_UNROLL
+    for (int r = 0; r < 4; r++) {
+        struct tw_lanes full[4];
+
+        winograd_input_step(half[0][r], half[1][r], half[2][r], half[3][r], full);
+        TW_UNROLL
+        for (int c = 0; c < 4; c++) {
+            tw_lanes_store(out + (r * 4 + c) * point, full[c]);
+        }
+    }
+}
+
+/* (m0 + m1) + m2 and (m1 - m2) - m3 */
+static inline void winograd_output_step(struct tw_lanes m0, struct tw_lanes m1, struct tw_lanes m2,
+                                        struct tw_lanes m3, struct tw_lanes out[2])
+{
+    out[0] = tw_lanes_add(tw_lanes_add(m0, m1), m2);
+    out[1] = tw_lanes_sub(tw_lanes_sub(m1, m2), m3);
+}
+
+/* The 16 products of a tile, `point` floats apart, to the window's four outputs. */
+static inline void winograd_output(const float *m, ptrdiff_t point, struct tw_lanes bias,
+                                   struct tw_lanes v[4])
+{
+    struct tw_lanes half[4][2]; /* [column][output row] */
+
+    TW_UNROLL
+    for (int c = 0; c < 4; c++) {
+        winograd_output_step(tw_lanes_load(m + c * point), tw_lanes_load(m + (4 + c) * point),
+                             tw_lanes_load(m + (8 + c) * point), tw_lanes_load(m + (12 + c) * point),
+                             half[c]);
+    }
+    TW_UNROLL
+    for (int r = 0; r < 2; r++) {
+        struct tw_lanes row[2];
+
+        winograd_output_step(half[0][r], half[1][r], half[2][r], half[3][r], row);
+        v[2 * r] = tw_lanes_add(row[0], bias);
+        v[2 * r + 1] = tw_lanes_add(row[1], bias);
+    }
+}
+
+/* m[t][16] = sum over i of v[t][i] u[i][16] for `rows` tiles: one fma chain per element. `rows` is a constant
+ * at every call. */
+static inline __attribute__((always_inline)) void winograd_rows(const int rows, ptrdiff_t in_channels,
+                                                                const float *v, ptrdiff_t v_pitch,
+                                                                const float *u, float *m)
+{
+    tw_vector sums[TW_TILE_ROWS][TW_VECTORS];
+
+    TW_UNROLL
+    for (int t = 0; t < rows; t++) {
+        TW_UNROLL
+        for (int part = 0; part < TW_VECTORS; part++) {
+            sums[t][part] = tw_vector_zero();
+        }
+    }
+    for (ptrdiff_t i = 0; i < in_channels; i++) {
+        tw_vector weights[TW_VECTORS];
+
+        TW_UNROLL
+        for (int part = 0; part < TW_VECTORS; part++) {
+            weights[part] = tw_vector_load(u + i * TW_BLOCK + part * TW_VECTOR_LANES);
+        }
+        TW_UNROLL
+        for (int t = 0; t < rows; t++) {
+            const tw_vector pixel = tw_vector_broadcast(v + t * v_pitch + i);
+
+            TW_UNROLL
+            for (int part = 0; part < TW_VECTORS; part++) {
+                sums[t][part] = tw_vector_fma(pixel, weights[part], sums[t][part]);
+            }
+        }
+    }
+    TW_UNROLL
+    for (int t = 0; t < rows; t++) {
+        TW_UNROLL
+        for (int part = 0; part < TW_VECTORS; part++) {
+            tw_vector_store(m + t * TW_BLOCK + part * TW_VECTOR_LANES, sums[t][part]);
+        }
+    }
+}
+
+typedef void winograd_rows_fn(ptrdiff_t in_channels, const float *v, ptrdiff_t v_pitch, const float *u,
+                              float *m);
+
+#define DEFINE_WINOGRAD_ROWS(rows)                                                             \
+    static void winograd_rows_##rows(ptrdiff_t in_channels, const float *v, ptrdiff_t v_pitch, \
+                                     const float *u, float *m)                                 \
+    {                                                                                          \
+        winograd_rows(rows, in_channels, v, v_pitch, u, m);                                    \
+    }
+
+DEFINE_WINOGRAD_ROWS(1)
+DEFINE_WINOGRAD_ROWS(2)
+DEFINE_WINOGRAD_ROWS(3)
+DEFINE_WINOGRAD_ROWS(4)
+DEFINE_WINOGRAD_ROWS(5)
+DEFINE_WINOGRAD_ROWS(6)
+#if TW_TILE_ROWS > 6
+DEFINE_WINOGRAD_ROWS(7)
+DEFINE_WINOGRAD_ROWS(8)
+DEFINE_WINOGRAD_ROWS(9)
+DEFINE_WINOGRAD_ROWS(10)
+DEFINE_WINOGRAD_ROWS(11)
+DEFINE_WINOGRAD_ROWS(12)
+#endif
+
+static winograd_rows_fn *const winograd_rows_of[TW_TILE_ROWS + 1] = {
+    NULL,
+    winograd_rows_1,
+    winograd_rows_2,
+    winograd_rows_3,
+    winograd_rows_4,
+    winograd_rows_5,
+    winograd_rows_6,
+#if TW_TILE_ROWS > 6
+    winograd_rows_7,
+    winograd_rows_8,
+    winograd_rows_9,
+    winograd_rows_10,
+    winograd_rows_11,
+    winograd_rows_12,
+#endif
+};
+
+/* Tiles [first, first + count) of one sample and everything about them that later steps need. */
+struct winograd_group {
+    const struct tw_conv_pool_shape *shape;
+    struct tw_conv_pool_workspace parts;
+    ptrdiff_t first, count, channels; /* channels: of a transformed tile, rounded up to blocks */
+};
+
+static void winograd_transform(const struct winograd_group *group, const float *x)
+{
+    const struct tw_conv_pool_shape *shape = group->shape;
+    ptrdiff_t columns = shape->width / 2, pitch = (shape->width + 2) * TW_BLOCK;
+
+    for (ptrdiff_t block = 0; block < tw_blocks(shape->in_channels); block++) {
+        const float *plane = x + block * (shape->height + 2) * pitch;
+
+        for (ptrdiff_t t = 0; t < group->count; t++) {
+            ptrdiff_t row = (group->first + t) / columns, column = (group->first + t) % columns;
+
+            winograd_input(plane + 2 * row * pitch + 2 * column * TW_BLOCK, pitch,
+                           group->parts.transformed + t * group->channels + block * TW_BLOCK,
+                           TW_WINOGRAD_GROUP * group->channels);
+        }
+    }
+}
+
+/* The products of one block of output channels, rows of tiles as evenly as the register tile allows. */
+static void winograd_multiply(const struct winograd_group *group, const float *weights)
+{
+    ptrdiff_t runs = (group->count + TW_TILE_ROWS - 1) / TW_TILE_ROWS;
+
+    for (int point = 0; point < 16; point++) {
+        const float *v = group->parts.transformed + point * TW_WINOGRAD_GROUP * group->channels;
+        const float *u = weights + point * group->shape->in_channels * TW_BLOCK;
+        float *m = group->parts.products + point * TW_WINOGRAD_GROUP * TW_BLOCK;
+
+        for (ptrdiff_t run = 0; run < runs; run++) {
+            ptrdiff_t begin = group->count * run / runs, end = group->count * (run + 1) / runs;
+
+            winograd_rows_of[end - begin](group->shape->in_channels, v + begin * group->channels,
+                                          group->channels, u, m + begin * TW_BLOCK);
+        }
+    }
+}
+
+static void winograd_finish(const struct winograd_group *group, struct tw_lanes bias, float *y, uint8_t *code)
+{
+    const struct tw_window_layout layout = tw_window_layout(group->shape);
+    ptrdiff_t columns = group->shape->width / 2;
+
+    for (ptrdiff_t t = 0; t < group->count; t++) {
+        ptrdiff_t tile = group->first + t;
+        struct tw_lanes v[4];
+
+        winograd_output(group->parts.products + t * TW_BLOCK, TW_WINOGRAD_GROUP * TW_BLOCK, bias, v);
+        tw_window_finish(v, y + layout.first + tile / columns * layout.row + tile % columns * TW_BLOCK,
+                         code + tile * TW_BLOCK);
+    }
+}
+
+static void winograd_sample(struct winograd_group *group, const float *x, const float *weights,
+                            const float *bias, float *y, uint8_t *code)
+{
+    const struct tw_conv_pool_shape *shape = group->shape;
+    const struct tw_window_layout layout = tw_window_layout(shape);
+    ptrdiff_t tiles = (shape->height / 2) * (shape->width / 2);
+    ptrdiff_t groups = (tiles + TW_WINOGRAD_GROUP - 1) / TW_WINOGRAD_GROUP;
+
+    for (ptrdiff_t g = 0; g < groups; g++) {
+        group->first = tiles * g / groups;
+        group->count = tiles * (g + 1) / groups - group->first;
+        winograd_transform(group, x);
+        for (ptrdiff_t block = 0; block < tw_blocks(shape->out_channels); block++) {
+            winograd_multiply(group, weights + block * 16 * shape->in_channels * TW_BLOCK);
+            winograd_finish(group, tw_block_bias(bias, block, shape->out_channels), y + block * layout.block,
+                            code + block * tiles * TW_BLOCK);
+        }
+    }
+}
+
+void TW_VARIANT(tw_f32_conv_pool_forward)(const struct tw_conv_pool_shape *shape, ptrdiff_t samples,
+                                          const float *x, const float *winograd_weights, const float *bias,
+                                          float *y, uint8_t *code, void *workspace)
+{
+    ptrdiff_t x_size = tw_blocked_size(shape->in_channels, shape->height, shape->width, 1);
+    ptrdiff_t y_size =
+        tw_blocked_size(shape->out_channels, shape->height / 2, shape->width / 2, shape->y_halo);
+    struct winograd_group group = {.shape = shape, .channels = tw_blocks(shape->in_channels) * TW_BLOCK};
+
+    tw_conv_pool_carve(shape, workspace, &group.parts);
+    for (ptrdiff_t n = 0; n < samples; n++) {
+        tw_clear_halo(shape, y + n * y_size);
+        winograd_sample(&group, x + n * x_size, winograd_weights, bias, y + n * y_size,
+                        code + n * tw_code_size(shape));
+    }
+}
