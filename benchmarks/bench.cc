@@ -131,8 +131,8 @@ void tw_bench_run(const tw_bench_row *rows, int count)
     benchmark::ClearRegisteredBenchmarks();
     for (int i = 0; i < count; i++) {
         const tw_bench_row &row = rows[i];
-        auto *benchmark = benchmark::RegisterBenchmark(
-            row.name, [row](benchmark::State &state) { measure(state, row); });
+        auto *benchmark =
+            benchmark::RegisterBenchmark(row.name, [row](benchmark::State &state) { measure(state, row); });
 
         benchmark->MinTime(settings.seconds)->Repetitions(settings.repetitions);
         if (settings.real_time)

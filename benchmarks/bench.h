@@ -18,7 +18,7 @@ struct tw_bench_settings {
     const char *json_path; /* NULL: no file */
     double seconds;        /* least time of one repetition */
     int repetitions;       /* at least 1 */
-    bool real_time;        /* rank by elapsed time (several threads) instead of the calling thread's CPU time */
+    bool real_time; /* rank by elapsed time (several threads) instead of the calling thread's CPU time */
 };
 
 /* What a row is measured by; all per call of `run`. A value of 0 leaves its counters out. */

@@ -31,8 +31,7 @@ __attribute__((format(printf, 2, 3))) static void refuse(struct tw_contest *cont
 
 struct tw_contest tw_contest_new(struct tw_session *session, const char *operation, const char *shape)
 {
-    struct tw_contest contest = {.session = session,
-                                 .work.peak_flops = tw_peak_flops(session->kernels->isa)};
+    struct tw_contest contest = {.session = session, .work.peak_flops = tw_peak_flops(session->kernels->isa)};
 
     snprintf(contest.name, sizeof contest.name, "%s/%s", operation, shape);
     tw_rng_seed(&contest.rng, 1);

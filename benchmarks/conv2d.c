@@ -1,5 +1,5 @@
-#include "benchmarks/families.h"
 #include "benchmarks/peers/conv2d.h"
+#include "benchmarks/families.h"
 
 struct conv {
     const struct tw_kernels *kernels;
@@ -35,7 +35,8 @@ static void run_weight_gradient(void *context)
 static struct tw_conv2d_shape read_shape(const struct tw_shape *shape)
 {
     const ptrdiff_t kernel = tw_shape_size(shape, "kernel", 3), stride = tw_shape_size(shape, "stride", 1);
-    const ptrdiff_t padding = tw_shape_size(shape, "padding", 0), dilation = tw_shape_size(shape, "dilation", 1);
+    const ptrdiff_t padding = tw_shape_size(shape, "padding", 0),
+                    dilation = tw_shape_size(shape, "dilation", 1);
     struct tw_conv2d_shape s = {.in_channels = tw_shape_size(shape, "in", 1),
                                 .in_height = tw_shape_size(shape, "height", 1),
                                 .in_width = tw_shape_size(shape, "width", 1),
@@ -73,6 +74,11 @@ static ptrdiff_t w_count(const struct conv *c)
     return c->shape.out_channels * taps(c);
 }
 
+static double work_of(const struct conv *c)
+{
+    return 2.0 * (double)y_count(c) * (double)taps(c);
+}
+
 static void new_results(struct tw_contest *contest, struct conv *c)
 {
     c->y = tw_contest_zeros(contest, y_count(c));
@@ -87,7 +93,7 @@ static struct conv new_conv(struct tw_contest *contest, const struct tw_shape *s
                      .shape = read_shape(shape),
                      .samples = tw_batch(contest->session, shape)};
 
-    contest->work.flops = 2.0 * (double)y_count(&c) * (double)taps(&c);
+    contest->work.flops = work_of(&c);
     c.x = tw_contest_uniform(contest, x_count(&c));
     c.w = tw_contest_uniform(contest, w_count(&c));
     c.bias = tw_contest_uniform(contest, c.shape.out_channels);
@@ -147,6 +153,10 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, const
 
 void tw_family_conv2d(struct tw_session *session, const struct tw_shape *shape)
 {
+    const struct conv c = {.shape = read_shape(shape), .samples = tw_batch(session, shape)};
+
+    if (session->quick && work_of(&c) > TW_QUICK_FLOPS)
+        return;
     hold(session, shape, "conv2d-forward", run_forward, tw_onednn_conv2d_forward);
     hold(session, shape, "conv2d-input-gradient", run_input_gradient, tw_onednn_conv2d_input_gradient);
     hold(session, shape, "conv2d-weight-gradient", run_weight_gradient, tw_onednn_conv2d_weight_gradient);

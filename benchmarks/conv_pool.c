@@ -1,6 +1,6 @@
+#include "benchmarks/peers/conv_pool.h"
 #include "benchmarks/conv_pool_problem.h"
 #include "benchmarks/families.h"
-#include "benchmarks/peers/conv_pool.h"
 
 static void run_forward(void *context)
 {
@@ -19,8 +19,8 @@ static void run_gradient(void *context)
     const struct tw_conv_pool_problem *p = context;
 
     if (p->planar)
-        p->kernels->f32_conv_pool_planar_gradient(&p->shape, p->samples, p->x, &p->pixels, p->code, p->dy, p->dw,
-                                                  p->db, p->workspace);
+        p->kernels->f32_conv_pool_planar_gradient(&p->shape, p->samples, p->x, &p->pixels, p->code, p->dy,
+                                                  p->dw, p->db, p->workspace);
     else
         p->kernels->f32_conv_pool_gradient(&p->shape, p->samples, p->x, p->scatter_weights, p->code, p->dy,
                                            p->dw, p->db, p->dx, p->workspace);
@@ -124,7 +124,8 @@ void tw_family_conv_pool(struct tw_session *session, const struct tw_shape *shap
     struct tw_contest contest =
         tw_contest_new(session, gradient ? "conv-pool-gradient" : "conv-pool-forward", shape->name);
     struct tw_conv_pool_problem p = tw_conv_pool_problem_new(&contest, shape);
-    const struct tw_peer_conv2d peer = {conv_shape(&p.shape), p.samples, p.rows_x, p.rows_w, p.bias, p.rows_dy};
+    const struct tw_peer_conv2d peer = {
+        conv_shape(&p.shape), p.samples, p.rows_x, p.rows_w, p.bias, p.rows_dy};
 
     /* Weight gradient and, unless the input is pixels, input gradient. */
     contest.work.flops = 2.0 * dense_work(&p) * (double)p.samples * (gradient && !p.planar ? 2.0 : 1.0);

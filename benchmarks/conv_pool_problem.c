@@ -154,7 +154,8 @@ struct tw_conv_pool_problem tw_conv_pool_problem_new(struct tw_contest *contest,
     return p;
 }
 
-float *tw_conv_pool_rows_of_y(struct tw_contest *contest, const struct tw_conv_pool_problem *p, ptrdiff_t *count)
+float *tw_conv_pool_rows_of_y(struct tw_contest *contest, const struct tw_conv_pool_problem *p,
+                              ptrdiff_t *count)
 {
     const struct tw_conv_pool_shape *s = &p->shape;
     float *rows = tw_contest_zeros(contest, *count = p->samples * rows_y_size(s));

@@ -26,7 +26,8 @@ struct tw_conv_pool_problem {
     void *workspace;
 };
 
-struct tw_conv_pool_problem tw_conv_pool_problem_new(struct tw_contest *contest, const struct tw_shape *shape);
+struct tw_conv_pool_problem tw_conv_pool_problem_new(struct tw_contest *contest,
+                                                     const struct tw_shape *shape);
 
 /* New memory for the results. */
 void tw_conv_pool_new_results(struct tw_contest *contest, struct tw_conv_pool_problem *problem);
@@ -37,7 +38,8 @@ ptrdiff_t tw_conv_pool_dw_count(const struct tw_conv_pool_problem *problem);
 ptrdiff_t tw_conv_pool_dx_count(const struct tw_conv_pool_problem *problem);
 
 /* The results in rows: y; dw followed, unless planar, by dx. `*count` floats. */
-float *tw_conv_pool_rows_of_y(struct tw_contest *contest, const struct tw_conv_pool_problem *p, ptrdiff_t *count);
+float *tw_conv_pool_rows_of_y(struct tw_contest *contest, const struct tw_conv_pool_problem *p,
+                              ptrdiff_t *count);
 float *tw_conv_pool_rows_of_gradients(struct tw_contest *contest, const struct tw_conv_pool_problem *p,
                                       ptrdiff_t *count);
 

@@ -27,6 +27,9 @@ static inline ptrdiff_t tw_checked_samples(ptrdiff_t samples, ptrdiff_t work)
     return samples < most ? samples : most > 0 ? most : 1;
 }
 
+/* Quick runs leave out what takes longer than this. */
+#define TW_QUICK_FLOPS 1.5e8
+
 /* Samples to benchmark. */
 static inline ptrdiff_t tw_batch(const struct tw_session *session, const struct tw_shape *shape)
 {

@@ -77,7 +77,8 @@ static void run_weight_gradient(void *context)
 /* The largest of the three workspaces. */
 static size_t workspace_bytes(const struct linear *l)
 {
-    const struct tw_gemm_shape shapes[] = {forward_shape(l), input_gradient_shape(l), weight_gradient_shape(l)};
+    const struct tw_gemm_shape shapes[] = {forward_shape(l), input_gradient_shape(l),
+                                           weight_gradient_shape(l)};
     size_t most = 0;
 
     for (int i = 0; i < 3; i++) {

@@ -22,8 +22,8 @@ static const struct {
     const char *name;
     tw_family_fn *hold;
 } families[] = {
-    {"gemm", tw_family_gemm},           {"linear", tw_family_linear}, {"conv2d", tw_family_conv2d},
-    {"conv_pool", tw_family_conv_pool}, {"pool", tw_family_pool},     {"relu", tw_family_relu},
+    {"gemm", tw_family_gemm},           {"linear", tw_family_linear},       {"conv2d", tw_family_conv2d},
+    {"conv_pool", tw_family_conv_pool}, {"pool", tw_family_pool},           {"relu", tw_family_relu},
     {"softmax", tw_family_softmax},     {"optimizer", tw_family_optimizer},
 };
 
@@ -198,7 +198,8 @@ int main(int argc, char **argv)
     argp_parse(&parser, argc, argv, 0, NULL, &options);
     for (int i = 0; i < options.name_count; i++)
         if (!is_known(options.names[i])) {
-            fprintf(stderr, "tower-bench: \"%s\" is neither a family nor a file of shapes\n", options.names[i]);
+            fprintf(stderr, "tower-bench: \"%s\" is neither a family nor a file of shapes\n",
+                    options.names[i]);
             return 2;
         }
     if (!choose_kernels(&run.session, options.isa)) {

@@ -28,8 +28,8 @@ static void write_isas(const struct tw_session *session)
 
 static void write_peers(const struct tw_session *session)
 {
-    void (*const versions[])(char[TW_PEER_VERSION]) = {tw_onednn_version, tw_openblas_version, tw_blis_version,
-                                                       tw_libxsmm_version};
+    void (*const versions[])(char[TW_PEER_VERSION]) = {tw_onednn_version, tw_openblas_version,
+                                                       tw_blis_version, tw_libxsmm_version};
     char peers[5 * TW_PEER_VERSION] = "", version[TW_PEER_VERSION];
 
     for (size_t i = 0; session->peers && i < sizeof versions / sizeof *versions; i++) {

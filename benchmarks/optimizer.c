@@ -44,7 +44,7 @@ static struct optimizer new_optimizer(struct tw_contest *contest, const struct t
 }
 
 static void hold(struct tw_session *session, const struct tw_shape *shape, const char *operation,
-                 void (*run)(void *), enum tw_traffic traffic, int arrays, int streams)
+                 void (*run)(void *), enum tw_traffic traffic)
 {
     struct tw_contest contest = tw_contest_new(session, operation, shape->name);
     const ptrdiff_t count = tw_shape_size(shape, "count", 1);
@@ -58,7 +58,8 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, const
     tw_contest_check_exact(&contest, reference.parameter, tower.parameter, count);
     tw_contest_check_exact(&contest, reference.first, tower.first, count);
     tw_contest_check_exact(&contest, reference.second, tower.second, count);
-    tw_contest_set_traffic(&contest, traffic, (double)bytes * streams, bytes * (size_t)arrays);
+    tw_contest_set_traffic(&contest, traffic, (double)bytes * tw_traffic_streams(traffic),
+                           bytes * (size_t)tw_traffic_arrays(traffic));
     tw_contest_enter(&contest, (struct tw_entrant){.name = "tower", .context = &tower, .run = run});
     tw_contest_hold(&contest);
 }
@@ -66,6 +67,6 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, const
 /* Size count. No peer has these; what counts is the bandwidth of their streams. */
 void tw_family_optimizer(struct tw_session *session, const struct tw_shape *shape)
 {
-    hold(session, shape, "adam", run_adam, TW_TRAFFIC_UPDATE, 4, 7);
-    hold(session, shape, "sgd-momentum", run_sgd, TW_TRAFFIC_MERGE, 3, 5);
+    hold(session, shape, "adam", run_adam, TW_TRAFFIC_ADAM);
+    hold(session, shape, "sgd-momentum", run_sgd, TW_TRAFFIC_MOMENTUM);
 }

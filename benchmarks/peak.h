@@ -11,16 +11,14 @@
 
 /* Which arrays a loop goes through, all of one length. */
 enum tw_traffic {
-    TW_TRAFFIC_LOAD,   /* 1 read */
-    TW_TRAFFIC_STORE,  /* 1 written */
-    TW_TRAFFIC_COPY,   /* 1 read, 1 written */
-    TW_TRAFFIC_MERGE,  /* 2 read, a third written */
-    TW_TRAFFIC_UPDATE, /* 1 read, 3 read and written: Adam's 7 streams */
+    TW_TRAFFIC_LOAD,     /* 1 read */
+    TW_TRAFFIC_STORE,    /* 1 written */
+    TW_TRAFFIC_COPY,     /* 1 read, 1 written */
+    TW_TRAFFIC_MERGE,    /* 2 read, a third written */
+    TW_TRAFFIC_MOMENTUM, /* 1 read, 2 read and written: the 5 streams of SGD with momentum */
+    TW_TRAFFIC_ADAM,     /* 1 read, 3 read and written: 7 streams */
     TW_TRAFFIC_COUNT
 };
-
-/* "load" … */
-const char *tw_traffic_name(enum tw_traffic traffic);
 
 /* Arrays a loop goes through, and streams: an array read and written counts twice. */
 int tw_traffic_arrays(enum tw_traffic traffic);
@@ -43,8 +41,8 @@ struct tw_peak_loops {
     void (*pass[TW_TRAFFIC_COUNT])(float *const *arrays, ptrdiff_t count);
 };
 
-#define TW_PEAK_CHAINS 12 /* independent: latency 4 or 5 times 2 units, rounded up, and registers for it */
-#define TW_PEAK_STEP   64 /* floats */
+#define TW_PEAK_CHAINS 12  /* independent: latency 4 or 5 times 2 units, rounded up, and registers for it */
+#define TW_PEAK_STEP   128 /* floats */
 
 extern const struct tw_peak_loops tw_peak_loops__avx2, tw_peak_loops__avx512;
 

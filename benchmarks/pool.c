@@ -87,8 +87,9 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, bool 
 
     check(&contest, &p);
     tw_contest_set_traffic(&contest, forward ? TW_TRAFFIC_LOAD : TW_TRAFFIC_STORE, (double)bytes, bytes);
-    tw_contest_enter(&contest, (struct tw_entrant){
-                                   .name = "tower", .context = &p, .run = forward ? run_forward : run_gradient});
+    tw_contest_enter(
+        &contest,
+        (struct tw_entrant){.name = "tower", .context = &p, .run = forward ? run_forward : run_gradient});
     peer.x = p.x;
     peer.dy = p.dy;
     if (session->peers && forward)

@@ -39,7 +39,8 @@ static void check(struct tw_contest *contest, struct vector *v)
 
 static void hold(struct tw_session *session, const struct tw_shape *shape, bool forward)
 {
-    struct tw_contest contest = tw_contest_new(session, forward ? "relu-forward" : "relu-gradient", shape->name);
+    struct tw_contest contest =
+        tw_contest_new(session, forward ? "relu-forward" : "relu-gradient", shape->name);
     const ptrdiff_t all = tw_shape_size(shape, "count", 1), count = session->quick && all > 1000 ? 1000 : all;
     struct vector v = {.kernels = session->kernels, .count = count};
     const size_t bytes = (size_t)count * sizeof(float) * (forward ? 2 : 3);
@@ -50,8 +51,9 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, bool 
     v.dx = tw_contest_zeros(&contest, count);
     check(&contest, &v);
     tw_contest_set_traffic(&contest, forward ? TW_TRAFFIC_COPY : TW_TRAFFIC_MERGE, (double)bytes, bytes);
-    tw_contest_enter(&contest, (struct tw_entrant){
-                                   .name = "tower", .context = &v, .run = forward ? run_forward : run_gradient});
+    tw_contest_enter(
+        &contest,
+        (struct tw_entrant){.name = "tower", .context = &v, .run = forward ? run_forward : run_gradient});
     if (session->peers && forward)
         tw_contest_enter_peer(&contest, tw_onednn_relu(count, v.x), v.y, NULL, count, 1);
     tw_contest_hold(&contest);

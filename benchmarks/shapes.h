@@ -28,6 +28,7 @@ ptrdiff_t tw_shape_size(const struct tw_shape *shape, const char *key, ptrdiff_t
 
 /* Calls `each` for every shape of the file, in its order. Returns how many there were, or -1 after printing
  * what is wrong with which line. */
-int tw_shapes_read(const char *path, void (*each)(const struct tw_shape *shape, void *context), void *context);
+int tw_shapes_read(const char *path, void (*each)(const struct tw_shape *shape, void *context),
+                   void *context);
 
 #endif

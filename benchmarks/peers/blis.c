@@ -6,9 +6,9 @@
 #include "benchmarks/peers/gemm.h"
 
 /* blis.h: dim_t and inc_t have 64 bits in Debian's build, enumerations are ints. */
-typedef void sgemm_fn(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, float *alpha, float *a,
-                      int64_t a_row, int64_t a_column, float *b, int64_t b_row, int64_t b_column, float *beta,
-                      float *c, int64_t c_row, int64_t c_column);
+typedef void sgemm_fn(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, float *alpha,
+                      float *a, int64_t a_row, int64_t a_column, float *b, int64_t b_row, int64_t b_column,
+                      float *beta, float *c, int64_t c_row, int64_t c_column);
 
 static void *library(void)
 {

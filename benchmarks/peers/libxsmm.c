@@ -30,8 +30,8 @@ static libxsmm_smmfunction dispatch(const struct tw_gemm_shape *s)
 
     if (s->b_col != 1 || s->m * s->n * s->k > MOST_WORK)
         return NULL;
-    return libxsmm_smmdispatch((libxsmm_blasint)s->n, (libxsmm_blasint)s->m, (libxsmm_blasint)s->k, &lda, &ldb,
-                               &ldc, &one, &zero, &flags, &prefetch);
+    return libxsmm_smmdispatch((libxsmm_blasint)s->n, (libxsmm_blasint)s->m, (libxsmm_blasint)s->k, &lda,
+                               &ldb, &ldc, &one, &zero, &flags, &prefetch);
 }
 
 struct tw_entrant tw_libxsmm_gemm(struct tw_contest *contest, const struct tw_peer_gemm *gemm)

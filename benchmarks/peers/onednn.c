@@ -21,7 +21,8 @@ struct tw_onednn *tw_onednn_new(void)
     }
     tw_onednn_note(onednn, dnnl_engine_create(&onednn->engine, dnnl_cpu, 0));
     if (onednn->status == dnnl_success)
-        tw_onednn_note(onednn, dnnl_stream_create(&onednn->stream, onednn->engine, dnnl_stream_default_flags));
+        tw_onednn_note(onednn,
+                       dnnl_stream_create(&onednn->stream, onednn->engine, dnnl_stream_default_flags));
     return onednn;
 }
 
@@ -226,7 +227,8 @@ static void run_gemm(void *context)
     const bool plain_a = s->a_col == 1, plain_b = s->b_col == 1;
 
     dnnl_sgemm(plain_a ? 'N' : 'T', plain_b ? 'N' : 'T', s->m, s->n, s->k, 1.0f, gemm->a,
-               plain_a ? s->a_row : s->a_col, gemm->b, plain_b ? s->b_row : s->b_col, 0.0f, gemm->c, s->c_row);
+               plain_a ? s->a_row : s->a_col, gemm->b, plain_b ? s->b_row : s->b_col, 0.0f, gemm->c,
+               s->c_row);
 }
 
 struct tw_entrant tw_onednn_gemm(struct tw_contest *contest, const struct tw_peer_gemm *gemm)

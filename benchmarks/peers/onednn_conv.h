@@ -15,7 +15,8 @@ struct tw_onednn_conv {
 };
 
 /* Describes arrays and the forward primitive, with relu appended or not. tw_onednn_conv_end ends it. */
-struct tw_onednn_conv tw_onednn_conv_begin(struct tw_onednn *onednn, const struct tw_peer_conv2d *conv, bool relu);
+struct tw_onednn_conv tw_onednn_conv_begin(struct tw_onednn *onednn, const struct tw_peer_conv2d *conv,
+                                           bool relu);
 void tw_onednn_conv_end(struct tw_onednn_conv *primitives);
 
 /* Fill in the other two. */

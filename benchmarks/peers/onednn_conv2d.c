@@ -32,8 +32,8 @@ static void describe_arrays(struct tw_onednn *onednn, struct tw_onednn_conv *p)
     const struct tw_conv2d_shape *s = &p->conv->shape;
     const dnnl_dims_t x = {p->conv->samples, s->in_channels, s->in_height, s->in_width};
     const dnnl_dims_t y = {p->conv->samples, s->out_channels, s->out_height, s->out_width};
-    const dnnl_dims_t w = {s->groups, s->out_channels / s->groups, s->in_channels / s->groups, s->kernel_height,
-                           s->kernel_width};
+    const dnnl_dims_t w = {s->groups, s->out_channels / s->groups, s->in_channels / s->groups,
+                           s->kernel_height, s->kernel_width};
     const dnnl_dims_t bias = {s->out_channels};
 
     p->x = tw_onednn_rows(onednn, 4, x);
@@ -42,7 +42,8 @@ static void describe_arrays(struct tw_onednn *onednn, struct tw_onednn_conv *p)
     p->bias = tw_onednn_rows(onednn, 1, bias);
 }
 
-struct tw_onednn_conv tw_onednn_conv_begin(struct tw_onednn *onednn, const struct tw_peer_conv2d *conv, bool relu)
+struct tw_onednn_conv tw_onednn_conv_begin(struct tw_onednn *onednn, const struct tw_peer_conv2d *conv,
+                                           bool relu)
 {
     const struct window window = window_of(&conv->shape);
     struct tw_onednn_conv p = {.conv = conv};

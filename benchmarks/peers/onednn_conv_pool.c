@@ -19,8 +19,8 @@ struct tw_entrant tw_onednn_conv_pool_forward(const struct tw_peer_conv2d *conv)
 }
 
 /* Tower's relu gradient in place on the memory `dy`, gated by `y` in the same layout. */
-static void add_relu_gradient(struct tw_onednn *onednn, tw_f32_relu_gradient_fn *relu_gradient, dnnl_memory_t y,
-                              dnnl_memory_t dy, const dnnl_memory_desc_t *layout)
+static void add_relu_gradient(struct tw_onednn *onednn, tw_f32_relu_gradient_fn *relu_gradient,
+                              dnnl_memory_t y, dnnl_memory_t dy, const dnnl_memory_desc_t *layout)
 {
     struct tw_onednn_step *step = &onednn->steps[onednn->step_count];
     void *gate = NULL, *gradient = NULL;
@@ -37,8 +37,9 @@ static void add_relu_gradient(struct tw_onednn *onednn, tw_f32_relu_gradient_fn 
 }
 
 /* The gradient of the convolution's output: through the pool, then through relu. */
-static dnnl_memory_t add_gradient_through_pool(struct tw_onednn *onednn, const struct tw_onednn_conv *primitives,
-                                               const float *relu, tw_f32_relu_gradient_fn *relu_gradient,
+static dnnl_memory_t add_gradient_through_pool(struct tw_onednn *onednn,
+                                               const struct tw_onednn_conv *primitives, const float *relu,
+                                               tw_f32_relu_gradient_fn *relu_gradient,
                                                const dnnl_memory_desc_t *layout)
 {
     struct tw_onednn_pool pool = tw_onednn_pool_begin(onednn, layout, 2);

@@ -60,13 +60,13 @@ struct tw_entrant tw_onednn_linear_input_gradient(const struct tw_peer_linear *l
     dnnl_memory_desc_t dy, w, dx;
     dnnl_exec_arg_t arguments[3];
 
-    tw_onednn_note(onednn, dnnl_inner_product_backward_data_desc_init(&operation, &l.any_x, &l.any_w, &l.any_y));
+    tw_onednn_note(onednn,
+                   dnnl_inner_product_backward_data_desc_init(&operation, &l.any_x, &l.any_w, &l.any_y));
     gradient = tw_onednn_describe(onednn, &operation, NULL, l.forward);
     dy = tw_onednn_wanted(onednn, gradient, DNNL_ARG_DIFF_DST);
     w = tw_onednn_wanted(onednn, gradient, DNNL_ARG_WEIGHTS);
     dx = tw_onednn_wanted(onednn, gradient, DNNL_ARG_DIFF_SRC);
-    arguments[0] =
-        (dnnl_exec_arg_t){DNNL_ARG_DIFF_DST, tw_onednn_filled(onednn, &dy, &l.y, linear->dy)};
+    arguments[0] = (dnnl_exec_arg_t){DNNL_ARG_DIFF_DST, tw_onednn_filled(onednn, &dy, &l.y, linear->dy)};
     arguments[1] = (dnnl_exec_arg_t){DNNL_ARG_WEIGHTS, tw_onednn_filled(onednn, &w, &l.w, linear->w)};
     arguments[2] = (dnnl_exec_arg_t){DNNL_ARG_DIFF_SRC, tw_onednn_memory(onednn, &dx)};
     tw_onednn_step(onednn, gradient, arguments, 3);
@@ -84,15 +84,14 @@ struct tw_entrant tw_onednn_linear_weight_gradient(const struct tw_peer_linear *
     dnnl_memory_desc_t x, dy, dw;
     dnnl_exec_arg_t arguments[4];
 
-    tw_onednn_note(onednn, dnnl_inner_product_backward_weights_desc_init(&operation, &l.any_x, &l.any_w, &l.bias,
-                                                                         &l.any_y));
+    tw_onednn_note(onednn, dnnl_inner_product_backward_weights_desc_init(&operation, &l.any_x, &l.any_w,
+                                                                         &l.bias, &l.any_y));
     gradient = tw_onednn_describe(onednn, &operation, NULL, l.forward);
     x = tw_onednn_wanted(onednn, gradient, DNNL_ARG_SRC);
     dy = tw_onednn_wanted(onednn, gradient, DNNL_ARG_DIFF_DST);
     dw = tw_onednn_wanted(onednn, gradient, DNNL_ARG_DIFF_WEIGHTS);
     arguments[0] = (dnnl_exec_arg_t){DNNL_ARG_SRC, tw_onednn_filled(onednn, &x, &l.x, linear->x)};
-    arguments[1] =
-        (dnnl_exec_arg_t){DNNL_ARG_DIFF_DST, tw_onednn_filled(onednn, &dy, &l.y, linear->dy)};
+    arguments[1] = (dnnl_exec_arg_t){DNNL_ARG_DIFF_DST, tw_onednn_filled(onednn, &dy, &l.y, linear->dy)};
     arguments[2] = (dnnl_exec_arg_t){DNNL_ARG_DIFF_WEIGHTS, tw_onednn_memory(onednn, &dw)};
     arguments[3] = (dnnl_exec_arg_t){DNNL_ARG_DIFF_BIAS, tw_onednn_memory(onednn, &l.bias)};
     tw_onednn_step(onednn, gradient, arguments, 4);
@@ -124,8 +123,8 @@ struct tw_entrant tw_onednn_relu(ptrdiff_t count, const float *x)
     const dnnl_memory_desc_t rows = tw_onednn_rows(onednn, 1, sizes);
     dnnl_eltwise_desc_t operation;
 
-    tw_onednn_note(onednn, dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_training, dnnl_eltwise_relu,
-                                                          &rows, 0.0f, 0.0f));
+    tw_onednn_note(onednn, dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_training,
+                                                          dnnl_eltwise_relu, &rows, 0.0f, 0.0f));
     return map(onednn, &operation, &rows, x);
 }
 

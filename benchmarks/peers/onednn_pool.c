@@ -16,7 +16,8 @@ static struct window window_of(const struct tw_onednn_pool *pool)
                            .after = {-(pool->y.dims[2] % kernel), -(pool->y.dims[3] % kernel)}};
 }
 
-struct tw_onednn_pool tw_onednn_pool_begin(struct tw_onednn *onednn, const dnnl_memory_desc_t *y, ptrdiff_t kernel)
+struct tw_onednn_pool tw_onednn_pool_begin(struct tw_onednn *onednn, const dnnl_memory_desc_t *y,
+                                           ptrdiff_t kernel)
 {
     const dnnl_dims_t sizes = {y->dims[0], y->dims[1], y->dims[2] / kernel, y->dims[3] / kernel};
     struct tw_onednn_pool pool = {.kernel = kernel, .y = *y, .rows = tw_onednn_rows(onednn, 4, sizes)};
@@ -24,9 +25,9 @@ struct tw_onednn_pool tw_onednn_pool_begin(struct tw_onednn *onednn, const dnnl_
     const struct window window = window_of(&pool);
     dnnl_pooling_desc_t operation;
 
-    tw_onednn_note(onednn, dnnl_pooling_forward_desc_init(&operation, dnnl_forward_training, dnnl_pooling_max, y,
-                                                          &pooled, window.kernel, window.kernel, window.before,
-                                                          window.after));
+    tw_onednn_note(onednn, dnnl_pooling_forward_desc_init(&operation, dnnl_forward_training, dnnl_pooling_max,
+                                                          y, &pooled, window.kernel, window.kernel,
+                                                          window.before, window.after));
     pool.forward = tw_onednn_describe(onednn, &operation, NULL, NULL);
     return pool;
 }
@@ -51,8 +52,8 @@ dnnl_memory_t tw_onednn_add_pool(struct tw_onednn *onednn, const struct tw_onedn
     return result;
 }
 
-dnnl_memory_t tw_onednn_add_pool_gradient(struct tw_onednn *onednn, struct tw_onednn_pool *pool, dnnl_memory_t y,
-                                          const float *dy)
+dnnl_memory_t tw_onednn_add_pool_gradient(struct tw_onednn *onednn, struct tw_onednn_pool *pool,
+                                          dnnl_memory_t y, const float *dy)
 {
     const dnnl_memory_desc_t pooled = tw_onednn_wanted(onednn, pool->forward, DNNL_ARG_DST);
     const dnnl_memory_t result = tw_onednn_memory(onednn, &pool->y);
@@ -68,8 +69,7 @@ dnnl_memory_t tw_onednn_add_pool_gradient(struct tw_onednn *onednn, struct tw_on
                                                            window.kernel, window.kernel, window.before,
                                                            window.after));
     pool->gradient = tw_onednn_describe(onednn, &operation, NULL, pool->forward);
-    arguments[0] =
-        (dnnl_exec_arg_t){DNNL_ARG_DIFF_DST, tw_onednn_filled(onednn, &pooled, &pool->rows, dy)};
+    arguments[0] = (dnnl_exec_arg_t){DNNL_ARG_DIFF_DST, tw_onednn_filled(onednn, &pooled, &pool->rows, dy)};
     arguments[1] = (dnnl_exec_arg_t){DNNL_ARG_WORKSPACE, winners};
     arguments[2] = (dnnl_exec_arg_t){DNNL_ARG_DIFF_SRC, result};
     tw_onednn_step(onednn, pool->gradient, arguments, 3);

@@ -11,7 +11,8 @@ struct tw_onednn_pool {
 };
 
 /* Windows that would reach beyond the last row or column are left out. tw_onednn_pool_end ends it. */
-struct tw_onednn_pool tw_onednn_pool_begin(struct tw_onednn *onednn, const dnnl_memory_desc_t *y, ptrdiff_t kernel);
+struct tw_onednn_pool tw_onednn_pool_begin(struct tw_onednn *onednn, const dnnl_memory_desc_t *y,
+                                           ptrdiff_t kernel);
 void tw_onednn_pool_end(struct tw_onednn_pool *pool);
 
 /* Appends the forward pooling of `y`; returns the pooled result, and the record of winners. */
@@ -20,7 +21,7 @@ dnnl_memory_t tw_onednn_add_pool(struct tw_onednn *onednn, const struct tw_onedn
 
 /* Pools `y` once, outside the timed part, and makes the gradient of the pooling the sequence's first step. Returns
  * the gradient, in the layout of y. `dy` in rows. */
-dnnl_memory_t tw_onednn_add_pool_gradient(struct tw_onednn *onednn, struct tw_onednn_pool *pool, dnnl_memory_t y,
-                                          const float *dy);
+dnnl_memory_t tw_onednn_add_pool_gradient(struct tw_onednn *onednn, struct tw_onednn_pool *pool,
+                                          dnnl_memory_t y, const float *dy);
 
 #endif
