@@ -8,6 +8,7 @@
 #include "apps/common/number.h"
 #include "core/team.h"
 #include "layers/module/init.h"
+#include "layers/plan/plan.h"
 
 const char *argp_program_version = "tower-train " TOWER_VERSION;
 
@@ -70,7 +71,7 @@ static const struct argp_option option_table[] = {
     OPTION("threads", KEY_THREADS, "N", "threads of the team (OMP_NUM_THREADS, else the CPUs allowed)"),
     OPTION("bind", KEY_BIND, "none|compact|scatter", "where threads are pinned (none)"),
     OPTION("isa", KEY_ISA, "NAME", "kernels: reference, neon, avx2, avx512 (the best this CPU has)"),
-    OPTION("plan", KEY_PLAN, "0|1", "0: reference kernels, every intermediate kept; 1: SIMD kernels (1)"),
+    OPTION("plan", KEY_PLAN, "0|1|2", "0: reference kernels, every intermediate kept; 1: SIMD kernels; 2: fused (2)"),
     HEADING("Files:"),
     OPTION("save", KEY_SAVE, "FILE", "write the weights at the end (safetensors)"),
     OPTION("load", KEY_LOAD, "FILE", "start from these weights"),
@@ -91,9 +92,7 @@ static const char description[] =
 
 static enum tw_status parse_plan(const char *text, int64_t *plan)
 {
-    if (!strcmp(text, "2"))
-        return tw_fail(TW_ERROR_UNSUPPORTED, "--plan: plan level 2 is not built yet: 0 or 1");
-    return app_parse_integer("--plan", text, 0, 1, plan);
+    return app_parse_integer("--plan", text, 0, TW_PLAN_LEVELS - 1, plan);
 }
 
 static enum tw_status set_number(struct options *o, int key, const char *text)
@@ -236,7 +235,7 @@ void options_parse(struct options *options, int argc, char **argv)
         .init = "torch",
         .bind = TW_BIND_NONE,
         .isa = TW_ISA_COUNT,
-        .plan = 1,
+        .plan = TW_PLAN_LEVELS - 1,
     };
     argp_err_exit_status = 2;
     argp_parse(&parser, argc, argv, 0, NULL, options);

@@ -5,9 +5,10 @@
  * an odd last row or column of the convolution never reaches the pool and is not computed):
  *
  *   blocked activation   [channels/16, rounded up][rows + 2 halo][columns + 2 halo][16 channels]
- *                        channels beyond the last are 0; the halo holds the zeros of the next convolution's
- * padding code                 [out_channels/16][PH][PW][16] bytes: 0 … 3 = 2*row + column of the window's
- * winner, 4 = closed: relu made the winner 0, so no gradient passes
+ *                        channels beyond the last are 0; the halo holds the zeros of the next padding
+ *   code                 [out_channels/16, rounded up][PH][PW][16 channels] bytes
+ *                        0 … 3 = 2 * row + column of the window's winner; 4 = closed: relu made the winner 0,
+ *                        so no gradient passes
  *
  * Each pooled window passes its gradient to one of four positions or to none: the gradient of the
  * convolution's output has at most one non-zero per window. The gradients below visit these alone.
@@ -24,13 +25,16 @@
  *                       v = A^T M A + bias rows then columns of ((m0 + m1) + m2, (m1 - m2) - m3)
  *   pooling           as kernels/pool (first of equals, NaN wins), then relu as kernels/elementwise
  *   planar gradient   dw: one fma chain per element over (n, windows row by row), from +0: the samples of one
- * call form one chain. A closed window is a gradient of zero at the window's third position, multiplied like
- * any other. db: additions over the same blocked gradient  dw: one fma chain per element over (n, open
- * windows in four colours), db: additions over the same; dx: one fma chain per element over (o, open windows
- * in four colours), all from +0 Four colours: the windows of even rows and even columns row by row, then even
- * rows and odd columns, odd rows and even columns, odd rows and odd columns. Patches of one colour never
- * meet, so one window need not wait for what the one before it stores. Where every product is finite these
- * are the sums of kernels/conv's dense gradients in another order.
+ *                     call form one chain; a closed window is a gradient of zero at the window's third
+ *                     position, multiplied like any other. db: additions over the same
+ *   blocked gradient  dw: one fma chain per element over (n, open windows in four colours); db: additions over
+ *                     the same; dx: one fma chain per element over (o, open windows in four colours); all
+ *                     from +0
+ *
+ * Four colours: the windows of even rows and even columns row by row, then even rows and odd columns, odd rows
+ * and even columns, odd rows and odd columns. Patches of one colour never meet, so one window need not wait for
+ * what the one before it stores. Where every product is finite these are the sums of kernels/conv's dense
+ * gradients in another order.
  */
 #ifndef TOWER_KERNELS_CONV_POOL_CONV_POOL_H
 #define TOWER_KERNELS_CONV_POOL_CONV_POOL_H

@@ -3,11 +3,12 @@
  *
  * Rules are matched on the recorded graph, whatever network it came from:
  *
- *   conv2d 3x3 (stride 1, padding 1, one group) -> relu -> max_pool2d 2x2     becomes one operation, its
- * backward another; a normalize in front of a convolution of few channels                     is taken in;
- *   one such operation after another                                          hand over blocked activations
- * as they are; folds of gradient slots                                                   wait until the end,
- * so that stages stay long.
+ *   conv2d 3x3 (stride 1, padding 1, one group) -> relu -> max_pool2d 2x2
+ *                                        becomes one operation, its backward another;
+ *   a normalize in front of a convolution of few channels
+ *                                        is taken in;
+ *   one such operation after another     hand over blocked activations as they are;
+ *   folds of gradient slots              wait until the end, so that stages stay long.
  *
  * A value that somebody else reads, or that is to be kept (tw_graph_keep), is not fused away.
  */

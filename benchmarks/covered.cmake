@@ -1,0 +1,30 @@
+# Every kernel that is benchmarked must be one that the tests compare with the reference: each member of struct tw_kernels
+# named by a benchmark has to be named by a test of the kernels, as a member or as the functions behind it.
+file(GLOB benchmarks ${SOURCE}/benchmarks/*.c)
+file(GLOB_RECURSE tests ${SOURCE}/tests/kernels/*.c ${SOURCE}/tests/kernels/*.h)
+
+set(tested "")
+foreach(test IN LISTS tests)
+    file(READ ${test} text)
+    string(APPEND tested "${text}")
+endforeach()
+
+set(members "")
+foreach(benchmark IN LISTS benchmarks)
+    file(READ ${benchmark} text)
+    string(REGEX MATCHALL "(kernels|reference)->f32_[a-z0-9_]+" found "${text}")
+    list(TRANSFORM found REPLACE ".*->" "")
+    list(APPEND members ${found})
+endforeach()
+list(REMOVE_DUPLICATES members)
+list(LENGTH members count)
+if(count LESS 10)
+    message(FATAL_ERROR "found only ${count} benchmarked kernels: does this script still know how they are called?")
+endif()
+
+foreach(member IN LISTS members)
+    if(NOT tested MATCHES "[>.]${member}[^a-z0-9_]|tw_${member}__")
+        message(FATAL_ERROR "${member} is benchmarked, and no test in tests/kernels names it")
+    endif()
+endforeach()
+message(STATUS "${count} benchmarked kernels, all tested")

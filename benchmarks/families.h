@@ -1,0 +1,41 @@
+/* The families: each holds the contests of its operations on one shape. */
+#ifndef TOWER_BENCHMARKS_FAMILIES_H
+#define TOWER_BENCHMARKS_FAMILIES_H
+
+#include "benchmarks/contest.h"
+
+typedef void tw_family_fn(struct tw_session *session, const struct tw_shape *shape);
+
+tw_family_fn tw_family_gemm;      /* matrix products */
+tw_family_fn tw_family_linear;    /* fully connected layers: forward with bias and relu, both gradients */
+tw_family_fn tw_family_conv2d;    /* forward, input and weight gradient */
+tw_family_fn tw_family_conv_pool; /* convolution, bias, relu and pool in one, and its gradients */
+tw_family_fn tw_family_pool;      /* max-pooling, forward and gradient */
+tw_family_fn tw_family_relu;      /* forward and gradient */
+tw_family_fn tw_family_softmax;   /* log-softmax */
+tw_family_fn tw_family_optimizer; /* Adam and SGD with momentum */
+
+/* Multiply-adds that the check of one contest may cost the reference, which does about a thousand million of them
+ * in a second or two. */
+#define TW_CHECK_WORK (1 << 26)
+
+/* Samples of a batch to check, of `work` multiply-adds each: as many as TW_CHECK_WORK allows, at least one. */
+static inline ptrdiff_t tw_checked_samples(ptrdiff_t samples, ptrdiff_t work)
+{
+    const ptrdiff_t most = TW_CHECK_WORK / (work > 0 ? work : 1);
+
+    return samples < most ? samples : most > 0 ? most : 1;
+}
+
+/* Quick runs leave out what takes longer than this. */
+#define TW_QUICK_FLOPS 1.5e8
+
+/* Samples to benchmark. */
+static inline ptrdiff_t tw_batch(const struct tw_session *session, const struct tw_shape *shape)
+{
+    const ptrdiff_t samples = tw_shape_size(shape, "samples", 64);
+
+    return session->quick && samples > 2 ? 2 : samples;
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* What this CPU can do at best, measured in the process that runs the benchmarks: floating-point operations per
+ * second with fused multiply-adds on registers, and bytes per second between the core and a working set of a
+ * given size.
+ */
+#ifndef TOWER_BENCHMARKS_PEAK_H
+#define TOWER_BENCHMARKS_PEAK_H
+
+#include <stddef.h>
+
+#include "core/cpu.h"
+
+/* Which arrays a loop goes through, all of one length. */
+enum tw_traffic {
+    TW_TRAFFIC_LOAD,     /* 1 read */
+    TW_TRAFFIC_STORE,    /* 1 written */
+    TW_TRAFFIC_COPY,     /* 1 read, 1 written */
+    TW_TRAFFIC_MERGE,    /* 2 read, a third written */
+    TW_TRAFFIC_MOMENTUM, /* 1 read, 2 read and written: the 5 streams of SGD with momentum */
+    TW_TRAFFIC_ADAM,     /* 1 read, 3 read and written: 7 streams */
+    TW_TRAFFIC_COUNT
+};
+
+/* Arrays a loop goes through, and streams: an array read and written counts twice. */
+int tw_traffic_arrays(enum tw_traffic traffic);
+int tw_traffic_streams(enum tw_traffic traffic);
+
+/* Floating-point operations per second of one thread, an fma counting as two; 0 where the ISA has no vector
+ * loop here. The best of several short runs, measured at the first call. */
+double tw_peak_flops(enum tw_isa isa);
+
+/* Bytes per second, every stream counted, of one thread going again and again through arrays of `bytes` bytes
+ * in all; 0 as above, or if there is no memory for them. Measured at every call (some milliseconds). */
+double tw_peak_bandwidth(enum tw_isa isa, enum tw_traffic traffic, size_t bytes);
+
+/* The loops of an ISA. */
+struct tw_peak_loops {
+    /* `rounds` times one fma on TW_PEAK_CHAINS vectors; the result must be used. */
+    float (*fma)(long rounds);
+    int lanes;
+    /* One pass over `count` floats, a multiple of TW_PEAK_STEP, in each of the aligned arrays. */
+    void (*pass[TW_TRAFFIC_COUNT])(float *const *arrays, ptrdiff_t count);
+};
+
+#define TW_PEAK_CHAINS 12  /* independent: latency 4 or 5 times 2 units, rounded up, and registers for it */
+#define TW_PEAK_STEP   128 /* floats */
+
+extern const struct tw_peak_loops tw_peak_loops__avx2, tw_peak_loops__avx512;
+
+#endif
