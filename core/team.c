@@ -23,8 +23,8 @@ struct tw_team {
 };
 
 /* Which team put this thread where it is, 0 if none did. The runtime's threads are shared by all teams and
- * may be ended and made anew in between, so every member looks whether it is in its place when a run starts.
- */
+ * may be ended and made anew in between, so every member looks whether it is in its place when a run
+ * starts. */
 static _Thread_local unsigned long placed_by;
 static _Thread_local int placed_as;
 static _Thread_local struct tw_team *newest; /* made by this thread */
@@ -175,8 +175,8 @@ static void send_home(void *context, int rank, int threads)
     go_home(context);
 }
 
-/* The calling thread goes home before the region: threads that the runtime makes for it inherit its affinity.
- */
+/* The calling thread goes home before the region: threads that the runtime makes for it inherit its
+ * affinity. */
 void tw_team_release(struct tw_team *team)
 {
     struct tw_team **link = &newest;

@@ -91,8 +91,7 @@ static bool next_row(const struct tw_shape *shape, ptrdiff_t *index)
     return false;
 }
 
-/* Extent of the last dimension, and the bytes from one of its elements to the next; a scalar is a row of one.
- */
+/* Extent of the last dimension and bytes between two of its elements; a scalar is a row of one. */
 static ptrdiff_t row_length(const struct tw_tensor *tensor)
 {
     return tensor->shape.ndim == 0 ? 1 : tensor->shape.extent[tensor->shape.ndim - 1];

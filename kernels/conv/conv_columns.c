@@ -1,7 +1,7 @@
 /* Convolution as im2col and GEMM with vectors over positions, for few channels:
  *
- *   result (result channels x positions) = weights (result channels x (i, a, b)) * columns ((i, a, b) x
- * positions)
+ *   result (result channels x positions)
+ *     = weights (result channels x (i, a, b)) * columns ((i, a, b) x positions)
  *
  * The column matrix exists one panel at a time: made from the window, multiplied by all rows of the weights,
  * which are read where they are through their distances, and forgotten. Results whose positions are
@@ -41,8 +41,7 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
     parts.row = tw_workspace_take(&workspace, pass->out_channels, sizeof(ptrdiff_t));
     parts.weight = tw_workspace_take(&workspace, links, sizeof(ptrdiff_t));
     parts.bias = tw_workspace_take(&workspace, pass->out_channels * parts.widest, sizeof(float));
-    /* Runs of positions are copied a whole panel width at a time, so both ends are read and written beyond.
-     */
+    /* Runs of positions are copied a whole panel width at a time: both ends are read and written beyond. */
     parts.image = tw_workspace_take(&workspace, parts.window.channels * parts.window.plane + parts.widest,
                                     sizeof(float));
     parts.panel = tw_workspace_take(&workspace, (links + 1) * parts.widest, sizeof(float));

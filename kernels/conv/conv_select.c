@@ -5,10 +5,10 @@
  *
  *   "gemm"         1 x 1 kernel, stride 1, no padding: nothing has to be gathered.
  *   "direct"       otherwise, if a group's results (output channels, for the input gradient input channels)
- * fill at least one vector of CHANNELS_DIRECT: vectors over channels, whatever the image size and the stride;
- *                  costs one transposition of the result.
+ *                  fill at least one vector of CHANNELS_DIRECT: vectors over channels, whatever the image
+ *                  size and the stride; costs one transposition of the result.
  *   "im2col+gemm"  otherwise (depthwise, gradients of images): vectors over positions, which costs a column
- * matrix, read only a few times.
+ *                  matrix, read only a few times.
  *
  * The weight gradient always takes its vectors over output channels and is indirect in all three.
  */

@@ -3,8 +3,9 @@
  * transposed to [position][output channel], C holds [tap][output channel] for all samples of the call:
  *
  *   for every group, block of output channels, block of input channels:
- *     for every sample, for every band of rows:  fill the window, transpose dy;  for every panel: tiles down
- * the taps transpose C into dw
+ *     for every sample, for every band of rows:
+ *       fill the window, transpose dy;  for every panel: tiles down the taps
+ *     transpose C into dw
  *
  * The bias gradient is one more row of A, which reads ones: fma(1, dy, sum) is sum + dy, rounded once.
  */

@@ -1,9 +1,10 @@
 /* What the max and the average pooling bodies share; included after an ISA's words header.
  *
  * Two shapes are worth lanes, sixteen output columns at a time:
- *   halving       2 x 2 windows, stride 2, no padding: the columns of a window are split or merged by
- * shuffles stride 1      forward only: tap (u, v) of neighbouring outputs are neighbours Everything else is
- * the reference, which the results equal anyway.
+ *   halving   2 x 2 windows, stride 2, no padding: the columns of a window are split or merged by shuffles
+ *   stride 1  forward only: taps (u, v) of neighbouring outputs are neighbours
+ *
+ * Everything else is the reference, which the results equal anyway.
  */
 #ifndef TOWER_KERNELS_POOL_POOL_LANES_H
 #define TOWER_KERNELS_POOL_POOL_LANES_H

@@ -26,7 +26,7 @@ struct tw_mask {
     __m256 low, high;
 };
 
-/* --- memory ----------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------------------- */
 
 static inline struct tw_lanes tw_lanes_load(const float *x)
 {
@@ -70,7 +70,7 @@ static inline void tw_lanes_store_part(float *y, int count, struct tw_lanes a)
         _mm256_maskstore_ps(y + 8, _mm256_castps_si256(mask.high), a.high);
 }
 
-/* --- arithmetic, each operation rounded once -------------------------------------------------------- */
+/* --- arithmetic, each operation rounded once ------------------------------------------------------------ */
 
 static inline struct tw_lanes tw_lanes_set(float value)
 {
@@ -138,7 +138,7 @@ static inline float tw_lanes_fold_max(struct tw_lanes a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
 
-/* --- comparisons and choices: false where either is NaN ---------------------------------------------- */
+/* --- comparisons and choices: false where either is NaN ------------------------------------------------- */
 
 static inline struct tw_mask tw_lanes_greater(struct tw_lanes a, struct tw_lanes b)
 {
@@ -187,7 +187,7 @@ static inline struct tw_lanes tw_lanes_clear(struct tw_mask mask, struct tw_lane
     return (struct tw_lanes){_mm256_andnot_ps(mask.low, a.low), _mm256_andnot_ps(mask.high, a.high)};
 }
 
-/* --- rearranging ------------------------------------------------------------------------------------- */
+/* --- rearranging ---------------------------------------------------------------------------------------- */
 
 /* Of the 32 numbers a, b: those at even and those at odd places. */
 static inline void tw_lanes_split(struct tw_lanes a, struct tw_lanes b, struct tw_lanes *even,

@@ -46,8 +46,7 @@ static inline tw_vector tw_vector_add(tw_vector a, tw_vector b)
     return _mm256_add_ps(a, b);
 }
 
-/* --- picking pixels by code (kernels/conv_pool): code = 2 * row + column, 4 closed
- * --------------------------- */
+/* --- picking pixels by code (kernels/conv_pool): code = 2 * row + column, 4 closed ---------------------- */
 
 /* Eight floats to pick from: `low[0 … 3]`, `high[0 … 3]`. */
 typedef __m256 tw_table8;

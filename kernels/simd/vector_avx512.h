@@ -1,5 +1,4 @@
-/* One zmm of sixteen floats: what register tiles are made of. See vector_avx2.h.
- */
+/* One zmm of sixteen floats: what register tiles are made of. See vector_avx2.h. */
 #ifndef TOWER_KERNELS_SIMD_VECTOR_AVX512_H
 #define TOWER_KERNELS_SIMD_VECTOR_AVX512_H
 
@@ -43,8 +42,7 @@ static inline tw_vector tw_vector_add(tw_vector a, tw_vector b)
     return _mm512_add_ps(a, b);
 }
 
-/* --- picking pixels by code (kernels/conv_pool): code = 2 * row + column, 4 closed
- * --------------------------- */
+/* --- picking pixels by code (kernels/conv_pool): code = 2 * row + column, 4 closed ---------------------- */
 
 /* Eight floats to pick from: `low[0 … 3]`, `high[0 … 3]`; the upper half is never picked. */
 typedef __m512 tw_table8;

@@ -1,5 +1,4 @@
-/* Plain files through stdio, gzip through zlib's inflate straight into the caller's memory.
- */
+/* Plain files through stdio, gzip through zlib's inflate straight into the caller's memory. */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>

@@ -1,5 +1,4 @@
-/* Batches: gathers the samples of a permutation into one contiguous block.
- */
+/* Batches: gathers the samples of a permutation into one contiguous block. */
 #include <inttypes.h>
 #include <string.h>
 

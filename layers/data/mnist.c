@@ -1,5 +1,4 @@
-/* MNIST in a folder, under any of the names its files go by.
- */
+/* MNIST in a folder, under any of the names its files go by. */
 #include <sys/stat.h>
 
 #include "core/memory.h"

@@ -1,5 +1,4 @@
-/* Strokes as distance fields: each line segment lowers the distances around it, ink comes last.
- */
+/* Strokes as distance fields: each line segment lowers the distances around it, ink comes last. */
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>

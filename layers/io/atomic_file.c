@@ -1,5 +1,4 @@
-/* Temporary file, sync, rename.
- */
+/* Temporary file, sync, rename. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>

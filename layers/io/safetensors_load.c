@@ -1,5 +1,4 @@
-/* Reading safetensors: open, parse the header, check the layout, only then read the data.
- */
+/* Reading safetensors: open, parse the header, check the layout, only then read the data. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
