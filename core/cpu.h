@@ -1,5 +1,4 @@
-/* Which instruction sets this CPU has and the operating system lets us use.
- */
+/* Which instruction sets this CPU has and the operating system lets us use. */
 #ifndef TOWER_CORE_CPU_H
 #define TOWER_CORE_CPU_H
 
@@ -37,8 +36,7 @@ struct tw_cpu {
  * bits 1-2 (ymm) and 5-7 (zmm): Intel SDM vol. 1, 13.3 and 14.3. */
 const struct tw_cpu *tw_cpu(void);
 
-/* Whether kernels of `isa` can run here: the CPU and the operating system allow it and this build has them.
- */
+/* Whether kernels of `isa` can run here: this build has them, CPU and operating system allow them. */
 bool tw_isa_available(enum tw_isa isa);
 
 /* The ISA to use: the best available one, lowered by $TOWER_ISA if that is set and not empty, lowered further

@@ -15,8 +15,8 @@
 #define TW_ALIGNMENT 64
 
 /* `bytes` zero bytes aligned to TW_ALIGNMENT. NULL with TW_ERROR_MEMORY if there is none, or if `bytes` is
- * above PTRDIFF_MAX. `bytes` 0 gives a distinct block of no usable size. Thread-safe. Released with tw_free.
- */
+ * above PTRDIFF_MAX. `bytes` 0 gives a distinct block of no usable size. Thread-safe. Released with
+ * tw_free. */
 void *tw_alloc(size_t bytes);
 
 /* As tw_alloc for `count` elements of `size` bytes; a product that overflows is TW_ERROR_MEMORY. */

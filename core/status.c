@@ -6,8 +6,7 @@
 static _Thread_local char latest_message[TW_ERROR_MESSAGE_BYTES];
 static _Thread_local enum tw_status latest_status = TW_OK;
 
-/* The text is built beside the old message and copied over it, because the arguments may quote the old one.
- */
+/* The text is built beside the old message and copied over it: the arguments may quote the old one. */
 static void record(enum tw_status status, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 
@@ -15,8 +14,9 @@ static void record(enum tw_status status, const char *format, va_list arguments)
 {
     char text[TW_ERROR_MESSAGE_BYTES];
 
-    if (vsnprintf(text, sizeof text, format, arguments) < 0)
+    if (vsnprintf(text, sizeof text, format, arguments) < 0) {
         text[0] = '\0';
+    }
     memcpy(latest_message, text, sizeof text);
     latest_status = status;
 }

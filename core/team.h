@@ -15,9 +15,9 @@
 
 /* How the default size came about, for the line the programs print. */
 struct tw_team_size {
-    int threads;  /* what to use */
-    int affinity; /* tw_team_affinity() */
-    int quota; /* whole CPUs granted by the cgroup (v2 cpu.max or v1 cpu.cfs_quota_us), rounded up; 0: none */
+    int threads;     /* what to use */
+    int affinity;    /* tw_team_affinity() */
+    int quota;       /* tw_cgroup_cpu_quota(""); 0: no limit */
     int environment; /* OMP_NUM_THREADS; 0: not set or not a positive number */
     const char *why; /* constant: "requested", "OMP_NUM_THREADS", "affinity", "cgroup quota" */
 };
@@ -31,19 +31,21 @@ int tw_team_affinity(void);
  * min(affinity, quota), at most TW_TEAM_MAX_THREADS. OMP_NUM_THREADS beyond that is TW_ERROR_ARGUMENT too. */
 enum tw_status tw_team_choose_size(int requested, struct tw_team_size *size);
 
-/* The cgroup part of it, on files below `root` ("" in production), so that tests can lay out a tree of their
- * own: whole CPUs, rounded up, the least over the process's cgroup and its ancestors; 0 if there is no limit.
- */
+/* CPUs granted by the control groups (v2 cpu.max, v1 cpu.cfs_quota_us): the least limit of the process's
+ * group and its ancestors, rounded up to whole CPUs; 0 if there is none. The files are looked for below
+ * `root`: "" but in tests, which lay out a tree of their own. */
 int tw_cgroup_cpu_quota(const char *root);
 
 struct tw_team;
 
 /* Starts `threads` threads (1 to TW_TEAM_MAX_THREADS) placed by `bind`. The calling thread becomes rank 0. A
  * team may be used by the thread that made it and no other. A thread may have several teams: each puts its
- * members into their places when it runs. NULL with TW_ERROR_ARGUMENT     a number of threads outside the
- * range TW_ERROR_UNSUPPORTED  the system starts or the OpenMP runtime gives fewer threads (a limit on
- * processes, OMP_THREAD_LIMIT, a parallel region around the call), refuses a binding, or binds threads itself
- * (OMP_PROC_BIND) while `bind` is not TW_BIND_NONE TW_ERROR_MEMORY */
+ * members into their places when it runs. NULL with
+ *   TW_ERROR_ARGUMENT     a number of threads outside the range
+ *   TW_ERROR_UNSUPPORTED  the system starts or the OpenMP runtime gives fewer threads (a limit on processes,
+ *                         OMP_THREAD_LIMIT, a parallel region around the call), refuses a binding, or binds
+ *                         threads itself (OMP_PROC_BIND) while `bind` is not TW_BIND_NONE
+ *   TW_ERROR_MEMORY       no memory */
 struct tw_team *tw_team_new(int threads, enum tw_bind bind);
 
 /* Ends the team and gives every member the affinity that the calling thread had before its first team. NULL

@@ -84,8 +84,8 @@ struct tw_tensor *tw_tensor_from(enum tw_dtype dtype, struct tw_shape shape, con
 /* A tensor over memory that the caller owns and keeps valid until the last view is released. */
 struct tw_tensor *tw_tensor_wrap(enum tw_dtype dtype, struct tw_shape shape, void *data);
 
-/* Gives up one tensor; its storage goes with its last view. NULL does nothing. Thread-safe between tensors.
- */
+/* Gives up one tensor; its storage goes with its last view. NULL does nothing. Thread-safe between
+ * tensors. */
 void tw_tensor_release(struct tw_tensor *tensor);
 
 /* Views: new tensors that share the storage of `source`; each is released on its own. NULL with

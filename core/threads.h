@@ -1,5 +1,4 @@
-/* Questions to the system about threads. For core/team.c alone.
- */
+/* Questions to the system about threads. For core/team.c alone. */
 #ifndef TOWER_CORE_THREADS_H
 #define TOWER_CORE_THREADS_H
 

@@ -42,8 +42,8 @@ enum tw_status tw_topology_place(const struct tw_topology *topology, enum tw_bin
                                  int *unit);
 
 /* Binds the calling thread to one processing unit (-1: does nothing). TW_ERROR_UNSUPPORTED with the system's
- * reason if it refuses. On a synthetic machine nothing is bound. Any number of threads may call it at a time.
- */
+ * reason if it refuses. On a synthetic machine nothing is bound. Any number of threads may call it at a
+ * time. */
 enum tw_status tw_topology_bind_thread(const struct tw_topology *topology, int unit);
 
 /* The calling thread's whole affinity, to be brought back later, in the same thread or another. NULL with

@@ -5,20 +5,24 @@
  *   y  (samples, out_channels, out_height, out_width)       contiguous, NCHW
  *
  *   out_height = floor((in_height + 2 padding[0] - dilation[0] (kernel_height - 1) - 1) / stride[0]) + 1
- *   y[n][o][r][c] = bias[o] + sum over i, u, v of  w[o][i][u][v]
- *                   x[n][g*ipg + i][r*stride[0] + u*dilation[0] - padding[0]][c*stride[1] + v*dilation[1] -
- * padding[1]] with ipg = in_channels / groups and g = o / (out_channels / groups); x outside the image is 0.
+ *   y[n][o][r][c] = bias[o] + sum over i, u, v of
+ *                       w[o][i][u][v] * x[n][g*ipg + i][r*stride[0] + u*dilation[0] - padding[0]]
+ *                                                      [c*stride[1] + v*dilation[1] - padding[1]]
+ *   with ipg = in_channels / groups and g = o / (out_channels / groups); x outside the image is 0.
  *
  * Summation orders (all variants and algorithms, bit for bit; every step is acc = fma(x, w, acc)):
  *   forward          one chain per output element over (i, u, v), v fastest, starting from bias[o] or +0.
- * Positions on the padding are zeros that are multiplied like any other value. input gradient   one chain per
- * element of dx from +0 over (o, r, c), o the channels of the group, (r, c) the output positions that touch
- * the element, ascending; that is kernel taps descending. Positions (r, c) that are whole numbers but outside
- * the output are zeros that are multiplied. weight gradient  one chain per element of dw over (n, r, c), c
- * fastest, starting from +0: the samples of ONE call form ONE chain. Positions of x on the padding are zeros
- * that are multiplied. bias gradient    one chain of plain additions per element of db over (n, r, c),
- * starting from +0. A batch is split between threads by samples for the first two and by gradient slots
- * (kernels/elementwise) for the last two.
+ *                    Positions on the padding are zeros that are multiplied like any other value.
+ *   input gradient   one chain per element of dx over (o, r, c), starting from +0; o the channels of the
+ *                    group, (r, c) the output positions that touch the element, ascending; that is kernel
+ *                    taps descending. Positions (r, c) that are whole numbers but outside the output are
+ *                    zeros that are multiplied.
+ *   weight gradient  one chain per element of dw over (n, r, c), c fastest, starting from +0: the samples of
+ *                    ONE call form ONE chain. Positions of x on the padding are zeros that are multiplied.
+ *   bias gradient    one chain of plain additions per element of db over (n, r, c), starting from +0.
+ *
+ * A batch is split between threads by samples for the first two and by gradient slots (kernels/elementwise)
+ * for the last two.
  *
  * Every function writes its whole output and nothing else, reads nothing outside its inputs, and needs no
  * alignment. Outputs must not overlap inputs. `samples` may be 0 (weight gradient: zeros are written).

@@ -5,9 +5,10 @@
  *
  *   result[j] at (first[0] + r spacing[0], first[1] + c spacing[1])
  *     = start + sum over i < channels, a < taps[0], b < taps[1], b fastest, of
- *         source[i] at (origin[0] + r step[0] + a tap_step[0], origin[1] + c step[1] + b tap_step[1])   (0
- * outside)
+ *         source[i] at (origin[0] + r step[0] + a tap_step[0], origin[1] + c step[1] + b tap_step[1])
  *         * w[w_first + j w_out + i w_channel + a w_tap[0] + b w_tap[1]]
+ *
+ * where a position outside the source counts as 0.
  *
  * The forward pass is one such pass. The input gradient with stride s is s[0] s[1] of them, one per phase:
  * the input positions that are congruent modulo the stride meet the same kernel taps, and for them the output
@@ -90,8 +91,7 @@ void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
                      const float *source, const float *w, const float *bias, float *result, void *workspace);
 size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass);
 
-/* Weight and bias gradient by indirect GEMM with rows = taps and columns = output channels; for all shapes.
- */
+/* Weight and bias gradient by indirect GEMM: rows = taps, columns = output channels; for all shapes. */
 void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                              ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
                              void *workspace);

@@ -4,8 +4,8 @@
  * partially. Elementwise results are the formula, each operation rounded once, in every variant bit for bit.
  *
  * The 16-lane sum of v[0 … count-1]: lane l (0 … 15) adds v[l], v[l+16], v[l+32], … in this order, starting
- * from +0 (lanes beyond the end add nothing); then lanes fold: l += l+8 for l < 8, l += l+4 for l < 4, l +=
- * l+2, l += l+1. One zmm, two ymm, four NEON vectors or sixteen scalars all keep it.
+ * from +0 (lanes beyond the end add nothing); then lanes fold: l += l+8 for l < 8, l += l+4 for l < 4,
+ * l += l+2 for l < 2, l += l+1 for l < 1. One zmm, two ymm, four NEON vectors or sixteen scalars all keep it.
  *
  * Gradient slots: a batch of `samples` contributes to a small parameter's gradient through TW_GRADIENT_SLOTS
  * partial gradients; slot s takes samples [s*samples/SLOTS, (s+1)*samples/SLOTS) (integer division),

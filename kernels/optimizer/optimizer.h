@@ -28,9 +28,9 @@ typedef void tw_f32_sgd_fn(ptrdiff_t count, const struct tw_sgd_coefficients *co
  *   Adam, weight_decay != 0:                                  g = fma(weight_decay, p, g)
  *   m = fma(one_minus_beta1, g, beta1 * m)
  *   v = fma(one_minus_beta2 * g, g, beta2 * v)
- *   p = p - step_size * (m / (sqrt(v) / bias_correction2_sqrt + epsilon))
- *       with step_size = learning_rate / (1 - beta1^t), bias_correction2_sqrt = sqrt(1 - beta2^t); the last
- * line as q = m / (sqrt(v) / bias_correction2_sqrt + epsilon);  p = fma(-step_size, q, p)  */
+ *   q = m / (sqrt(v) / bias_correction2_sqrt + epsilon)
+ *   p = fma(-step_size, q, p)
+ * with step_size = learning_rate / (1 - beta1^t) and bias_correction2_sqrt = sqrt(1 - beta2^t). */
 struct tw_adam_coefficients {
     float beta1, one_minus_beta1, beta2, one_minus_beta2;
     float step_size, bias_correction2_sqrt, epsilon;

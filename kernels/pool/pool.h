@@ -1,8 +1,8 @@
 /* Two-dimensional max and average pooling and their gradients.
  *
- * x (planes, in_height, in_width) and y (planes, out_height, out_width), contiguous; planes = samples *
- * channels. Windows: rows r*stride[0] - padding[0] + u, columns likewise. No output is written outside, no
- * input read outside; no alignment needed; outputs do not overlap inputs.
+ * x (planes, in_height, in_width) and y (planes, out_height, out_width), contiguous;
+ * planes = samples * channels. Windows: rows r*stride[0] - padding[0] + u, columns likewise. No output is
+ * written outside, no input read outside; no alignment needed; outputs do not overlap inputs.
  *
  * max: the largest element of the window in row-major scan order, the first of equals; NaN wins and stays
  * (PyTorch's max_pool2d: take v when v > best or v is NaN). Positions on the padding are not candidates;

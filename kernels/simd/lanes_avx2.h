@@ -26,7 +26,7 @@ struct tw_mask {
     __m256 low, high;
 };
 
-/* --- memory ----------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------------------- */
 
 static inline struct tw_lanes tw_lanes_load(const float *x)
 {
@@ -56,8 +56,9 @@ static inline struct tw_lanes tw_lanes_load_part(const float *x, int count)
     const struct tw_mask mask = tw_mask_first(count);
     const __m256 low = _mm256_maskload_ps(x, _mm256_castps_si256(mask.low));
 
-    if (count <= 8)
+    if (count <= 8) {
         return (struct tw_lanes){low, _mm256_setzero_ps()};
+    }
     return (struct tw_lanes){low, _mm256_maskload_ps(x + 8, _mm256_castps_si256(mask.high))};
 }
 
@@ -66,11 +67,12 @@ static inline void tw_lanes_store_part(float *y, int count, struct tw_lanes a)
     const struct tw_mask mask = tw_mask_first(count);
 
     _mm256_maskstore_ps(y, _mm256_castps_si256(mask.low), a.low);
-    if (count > 8)
+    if (count > 8) {
         _mm256_maskstore_ps(y + 8, _mm256_castps_si256(mask.high), a.high);
+    }
 }
 
-/* --- arithmetic, each operation rounded once -------------------------------------------------------- */
+/* --- arithmetic, each operation rounded once ------------------------------------------------------------ */
 
 static inline struct tw_lanes tw_lanes_set(float value)
 {
@@ -138,7 +140,7 @@ static inline float tw_lanes_fold_max(struct tw_lanes a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
 
-/* --- comparisons and choices: false where either is NaN ---------------------------------------------- */
+/* --- comparisons and choices: false where either is NaN ------------------------------------------------- */
 
 static inline struct tw_mask tw_lanes_greater(struct tw_lanes a, struct tw_lanes b)
 {
@@ -187,7 +189,7 @@ static inline struct tw_lanes tw_lanes_clear(struct tw_mask mask, struct tw_lane
     return (struct tw_lanes){_mm256_andnot_ps(mask.low, a.low), _mm256_andnot_ps(mask.high, a.high)};
 }
 
-/* --- rearranging ------------------------------------------------------------------------------------- */
+/* --- rearranging ---------------------------------------------------------------------------------------- */
 
 /* Of the 32 numbers a, b: those at even and those at odd places. */
 static inline void tw_lanes_split(struct tw_lanes a, struct tw_lanes b, struct tw_lanes *even,

@@ -26,7 +26,7 @@ struct tw_mask {
     __mmask16 bits;
 };
 
-/* --- memory ----------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------------------- */
 
 static inline struct tw_lanes tw_lanes_load(const float *x)
 {
@@ -54,7 +54,7 @@ static inline void tw_lanes_store_part(float *y, int count, struct tw_lanes a)
     _mm512_mask_storeu_ps(y, tw_mask_first(count).bits, a.all);
 }
 
-/* --- arithmetic, each operation rounded once -------------------------------------------------------- */
+/* --- arithmetic, each operation rounded once ------------------------------------------------------------ */
 
 static inline struct tw_lanes tw_lanes_set(float value)
 {
@@ -122,7 +122,7 @@ static inline float tw_lanes_fold_max(struct tw_lanes a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
 
-/* --- comparisons and choices: false where either is NaN ---------------------------------------------- */
+/* --- comparisons and choices: false where either is NaN ------------------------------------------------- */
 
 static inline struct tw_mask tw_lanes_greater(struct tw_lanes a, struct tw_lanes b)
 {
@@ -166,7 +166,7 @@ static inline struct tw_lanes tw_lanes_clear(struct tw_mask mask, struct tw_lane
     return (struct tw_lanes){_mm512_maskz_mov_ps((__mmask16)~mask.bits, a.all)};
 }
 
-/* --- rearranging ------------------------------------------------------------------------------------- */
+/* --- rearranging ---------------------------------------------------------------------------------------- */
 
 /* Of the 32 numbers a, b: those at even and those at odd places. */
 static inline void tw_lanes_split(struct tw_lanes a, struct tw_lanes b, struct tw_lanes *even,

@@ -32,11 +32,12 @@ struct tw_mask {
 #define TW_FOUR(type, expression) \
     struct type r;                \
                                   \
-    for (int i = 0; i < 4; i++)   \
+    for (int i = 0; i < 4; i++) { \
         r.part[i] = (expression); \
+    }                             \
     return r
 
-/* --- memory ----------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------------------- */
 
 static inline struct tw_lanes tw_lanes_load(const float *x)
 {
@@ -45,8 +46,9 @@ static inline struct tw_lanes tw_lanes_load(const float *x)
 
 static inline void tw_lanes_store(float *y, struct tw_lanes a)
 {
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         vst1q_f32(y + (ptrdiff_t)4 * i, a.part[i]);
+    }
 }
 
 /* Lanes 0 … count-1. */
@@ -73,7 +75,7 @@ static inline void tw_lanes_store_part(float *y, int count, struct tw_lanes a)
     memcpy(y, whole, (size_t)count * sizeof *y);
 }
 
-/* --- arithmetic, each operation rounded once -------------------------------------------------------- */
+/* --- arithmetic, each operation rounded once ------------------------------------------------------------ */
 
 static inline struct tw_lanes tw_lanes_set(float value)
 {
@@ -137,7 +139,7 @@ static inline float tw_lanes_fold_max(struct tw_lanes a)
     return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.part[0], a.part[2]), vmaxq_f32(a.part[1], a.part[3])));
 }
 
-/* --- comparisons and choices: false where either is NaN ---------------------------------------------- */
+/* --- comparisons and choices: false where either is NaN ------------------------------------------------- */
 
 static inline struct tw_mask tw_lanes_greater(struct tw_lanes a, struct tw_lanes b)
 {
@@ -181,7 +183,7 @@ static inline struct tw_lanes tw_lanes_clear(struct tw_mask mask, struct tw_lane
     TW_FOUR(tw_lanes, vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(a.part[i]), mask.part[i])));
 }
 
-/* --- rearranging ------------------------------------------------------------------------------------- */
+/* --- rearranging ---------------------------------------------------------------------------------------- */
 
 /* Of the 32 numbers a, b: those at even and those at odd places. */
 static inline void tw_lanes_split(struct tw_lanes a, struct tw_lanes b, struct tw_lanes *even,

@@ -5,17 +5,18 @@
  * range, exp(-inf) = 0, exp of what underflows = 0 or a subnormal, exp(+inf) = +inf, NaN stays.
  *
  * With m = max of the row (plain comparisons, NaN wins) and s = the 16-lane sum (kernels/elementwise) of
- * exp(x - m): softmax      y = exp(x - m) / s log-softmax  y = (x - m) - log(s) Stable for any finite x,
- * +-1e4 included. columns >= 1. A row of -infinity alone gives NaN, as in PyTorch.
+ * exp(x - m):
+ *   softmax      y = exp(x - m) / s
+ *   log-softmax  y = (x - m) - log(s)
+ * Stable for any finite x, +-1e4 included. columns >= 1. A row of -infinity alone gives NaN, as in PyTorch.
  *
  * Gradients, with t = the 16-lane sum over the row of what stands behind it:
  *   softmax      t of dy*y (lane = fma(dy, y, lane));   dx = y * (dy - t)
  *   log-softmax  t of dy;                               dx = dy - exp(y) * t     as fma(-exp(y), t, dy)
  *
  * NLL: loss contribution of row r is -log_probability[r][label[r]]; `total` = the 16-lane sum of the
- * contributions over the rows, times `scale` (1 for sum, 1/rows for mean, rounded to float). Its gradient: dx
- * = 0, but
- * -(dloss * scale) at the label. Labels lie in [0, columns): the caller has checked.
+ * contributions over the rows, times `scale` (1 for sum, 1/rows for mean, rounded to float). Its gradient:
+ * dx = 0, but -(dloss * scale) at the label. Labels lie in [0, columns): the caller has checked.
  *
  * In place (y == x, dx == dy) is allowed. Nothing else is written.
  */

@@ -1,5 +1,4 @@
-/* What every data set has in common, wherever it came from.
- */
+/* What every data set has in common, wherever it came from. */
 #include "layers/data/dataset.h"
 
 void tw_dataset_release(struct tw_dataset *dataset)

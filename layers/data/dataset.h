@@ -21,12 +21,12 @@ struct tw_dataset {
 void tw_dataset_release(struct tw_dataset *dataset);
 ptrdiff_t tw_dataset_count(const struct tw_dataset *dataset);
 
-/* --- IDX ---------------------------------------------------------------------------------------------------
- * http://yann.lecun.com/exdb/mnist: big-endian magic 0x00000803 (images) or 0x00000801 (labels), extents,
- * bytes
- */
+/* --- IDX ------------------------------------------------------------------------------------------------ */
 
-/* Reads an IDX file, plain or gzip (recognised by content). Every bound is checked before it is used: magic,
+/* The format (http://yann.lecun.com/exdb/mnist): big-endian magic 0x00000803 (images) or 0x00000801 (labels),
+ * extents, bytes.
+ *
+ * Reads an IDX file, plain or gzip (recognised by content). Every bound is checked before it is used: magic,
  * dimensions (their product is limited to 1 GiB), length (short and overlong files are errors, and so is a
  * gzip stream whose checksum fails). Errors name the file, the offset and the value found and expected. */
 enum tw_status tw_idx_read_images(const char *path, struct tw_tensor **images);
@@ -42,8 +42,7 @@ enum tw_status tw_dataset_read_mnist(const char *folder, enum tw_subset subset, 
 /* Whether `folder` has all four files (under any of the accepted names). Records no error. */
 bool tw_dataset_has_mnist(const char *folder);
 
-/* --- synthetic digits --------------------------------------------------------------------------------------
- */
+/* --- synthetic digits ----------------------------------------------------------------------------------- */
 
 /* `count` digits 28 x 28, drawn as strokes with a random affine map, stroke width, wobble and noise;
  * determined by (seed, subset), the same on every machine, the first n of a larger set being the set of n.
@@ -53,8 +52,7 @@ bool tw_dataset_has_mnist(const char *folder);
 enum tw_status tw_dataset_synthetic(ptrdiff_t count, enum tw_subset subset, uint64_t seed,
                                     struct tw_dataset *dataset);
 
-/* --- loading -----------------------------------------------------------------------------------------------
- */
+/* --- loading -------------------------------------------------------------------------------------------- */
 
 /* Hands out batches in a given order. One owner; no allocation after tw_loader_init. */
 struct tw_loader {

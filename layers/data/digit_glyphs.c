@@ -1,5 +1,4 @@
-/* Control points of the digits: three ways of writing each.
- */
+/* Control points of the digits: three ways of writing each. */
 #include "layers/data/digit_glyphs.h"
 
 /* clang-format off */

@@ -15,10 +15,9 @@ struct tw_point {
     float x, y; /* pixels; the centre of the top left pixel is (0, 0), y downwards */
 };
 
-/* How far every pixel is from the nearest stroke drawn so far. */
+/* How far every pixel is from the nearest stroke drawn so far, in pixels. */
 struct tw_canvas {
-    float distance_squared[TW_CANVAS_PIXELS]; /* pixels squared, row by row; TW_CANVAS_FAR or more: no ink
-                                                 near */
+    float distance_squared[TW_CANVAS_PIXELS]; /* row by row; TW_CANVAS_FAR or more: no ink near */
     float reach;                              /* pixels; distances beyond it are not needed */
 };
 

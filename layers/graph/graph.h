@@ -45,24 +45,22 @@ struct tw_module;    /* layers/module/module.h */
 struct tw_graph_value {
     enum tw_value_kind kind;
     enum tw_dtype dtype;
-    struct tw_shape shape; /* contiguous */
-    bool batched;          /* shape.extent[0] is the number of samples */
-    bool requires_grad;    /* some trainable parameter (or marked input) stands behind it */
-    bool keep;             /* stays readable after a run at every plan level */
-    uint32_t producer;     /* node that writes it (index in graph->nodes); 0 if none */
-    uint32_t gradient;     /* value holding d loss / d this; 0 if none */
-    uint32_t alias_of;     /* value whose memory this one is another view of; 0 if none */
-    tw_parameter
-        *parameter; /* for TW_VALUE_PARAMETER, and for the final gradient of one; a reference is held */
-    bool is_parameter_gradient;
-    char *name; /* path for parameters and inputs ("conv1.weight"), NULL for results */
+    struct tw_shape shape;      /* contiguous */
+    bool batched;               /* shape.extent[0] is the number of samples */
+    bool requires_grad;         /* some trainable parameter (or marked input) stands behind it */
+    bool keep;                  /* stays readable after a run at every plan level */
+    uint32_t producer;          /* node that writes it (index in graph->nodes); 0 if none */
+    uint32_t gradient;          /* value holding d loss / d this; 0 if none */
+    uint32_t alias_of;          /* value whose memory this one is another view of; 0 if none */
+    tw_parameter *parameter;    /* of a TW_VALUE_PARAMETER or its final gradient, holding a reference */
+    bool is_parameter_gradient; /* final gradient of `parameter` */
+    char *name;                 /* path for parameters and inputs ("conv1.weight"), NULL for results */
 };
 
 #define TW_NODE_MAX_INPUTS  4
 #define TW_NODE_MAX_OUTPUTS 3
 
-/* Sizes of kernel, stride, padding, dilation: vertical, horizontal. 0 in stride, dilation or groups means 1.
- */
+/* Kernel, stride, padding, dilation: vertical, horizontal. 0 in stride, dilation or groups means 1. */
 typedef struct tw_conv2d_geometry {
     ptrdiff_t kernel[2], stride[2], padding[2], dilation[2], groups;
 } tw_conv2d_geometry;
@@ -128,8 +126,7 @@ void tw_graph_release(tw_graph *graph);
 /* TW_OK, or the first error, which also becomes the calling thread's message again. */
 enum tw_status tw_graph_status(const tw_graph *graph);
 
-/* --- leaves -----------------------------------------------------------------------------------------------
- */
+/* --- leaves --------------------------------------------------------------------------------------------- */
 
 /* An input bound at run time; its first extent is the largest number of samples if `batched`. */
 tw_value tw_graph_input(tw_graph *graph, const char *name, enum tw_dtype dtype, struct tw_shape shape,
@@ -145,8 +142,7 @@ void tw_graph_require_grad(tw_graph *graph, tw_value value);
 /* Keeps a value's memory readable after a run, whatever the plan level. Before planning. */
 void tw_graph_keep(tw_graph *graph, tw_value value);
 
-/* --- differentiation --------------------------------------------------------------------------------------
- */
+/* --- differentiation ------------------------------------------------------------------------------------ */
 
 /* Appends the nodes that compute d loss / d v for every value v that requires a gradient and contributes to
  * `loss` (a float32 scalar), by the rule of each operation in reverse order; contributions of several uses
@@ -158,8 +154,7 @@ enum tw_status tw_graph_differentiate(tw_graph *graph, tw_value loss);
 /* d loss / d value after tw_graph_differentiate; invalid (without an error) if there is none. */
 tw_value tw_graph_gradient(const tw_graph *graph, tw_value value);
 
-/* --- reading ----------------------------------------------------------------------------------------------
- */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 /* The entry of a valid value; NULL otherwise. Valid until the graph grows. */
 const struct tw_graph_value *tw_graph_value_of(const tw_graph *graph, tw_value value);

@@ -22,11 +22,14 @@ struct tw_execution {
 };
 
 enum tw_split {
-    TW_SPLIT_SAMPLES, /* unit i is entry i of output 0's first dimension, and of that of every batched input:
-                         it reads and writes nothing else of them */
-    TW_SPLIT_SLOTS, /* unit i is gradient slot i (kernels/elementwise): it reads and writes its own samples of
-                       batched values and its own entry of the slots */
-    TW_SPLIT_TILES, /* units are independent, but may read anything: needs a barrier before and after */
+    /* Unit i is entry i of output 0's first dimension, and of that of every batched input: it reads and
+     * writes nothing else of them. */
+    TW_SPLIT_SAMPLES,
+    /* Unit i is gradient slot i (kernels/elementwise): it reads and writes its own samples of batched values
+     * and its own entry of the slots. */
+    TW_SPLIT_SLOTS,
+    /* Units are independent, but may read anything: needs a barrier before and after. */
+    TW_SPLIT_TILES,
 };
 
 struct tw_operation {
@@ -56,8 +59,7 @@ struct tw_operation {
     bool in_place;
 };
 
-/* --- for the functions that record and differentiate -------------------------------------------------------
- */
+/* --- for the functions that record and differentiate ---------------------------------------------------- */
 
 /* Whether recording can go on: the graph has no error and every one of the `count` values is valid. */
 bool tw_graph_accepts(const tw_graph *graph, const tw_value *values, int count);
@@ -87,8 +89,7 @@ tw_value tw_node_output(const struct tw_graph_node *node, int i);
 /* Whether the value behind input `i` of a node requires a gradient. */
 bool tw_graph_wants_gradient(const tw_graph *graph, const struct tw_graph_node *node, int i);
 
-/* --- for the functions that run ----------------------------------------------------------------------------
- */
+/* --- for the functions that run ------------------------------------------------------------------------- */
 
 /* Shape of input / output `i` with the batch extent of this run. */
 struct tw_shape tw_execution_input_shape(const struct tw_execution *execution, int i);

@@ -1,8 +1,9 @@
 /* safetensors: a state dict in a file that PyTorch's users can read
  * (https://github.com/huggingface/safetensors, "Format").
  *
- *   | 8 bytes N, little-endian | N bytes JSON {"name": {"dtype", "shape", "data_offsets": [begin, end]}, …} |
- * data |
+ *   | N: 8 bytes, little-endian | JSON: N bytes | data |
+ *
+ *   JSON = {"name": {"dtype": …, "shape": […], "data_offsets": [begin, end]}, …}
  *
  * Names and shapes are PyTorch's own (conv1.weight, …). The JSON is padded with spaces to a multiple of 8
  * bytes; the data follow each other without gaps.

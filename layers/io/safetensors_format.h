@@ -1,5 +1,4 @@
-/* What writing and reading safetensors share. Private to layers/io.
- */
+/* What writing and reading safetensors share. Private to layers/io. */
 #ifndef TOWER_LAYERS_IO_SAFETENSORS_FORMAT_H
 #define TOWER_LAYERS_IO_SAFETENSORS_FORMAT_H
 

@@ -1,5 +1,4 @@
-/* The JSON header of a safetensors file as a list. Private to layers/io.
- */
+/* The JSON header of a safetensors file as a list. Private to layers/io. */
 #ifndef TOWER_LAYERS_IO_SAFETENSORS_HEADER_H
 #define TOWER_LAYERS_IO_SAFETENSORS_HEADER_H
 
@@ -25,8 +24,8 @@ struct tw_safetensors_header {
 };
 
 /* Parses `bytes` bytes of JSON. Each entry is checked on its own; how they share the data, and whether names
- * repeat, is for the caller to check. On failure `*header` is empty, and the message lacks the file's name.
- */
+ * repeat, is for the caller to check. On failure `*header` is empty, and the message lacks the file's
+ * name. */
 enum tw_status tw_safetensors_header_parse(const char *text, size_t bytes,
                                            struct tw_safetensors_header *header);
 

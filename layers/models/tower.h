@@ -1,9 +1,10 @@
-/* The Tower of Insight: the network the whole house was built for.
+/* The Tower of Insight: the network that the rest of this framework was built for.
  *
  *   conv1 1->32 3x3 pad 1, relu, max-pool 2      (N,  1, 28, 28) -> (N, 32, 14, 14)
  *   conv2 32->64 3x3 pad 1, relu, max-pool 2                     -> (N, 64,  7,  7)
- *   flatten, fc1 3136->128, relu, fc2 128->10                    -> (N, 10) logits          421,642
- * parameters
+ *   flatten, fc1 3136->128, relu, fc2 128->10                    -> (N, 10) logits
+ *
+ * 421,642 parameters.
  */
 #ifndef TOWER_LAYERS_MODELS_TOWER_H
 #define TOWER_LAYERS_MODELS_TOWER_H

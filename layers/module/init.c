@@ -123,11 +123,9 @@ enum tw_status tw_init_zeros(struct tw_tensor *tensor)
     return tw_init_constant(tensor, 0.0);
 }
 
-/* --- from fans --------------------------------------------------------------------------------------------
- */
+/* --- from fans ------------------------------------------------------------------------------------------ */
 
-/* `*deviation` is gain * sqrt(2 / (fan_in + fan_out)); 0 for a tensor without elements, which draws nothing.
- */
+/* `*deviation` is gain * sqrt(2 / (fan_in + fan_out)); 0 for an empty tensor, which draws nothing. */
 static enum tw_status xavier_deviation(const struct tw_tensor *tensor, double gain, double *deviation)
 {
     ptrdiff_t fan_in = 0, fan_out = 0;

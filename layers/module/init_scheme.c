@@ -95,8 +95,8 @@ static const struct scheme_kind kinds[] = {
     "torch, kaiming-uniform, kaiming-normal, xavier-uniform, xavier-normal, uniform:BOUND, " \
     "normal:STD, constant:VALUE or zeros"
 
-/* The number behind the colon. The difference of a uniform's bounds must be a float as well, hence the half.
- */
+/* The number behind the colon. The difference of a uniform's bounds must be a float as well, hence the
+ * half. */
 static enum tw_status parse_number(struct scheme *scheme, const char *text, const char *whole)
 {
     char *end;

@@ -6,8 +6,7 @@
 #include "core/memory.h"
 #include "layers/module/module_walk.h"
 
-/* --- life -------------------------------------------------------------------------------------------------
- */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 void *tw_module_new(size_t bytes, const tw_module_class *class)
 {
@@ -114,8 +113,7 @@ void tw_module_release(tw_module *self)
     tw_free(self);
 }
 
-/* --- registration -----------------------------------------------------------------------------------------
- */
+/* --- registration --------------------------------------------------------------------------------------- */
 
 static bool is_taken(const tw_module *self, const char *name)
 {

@@ -75,8 +75,7 @@ struct tw_module {
 /* The enclosing struct of a module: `super` is its first member. */
 #define TW_SELF(module, type) ((type *)(void *)(module))
 
-/* --- life -------------------------------------------------------------------------------------------------
- */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 /* Allocates `bytes` zero bytes (at least sizeof(tw_module)) and initialises the module at their front; NULL
  * on failure. The caller owns one reference. */
@@ -94,8 +93,7 @@ tw_module *tw_module_retain(tw_module *self);
  * does nothing. */
 void tw_module_release(tw_module *self);
 
-/* --- registration -----------------------------------------------------------------------------------------
- */
+/* --- registration --------------------------------------------------------------------------------------- */
 
 /* Each function takes over the caller's reference to what it registers, also when it fails (then it is
  * released). NULL registers the name with nothing behind it. Failures: TW_ERROR_STATE before tw_module_init;
@@ -115,8 +113,7 @@ tw_parameter *tw_module_new_parameter(tw_module *self, const char *name, struct 
  * constructor failed: self->failed is set, NULL returned, the constructor's message left in place. */
 tw_module *tw_module_add(tw_module *self, const char *name, tw_module *child);
 
-/* --- use --------------------------------------------------------------------------------------------------
- */
+/* --- use ------------------------------------------------------------------------------------------------ */
 
 /* Records self's forward on x. The graph learns the module's path below the module that was called first
  * (whose own is ""), so that a shape error deep inside reads "fc1: linear: …"; a module that is not
@@ -145,8 +142,7 @@ enum tw_status tw_module_apply(tw_module *self, tw_module_visit *visit, void *co
  * part that is missing. */
 tw_module *tw_module_find(tw_module *self, const char *path);
 
-/* --- named traversal --------------------------------------------------------------------------------------
- */
+/* --- named traversal ------------------------------------------------------------------------------------ */
 
 struct tw_named_parameter {
     char *name; /* "conv1.weight" */

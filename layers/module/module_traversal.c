@@ -47,8 +47,7 @@ enum tw_status tw_module_apply(tw_module *self, tw_module_visit *visit, void *co
     return tw_module_walk(self, &(struct tw_walk){.after = visit, .context = context, .once = true});
 }
 
-/* --- look-up ----------------------------------------------------------------------------------------------
- */
+/* --- look-up -------------------------------------------------------------------------------------------- */
 
 static tw_module *child_named(const tw_module *self, const char *name, size_t length)
 {
@@ -85,8 +84,7 @@ tw_module *tw_module_find(tw_module *self, const char *path)
     return module;
 }
 
-/* --- lists ------------------------------------------------------------------------------------------------
- */
+/* --- lists ---------------------------------------------------------------------------------------------- */
 
 struct collection {
     struct tw_parameter_list *list;

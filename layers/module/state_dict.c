@@ -55,8 +55,7 @@ struct tw_tensor *tw_state_dict_find(const tw_state_dict *dict, const char *name
     return NULL;
 }
 
-/* --- state of a tree --------------------------------------------------------------------------------------
- */
+/* --- state of a tree ------------------------------------------------------------------------------------ */
 
 /* Another view of the whole tensor. A slice of all of dimension 0 keeps any strides; a scalar has no
  * dimension to slice and is always contiguous. */

@@ -1,8 +1,8 @@
 /* The modules: torch.nn in C. Each constructor gives one reference to the caller; NULL on failure.
  *
- * Constructors draw initial weights from `rng` in PyTorch's order and amounts: weight kaiming-uniform with a
- * = sqrt(5), then bias uniform in +-1/sqrt(fan_in), so that building the same modules in the same order after
- * tw_rng_seed(s) gives the weights of torch.manual_seed(s), bit for bit. `rng` NULL leaves zeros.
+ * Constructors draw initial weights from `rng` in PyTorch's order and amounts: weight kaiming-uniform with
+ * a = sqrt(5), then bias uniform in +-1/sqrt(fan_in), so that building the same modules in the same order
+ * after tw_rng_seed(s) gives the weights of torch.manual_seed(s), bit for bit. `rng` NULL leaves zeros.
  */
 #ifndef TOWER_LAYERS_NN_NN_H
 #define TOWER_LAYERS_NN_NN_H
@@ -40,8 +40,7 @@ tw_value tw_call_loss(tw_module *loss, tw_graph *graph, tw_value prediction, tw_
  * constructor. */
 tw_module *tw_nn_sequential(tw_module *const *modules, size_t count);
 
-/* A list of children "0", "1", … without a forward of its own. tw_nn_module_list_append takes over `module`.
- */
+/* A list of children "0", "1", … without a forward. tw_nn_module_list_append takes over `module`. */
 tw_module *tw_nn_module_list(void);
 enum tw_status tw_nn_module_list_append(tw_module *list, tw_module *module);
 /* Number of children; child `i` (borrowed), NULL beyond the end with TW_ERROR_ARGUMENT. Also for a

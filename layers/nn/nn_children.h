@@ -1,5 +1,4 @@
-/* Children named "0", "1", … of Sequential and ModuleList. For the files of layers/nn/ only.
- */
+/* Children named "0", "1", … of Sequential and ModuleList. For the files of layers/nn/ only. */
 #ifndef TOWER_LAYERS_NN_NN_CHILDREN_H
 #define TOWER_LAYERS_NN_NN_CHILDREN_H
 

@@ -38,8 +38,7 @@ static struct tw_conv2d_shape kernel_shape(const tw_conv2d_geometry *geometry, c
     return shape;
 }
 
-/* Largest extent, stride, padding or dilation taken: keeps every product of the formulas far from overflow.
- */
+/* Largest extent, stride, padding or dilation: keeps every product of the formulas far from overflow. */
 enum { LARGEST_GEOMETRY = 1 << 20 };
 
 static bool geometry_is_valid(const tw_conv2d_geometry *geometry)
@@ -126,8 +125,7 @@ tw_value tw_conv2d(tw_graph *graph, tw_value x, tw_value weight, tw_value bias, 
         graph->values[x.index].batched);
 }
 
-/* --- running ----------------------------------------------------------------------------------------------
- */
+/* --- running -------------------------------------------------------------------------------------------- */
 
 /* The kernels' shape of a node: `x` and `y` are the shapes of the convolution's input and output. */
 static struct tw_conv2d_shape node_shape(const struct tw_execution *execution, const struct tw_shape *x,
@@ -232,8 +230,7 @@ const struct tw_operation tw_operation_conv2d = {
     .algorithm = forward_algorithm,
 };
 
-/* --- input gradient: (dy, weight) -> dx -------------------------------------------------------------------
- */
+/* --- input gradient: (dy, weight) -> dx ----------------------------------------------------------------- */
 
 static struct tw_conv2d_shape input_gradient_shape(const struct tw_execution *execution)
 {

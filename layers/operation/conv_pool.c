@@ -76,8 +76,7 @@ static const char *gradient_algorithm(const struct tw_execution *execution)
     return "open windows only";
 }
 
-/* --- (x, planar weights, bias) -> y, code
- * ------------------------------------------------------------------- */
+/* --- (x, planar weights, bias) -> y, code --------------------------------------------------------------- */
 
 static void run_planar(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *memory)
 {
@@ -98,8 +97,7 @@ const struct tw_operation tw_operation_conv_pool_planar = {
     .algorithm = planar_algorithm,
 };
 
-/* --- (x blocked, winograd weights, bias) -> y, code
- * --------------------------------------------------------- */
+/* --- (x blocked, winograd weights, bias) -> y, code ----------------------------------------------------- */
 
 static void run_blocked(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *memory)
 {
@@ -120,8 +118,7 @@ const struct tw_operation tw_operation_conv_pool = {
     .algorithm = blocked_algorithm,
 };
 
-/* --- (x, code, dy) -> slots of dw, slots of db
- * --------------------------------------------------------------- */
+/* --- (x, code, dy) -> slots of dw, slots of db ---------------------------------------------------------- */
 
 static void run_planar_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                                 void *memory)
@@ -151,8 +148,7 @@ const struct tw_operation tw_operation_conv_pool_planar_gradient = {
     .algorithm = gradient_algorithm,
 };
 
-/* --- (x blocked, code, dy, scatter weights or none) -> slots of dw, slots of db, dx or none
- * ------------------ */
+/* --- (x blocked, code, dy, scatter weights or none) -> slots of dw, slots of db, dx or none ------------- */
 
 static void run_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *memory)
 {

@@ -33,8 +33,7 @@ tw_value tw_linear(tw_graph *graph, tw_value x, tw_value weight, tw_value bias)
                            graph->values[x.index].batched);
 }
 
-/* --- one GEMM, split by tiles of its output ---------------------------------------------------------------
- */
+/* --- one GEMM, split by tiles of its output ------------------------------------------------------------- */
 
 /* A unit is a block of columns where the output is at least as wide as high, else a block of rows: B's panels
  * are packed once per block of columns, and neither split changes a bit. */
@@ -89,8 +88,7 @@ static void run_gemm(const struct tw_execution *execution, const struct tw_gemm_
         return execution->kernels->f32_gemm_workspace(&shape);           \
     }
 
-/* --- forward: y (N, O) = x (N, I) weight^T, accumulated on the bias
- * ----------------------------------------- */
+/* --- forward: y (N, O) = x (N, I) weight^T, accumulated on the bias ------------------------------------- */
 
 static struct tw_gemm_shape forward_shape(const struct tw_execution *execution)
 {
@@ -158,8 +156,7 @@ const struct tw_operation tw_operation_linear = {
     .run = run_forward,
 };
 
-/* --- input gradient: dx (N, I) = dy (N, O) weight (O, I)
- * ---------------------------------------------------- */
+/* --- input gradient: dx (N, I) = dy (N, O) weight (O, I) ------------------------------------------------ */
 
 static struct tw_gemm_shape input_gradient_shape(const struct tw_execution *execution)
 {
@@ -194,8 +191,7 @@ const struct tw_operation tw_operation_linear_input_gradient = {
     .run = run_input_gradient,
 };
 
-/* --- weight gradient: dweight (O, I) = dy^T (O, N) x (N, I)
- * ------------------------------------------------- */
+/* --- weight gradient: dweight (O, I) = dy^T (O, N) x (N, I) --------------------------------------------- */
 
 static struct tw_gemm_shape weight_gradient_shape(const struct tw_execution *execution)
 {
@@ -230,8 +226,7 @@ const struct tw_operation tw_operation_linear_weight_gradient = {
     .run = run_weight_gradient,
 };
 
-/* --- bias gradient: db (O) = column sums of dy (N, O)
- * ------------------------------------------------------- */
+/* --- bias gradient: db (O) = column sums of dy (N, O) --------------------------------------------------- */
 
 static void run_bias_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                               void *workspace)

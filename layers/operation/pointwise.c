@@ -23,8 +23,7 @@ static tw_value record_like(tw_graph *graph, const struct tw_operation *operatio
     return tw_graph_record(graph, operation, inputs, count, attributes, TW_F32, x.shape, x.batched);
 }
 
-/* --- normalize --------------------------------------------------------------------------------------------
- */
+/* --- normalize ------------------------------------------------------------------------------------------ */
 
 static void run_normalize(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                           void *workspace)
@@ -61,8 +60,7 @@ tw_value tw_normalize(tw_graph *graph, tw_value x, double mean, double standard_
                        &(union tw_attributes){.normalize = {mean, standard_deviation}});
 }
 
-/* --- relu -------------------------------------------------------------------------------------------------
- */
+/* --- relu ----------------------------------------------------------------------------------------------- */
 
 static void run_relu(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
@@ -116,8 +114,7 @@ tw_value tw_relu(tw_graph *graph, tw_value x)
                                            : TW_INVALID_VALUE;
 }
 
-/* --- dropout ----------------------------------------------------------------------------------------------
- */
+/* --- dropout -------------------------------------------------------------------------------------------- */
 
 /* Distinct per place in the graph, equal in a dropout and its gradient; Philox spreads it. */
 static void run_dropout(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)

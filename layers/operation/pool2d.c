@@ -115,8 +115,7 @@ tw_value tw_avg_pool2d(tw_graph *graph, tw_value x, ptrdiff_t kernel)
     return tw_avg_pool2d_with(graph, x, (tw_pool2d_geometry){.kernel = {kernel, kernel}});
 }
 
-/* --- running ----------------------------------------------------------------------------------------------
- */
+/* --- running -------------------------------------------------------------------------------------------- */
 
 /* What one run of samples [begin, end) works on: `x` is the large side, `y` the pooled side. */
 struct pool_range {
@@ -189,8 +188,7 @@ static void run_avg_gradient(const struct tw_execution *execution, ptrdiff_t beg
                                                 (float *)execution->out[0] + range.x_first);
 }
 
-/* --- differentiation --------------------------------------------------------------------------------------
- */
+/* --- differentiation ------------------------------------------------------------------------------------ */
 
 static void differentiate_max(tw_graph *graph, const struct tw_graph_node *node, tw_value dy, tw_value *dx)
 {

@@ -64,13 +64,12 @@ enum tw_status tw_optimizer_step(tw_optimizer *optimizer, struct tw_team *team);
 /* Zeroes the gradients of every parameter of every group (tw_parameter_zero_grad). */
 void tw_optimizer_zero_grad(tw_optimizer *optimizer);
 
-/* --- gradient clipping -------------------------------------------------------------------------------------
- */
+/* --- gradient clipping ---------------------------------------------------------------------------------- */
 
-/* torch.nn.utils.clip_grad_norm_: the L2 norm over all gradients of `list`, which are scaled by max_norm /
- * (norm + 1e-6) if that is below 1. The norm is the square root of the double sum, over parameters in order,
- * of tw_f32_sum_of_squares over fixed blocks of TW_CLIP_BLOCK elements. `norm` (may be NULL) receives it.
- * `kernels` NULL: the best this CPU has. TW_ERROR_ARGUMENT if max_norm is not > 0. */
+/* torch.nn.utils.clip_grad_norm_: the L2 norm over all gradients of `list`, which are scaled by
+ * max_norm / (norm + 1e-6) if that is below 1. The norm is the square root of the double sum, over parameters
+ * in order, of tw_f32_sum_of_squares over fixed blocks of TW_CLIP_BLOCK elements. `norm` (may be NULL)
+ * receives it. `kernels` NULL: the best this CPU has. TW_ERROR_ARGUMENT if max_norm is not > 0. */
 #define TW_CLIP_BLOCK 4096
 enum tw_status tw_clip_gradient_norm(const struct tw_parameter_list *list, double max_norm,
                                      const struct tw_kernels *kernels, double *norm);
@@ -78,16 +77,18 @@ enum tw_status tw_clip_gradient_norm(const struct tw_parameter_list *list, doubl
  * TW_ERROR_ARGUMENT if limit is not >= 0. */
 enum tw_status tw_clip_gradient_value(const struct tw_parameter_list *list, double limit);
 
-/* --- schedules ---------------------------------------------------------------------------------------------
- */
+/* --- schedules ------------------------------------------------------------------------------------------ */
 
 enum tw_schedule_kind {
+    /* base */
     TW_SCHEDULE_CONSTANT,
-    TW_SCHEDULE_STEP,   /* base * gamma^floor(t / step_size):       torch StepLR */
-    TW_SCHEDULE_COSINE, /* min + (base - min)(1 + cos(pi t / total))/2:  CosineAnnealingLR, closed form; min
-                           after total */
-    TW_SCHEDULE_ONE_CYCLE, /* OneCycleLR with cosine annealing: base/div_factor up to base in pct_start of the
-                              steps, then down to base/div_factor/final_div_factor, where it stays */
+    /* StepLR: base * gamma^floor(t / step_size). */
+    TW_SCHEDULE_STEP,
+    /* CosineAnnealingLR, closed form: min + (base - min)(1 + cos(pi t / total))/2, and min after total. */
+    TW_SCHEDULE_COSINE,
+    /* OneCycleLR with cosine annealing: base/div_factor up to base in pct_start of the steps, then down to
+     * base/div_factor/final_div_factor, where it stays. */
+    TW_SCHEDULE_ONE_CYCLE,
 };
 
 struct tw_schedule {

@@ -1,5 +1,4 @@
-/* What an optimizer keeps, shared by the files of layers/optim and nobody else.
- */
+/* What an optimizer keeps, shared by the files of layers/optim and nobody else. */
 #ifndef TOWER_LAYERS_OPTIM_OPTIMIZER_INTERNAL_H
 #define TOWER_LAYERS_OPTIM_OPTIMIZER_INTERNAL_H
 
