@@ -110,7 +110,8 @@ void measure(benchmark::State &state, const tw_bench_row &row)
 
 bool tw_bench_open(const tw_bench_settings *settings)
 {
-    char program[] = "tower-bench", interleave[] = "--benchmark_enable_random_interleaving=true";
+    static char program[] = "tower-bench"; // which Initialize keeps
+    char interleave[] = "--benchmark_enable_random_interleaving=true";
     char *arguments[] = {program, interleave, nullptr};
     int count = 2;
 

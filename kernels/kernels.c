@@ -2,9 +2,9 @@
  * list of kernels stands here once and the ISA's suffix fills it. */
 #include "kernels/kernels.h"
 
-#define TW_TABLE(which, suffix)                                                                             \
+#define TW_TABLE(which, lanes, suffix)                                                                      \
     {                                                                                                       \
-        .isa = (which), .f32_gemm = tw_f32_gemm__##suffix,                                                  \
+        .isa = (which), .vector_lanes = (lanes), .f32_gemm = tw_f32_gemm__##suffix,                         \
         .f32_gemm_workspace = tw_f32_gemm_workspace__##suffix,                                              \
         .f32_conv2d_forward = tw_f32_conv2d_forward__##suffix,                                              \
         .f32_conv2d_input_gradient = tw_f32_conv2d_input_gradient__##suffix,                                \
@@ -34,11 +34,11 @@
         .f32_adam = tw_f32_adam__##suffix,                                                                  \
     }
 
-static const struct tw_kernels reference_kernels = TW_TABLE(TW_ISA_REFERENCE, reference);
+static const struct tw_kernels reference_kernels = TW_TABLE(TW_ISA_REFERENCE, 16, reference);
 
 #if defined(__x86_64__)
-static const struct tw_kernels avx2_kernels = TW_TABLE(TW_ISA_AVX2, avx2);
-static const struct tw_kernels avx512_kernels = TW_TABLE(TW_ISA_AVX512, avx512);
+static const struct tw_kernels avx2_kernels = TW_TABLE(TW_ISA_AVX2, 8, avx2);
+static const struct tw_kernels avx512_kernels = TW_TABLE(TW_ISA_AVX512, 16, avx512);
 #endif
 
 /* The table this build holds for an ISA, or NULL. */

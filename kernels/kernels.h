@@ -18,6 +18,7 @@
 
 struct tw_kernels {
     enum tw_isa isa;
+    ptrdiff_t vector_lanes; /* floats of one register; what kernels/conv_pool packs its scatter form by */
 
     tw_f32_gemm_fn *f32_gemm;
     tw_f32_gemm_workspace_fn *f32_gemm_workspace;

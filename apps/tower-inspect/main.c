@@ -6,6 +6,7 @@
 
 #include "apps/common/number.h"
 #include "apps/tower-inspect/inspect.h"
+#include "layers/plan/plan.h"
 
 const char *argp_program_version = "tower-inspect " TOWER_VERSION;
 
@@ -22,9 +23,9 @@ static const struct argp_option option_table[] = {
     {.name = "model", .key = KEY_MODEL, .doc = "the Tower: modules, operations, parameters"},
     {.name = "plan",
      .key = KEY_PLAN,
-     .arg = "0|1",
+     .arg = "0|1|2",
      .flags = OPTION_ARG_OPTIONAL,
-     .doc = "what a step runs (1)"},
+     .doc = "what a step runs (2)"},
     {.name = "batch-size", .key = KEY_BATCH_SIZE, .arg = "N", .doc = "of --plan (64)"},
     {0},
 };
@@ -43,7 +44,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         break;
     case KEY_PLAN:
         request->plan = true;
-        status = app_parse_integer("--plan", text ? text : "1", 0, 1, &request->level);
+        status = text ? app_parse_integer("--plan", text, 0, TW_PLAN_LEVELS - 1, &request->level) : TW_OK;
         break;
     case KEY_BATCH_SIZE:
         status = app_parse_integer("--batch-size", text, 1, 65536, &request->batch_size);
@@ -89,7 +90,7 @@ int main(int argc, char **argv)
         .doc = "Shows the machine, the Tower, its plan, or the weights in a file."
                "\vExit status: 0 success, 1 the work failed, 2 bad usage.",
     };
-    struct request request = {.batch_size = 64};
+    struct request request = {.batch_size = 64, .level = TW_PLAN_LEVELS - 1};
 
     argp_err_exit_status = 2;
     argp_parse(&parser, argc, argv, 0, NULL, &request);

@@ -15,7 +15,7 @@ static void *library(void)
     static void *handle;
 
     if (!handle)
-        handle = dlopen("libblis.so.4", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+        handle = dlopen("libblis.so.4", RTLD_NOW | RTLD_LOCAL);
     return handle;
 }
 

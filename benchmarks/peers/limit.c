@@ -9,7 +9,7 @@
 static void limit_blis(const char *architecture)
 {
     enum { MOST = 12 };
-    void *library = dlopen("libblis.so.4", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+    void *library = dlopen("libblis.so.4", RTLD_NOW | RTLD_LOCAL);
     char *(*name_of)(int) = library ? (char *(*)(int))dlsym(library, "bli_arch_string") : NULL;
     char number[16];
 

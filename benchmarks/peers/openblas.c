@@ -14,7 +14,7 @@ static void *library(void)
     static void *handle;
 
     if (!handle)
-        handle = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+        handle = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
     return handle;
 }
 

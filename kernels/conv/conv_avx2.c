@@ -1,6 +1,10 @@
 /* Convolution on the AVX2 tiles: the entry points. */
 #include "kernels/conv/conv_pass.h"
 
+#if !defined(__AVX2__) || !defined(__FMA__)
+#error "conv_avx2.c must be compiled with -mavx2 -mfma"
+#endif
+
 void tw_f32_conv2d_forward__avx2(const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x,
                                  const float *w, const float *bias, float *y, void *workspace)
 {

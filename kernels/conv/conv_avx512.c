@@ -1,6 +1,10 @@
 /* Convolution on the AVX-512 tiles: the entry points. */
 #include "kernels/conv/conv_pass.h"
 
+#if !defined(__AVX512F__)
+#error "conv_avx512.c must be compiled with -mavx512f and its companions"
+#endif
+
 void tw_f32_conv2d_forward__avx512(const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x,
                                    const float *w, const float *bias, float *y, void *workspace)
 {

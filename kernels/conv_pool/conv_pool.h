@@ -27,14 +27,12 @@
  *   planar gradient   dw: one fma chain per element over (n, windows row by row), from +0: the samples of one
  *                     call form one chain; a closed window is a gradient of zero at the window's third
  *                     position, multiplied like any other. db: additions over the same
- *   blocked gradient  dw: one fma chain per element over (n, open windows in four colours); db: additions over
- *                     the same; dx: one fma chain per element over (o, open windows in four colours); all
- *                     from +0
+ *   blocked gradient  over the open windows row by row, from +0:
+ *                       dw  one fma chain per element over (n, windows)
+ *                       db  one chain of additions over the same
+ *                       dx  one fma chain per element over (windows, position in the window, o)
  *
- * Four colours: the windows of even rows and even columns row by row, then even rows and odd columns, odd rows
- * and even columns, odd rows and odd columns. Patches of one colour never meet, so one window need not wait for
- * what the one before it stores. Where every product is finite these are the sums of kernels/conv's dense
- * gradients in another order.
+ * Where every product is finite these are the sums of kernels/conv's dense gradients in another order.
  */
 #ifndef TOWER_KERNELS_CONV_POOL_CONV_POOL_H
 #define TOWER_KERNELS_CONV_POOL_CONV_POOL_H
@@ -78,24 +76,25 @@ static inline ptrdiff_t tw_code_size(const struct tw_conv_pool_shape *shape)
     return tw_blocks(shape->out_channels) * (shape->height / 2) * (shape->width / 2) * TW_BLOCK;
 }
 
-/* --- layouts: portable, run once per step or at the edges --------------------------------------------------
- */
+/* --- layouts: portable, run once per step or at the edges ------------------------------------------------- */
 
-/* Weights (out, in, 3, 3) and the three packed forms:
- *   planar    [out/16][in][9][16 out]        for the planar forward
+/* Weights (out, in, 3, 3) and the three packed forms, all rounded up to blocks of 16 channels with zeros:
+ *
+ *   planar    [out/16][in][9][16 out]            for the planar forward
  *   winograd  [out/16][16 points][in][16 out]    for the blocked forward
- *   scatter   [in/16][out][9][16 in]         for the blocked gradients, and the form the weight gradient
- * comes in Units are blocks of 16 channels (out/16 for the first two, in/16 for the third): [begin, end) of
- * them is written. */
+ *   scatter   [in/lanes][out][9][lanes in]       for the blocked gradients, and what the weight gradient comes in;
+ *                                                lanes = tw_kernels.vector_lanes, a divisor of 16
+ *
+ * Units are blocks of 16 channels (out/16 for the first two, in/16 for the third): [begin, end) is written. */
 void tw_f32_pack_planar_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
                                 ptrdiff_t begin, ptrdiff_t end);
 void tw_f32_pack_winograd_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
                                   ptrdiff_t begin, ptrdiff_t end);
-void tw_f32_pack_scatter_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
-                                 ptrdiff_t begin, ptrdiff_t end);
+void tw_f32_pack_scatter_weights(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes, const float *w,
+                                 float *packed, ptrdiff_t begin, ptrdiff_t end);
 /* The reverse of the last. */
-void tw_f32_unpack_scatter_weights(const struct tw_conv_pool_shape *shape, const float *packed, float *w,
-                                   ptrdiff_t begin, ptrdiff_t end);
+void tw_f32_unpack_scatter_weights(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes,
+                                   const float *packed, float *w, ptrdiff_t begin, ptrdiff_t end);
 
 /* One sample between (channels, height, width) and blocked without (unblock: with any) halo; block writes
  * zeros into the halo and the channels beyond the last. */
@@ -104,8 +103,7 @@ void tw_f32_block(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdiff
 void tw_f32_unblock(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdiff_t halo,
                     const float *blocked, float *x);
 
-/* --- kernels -----------------------------------------------------------------------------------------------
- */
+/* --- kernels ---------------------------------------------------------------------------------------------- */
 
 /* `bias` may be NULL. y's halo is written with zeros. `workspace`: the bytes told below, aligned to 64,
  * private to the call. */

@@ -44,17 +44,15 @@ static void visit_rows(const struct tw_conv_pool_shape *shape, const uint8_t *co
     }
 }
 
-/* The open windows of every channel in four colours. */
-static void visit_colours(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
-                          visit_fn *visit, void *context)
+/* The open windows row by row, the positions of each, the channels of each. */
+static void visit_open(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
+                       visit_fn *visit, void *context)
 {
-    for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
-        for (int colour = 0; colour < 4; colour++) {
-            for (ptrdiff_t r = colour / 2; r < shape->height / 2; r += 2) {
-                for (ptrdiff_t c = colour % 2; c < shape->width / 2; c += 2) {
-                    int winner = code_of(shape, code, o, r, c);
-
-                    if (winner != TW_CODE_CLOSED) {
+    for (ptrdiff_t r = 0; r < shape->height / 2; r++) {
+        for (ptrdiff_t c = 0; c < shape->width / 2; c++) {
+            for (int winner = 0; winner < 4; winner++) {
+                for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
+                    if (code_of(shape, code, o, r, c) == winner) {
                         visit(context, o, 2 * r + winner / 2, 2 * c + winner % 2, dy_of(shape, dy, o, r, c));
                     }
                 }
@@ -168,6 +166,6 @@ void tw_f32_conv_pool_gradient__reference(const struct tw_conv_pool_shape *shape
                                     .db = db,
                                     .dx = dx ? dx + n * x_size : NULL};
 
-        visit_colours(shape, code + n * tw_code_size(shape), dy + n * dy_size, visit_blocked, &gradient);
+        visit_open(shape, code + n * tw_code_size(shape), dy + n * dy_size, visit_blocked, &gradient);
     }
 }

@@ -76,33 +76,32 @@ void tw_f32_pack_winograd_weights(const struct tw_conv_pool_shape *shape, const 
     }
 }
 
-void tw_f32_pack_scatter_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
-                                 ptrdiff_t begin, ptrdiff_t end)
+/* Position of (output channel, tap, input channel) in the scatter form. */
+static ptrdiff_t scatter_index(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes, ptrdiff_t o, int tap,
+                               ptrdiff_t i)
 {
-    for (ptrdiff_t block = begin; block < end; block++) {
-        for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
-            float *target = packed + (block * shape->out_channels + o) * 9 * TW_BLOCK;
+    return ((i / lanes * shape->out_channels + o) * 9 + tap) * lanes + i % lanes;
+}
 
-            for (ptrdiff_t lane = 0; lane < TW_BLOCK; lane++) {
-                for (int tap = 0; tap < 9; tap++) {
-                    target[tap * TW_BLOCK + lane] = weight_at(shape, w, o, block * TW_BLOCK + lane, tap);
-                }
+void tw_f32_pack_scatter_weights(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes, const float *w,
+                                 float *packed, ptrdiff_t begin, ptrdiff_t end)
+{
+    for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
+        for (ptrdiff_t i = begin * TW_BLOCK; i < end * TW_BLOCK; i++) {
+            for (int tap = 0; tap < 9; tap++) {
+                packed[scatter_index(shape, lanes, o, tap, i)] = weight_at(shape, w, o, i, tap);
             }
         }
     }
 }
 
-void tw_f32_unpack_scatter_weights(const struct tw_conv_pool_shape *shape, const float *packed, float *w,
-                                   ptrdiff_t begin, ptrdiff_t end)
+void tw_f32_unpack_scatter_weights(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes,
+                                   const float *packed, float *w, ptrdiff_t begin, ptrdiff_t end)
 {
-    for (ptrdiff_t block = begin; block < end; block++) {
-        for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
-            const float *source = packed + (block * shape->out_channels + o) * 9 * TW_BLOCK;
-
-            for (ptrdiff_t i = block * TW_BLOCK; i < shape->in_channels && i < (block + 1) * TW_BLOCK; i++) {
-                for (int tap = 0; tap < 9; tap++) {
-                    w[(o * shape->in_channels + i) * 9 + tap] = source[tap * TW_BLOCK + i - block * TW_BLOCK];
-                }
+    for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
+        for (ptrdiff_t i = begin * TW_BLOCK; i < shape->in_channels && i < end * TW_BLOCK; i++) {
+            for (int tap = 0; tap < 9; tap++) {
+                w[(o * shape->in_channels + i) * 9 + tap] = packed[scatter_index(shape, lanes, o, tap, i)];
             }
         }
     }
@@ -176,10 +175,12 @@ size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
 
     workspace->padded = carve(memory, &used, planar ? planes * sizeof(float) : 0);
     workspace->sums = carve(memory, &used, planar ? sums * sizeof(float) : 0);
-    workspace->order = carve(memory, &used, windows * sizeof(struct tw_window));
-    /* One more than there can be: a list is written one candidate ahead. */
-    workspace->survivors = carve(memory, &used, (windows * out + 1) * sizeof(struct tw_survivor));
-    workspace->first = carve(memory, &used, (out + 1) * sizeof(int32_t));
+    /* Sixteen more than there can be: lists are written a block ahead. */
+    workspace->weight = carve(memory, &used, (windows * out + TW_BLOCK) * sizeof(int32_t));
+    workspace->value = carve(memory, &used, (windows * out + TW_BLOCK) * sizeof(float));
+    workspace->first = carve(memory, &used, (4 * windows + 1) * sizeof(int32_t));
+    workspace->survivors = carve(memory, &used, windows * out * sizeof(struct tw_survivor));
+    workspace->end = carve(memory, &used, out * sizeof(struct tw_survivor *));
     workspace->transformed = carve(memory, &used, 16 * TW_WINOGRAD_GROUP * in * sizeof(float));
     workspace->products = carve(memory, &used, 16 * TW_WINOGRAD_GROUP * TW_BLOCK * sizeof(float));
     return used;

@@ -1,5 +1,4 @@
-/* What the kernels of this family keep in their workspace, and the lists of open windows, shared by every
- * variant.
+/* What the kernels of this family keep in their workspace, shared by every variant.
  */
 #ifndef TOWER_KERNELS_CONV_POOL_CONV_POOL_WORKSPACE_H
 #define TOWER_KERNELS_CONV_POOL_CONV_POOL_WORKSPACE_H
@@ -9,25 +8,23 @@
 /* Tiles that go through Winograd's transforms together: their points stay in L1 beside the weights. */
 #define TW_WINOGRAD_GROUP 12
 
-/* A window: where it lies in a block of 16 channels of code and of dy, and where the patch of its first
- * position begins in one of x. Offsets in elements. */
-struct tw_window {
-    int32_t code, dy, patch;
-};
-
-/* An open window: where its winner's 3x3 patch begins in a block of x, in floats, and its gradient. */
+/* An open window of one output channel: where its winner's 3x3 patch begins in a block of x, in floats, and its
+ * gradient. */
 struct tw_survivor {
     int32_t offset;
     float value;
 };
 
 struct tw_conv_pool_workspace {
-    float *padded;                 /* planar: [in][height + 2][width + 2] */
-    float *sums;                   /* planar: [out/16][in][9][16], then [out/16][16] of the bias */
-    struct tw_window *order;       /* blocked: the windows in their four colours */
-    struct tw_survivor *survivors; /* blocked: of one sample, channel after channel */
-    int32_t *first; /* [out + 1]: where each output channel's survivors begin; they end where the next one's
-                       begin */
+    float *padded; /* planar: [in][height + 2][width + 2] */
+    float *sums;   /* planar: [out/16][in][9][16], then [out/16][16] of the bias */
+    /* Blocked gradient: the open windows of one sample, twice. By window and winner (4 * window + winner is where
+     * `first` points), each entry the place of its output channel's weights and its gradient; and by output channel,
+     * `windows` places each, ending at `end`. */
+    int32_t *weight;
+    float *value;
+    int32_t *first;
+    struct tw_survivor *survivors, **end;
     float *transformed; /* [16 points][tiles of a group][in, rounded up to blocks] */
     float *products;    /* [16 points][tiles of a group][16 out] */
 };
@@ -39,13 +36,5 @@ size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
 /* Copies one planar sample into `padded`, normalising bytes when `pixels` is given. */
 void tw_conv_pool_pad(const struct tw_conv_pool_shape *shape, const void *x,
                       const struct tw_pixel_scale *pixels, float *padded);
-
-/* Fills workspace->order. Once per call of a blocked gradient. */
-void tw_conv_pool_order(const struct tw_conv_pool_shape *shape,
-                        const struct tw_conv_pool_workspace *workspace);
-
-/* Lists one sample's survivors per output channel, in that order. */
-void tw_conv_pool_list(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
-                       const struct tw_conv_pool_workspace *workspace);
 
 #endif

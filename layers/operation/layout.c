@@ -35,14 +35,16 @@ static void run_pack_scatter(const struct tw_execution *execution, ptrdiff_t beg
                              void *workspace)
 {
     (void)workspace;
-    tw_f32_pack_scatter_weights(shape_of(execution), execution->in[0], execution->out[0], begin, end);
+    tw_f32_pack_scatter_weights(shape_of(execution), execution->kernels->vector_lanes, execution->in[0],
+                                execution->out[0], begin, end);
 }
 
 static void run_unpack_scatter(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                                void *workspace)
 {
     (void)workspace;
-    tw_f32_unpack_scatter_weights(shape_of(execution), execution->in[0], execution->out[0], begin, end);
+    tw_f32_unpack_scatter_weights(shape_of(execution), execution->kernels->vector_lanes, execution->in[0],
+                                  execution->out[0], begin, end);
 }
 
 const struct tw_operation tw_operation_pack_planar = {

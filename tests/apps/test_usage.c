@@ -42,8 +42,7 @@ static const struct misuse train_misuses[] = {
     {"--schedule step:0", {"step:0"}},
     {"--bind tight", {"tight", "compact", "scatter"}},
     {"--isa sse9", {"sse9", "reference"}},
-    {"--plan 2", {"not built yet", "0 or 1"}},
-    {"--plan 3", {"--plan", "'3'"}},
+    {"--plan 3", {"--plan", "'3'", "from 0 to 2"}},
     {"--save ''", {"empty"}},
     {"--eval-only", {"--eval-only", "--load"}},
     {"--eval-only --load a --save b", {"--eval-only", "--save"}},
@@ -53,7 +52,7 @@ static const struct misuse train_misuses[] = {
 
 static const struct misuse inspect_misuses[] = {
     {"", {"nothing to show"}},
-    {"--plan=2", {"--plan", "'2'"}},
+    {"--plan=3", {"--plan", "'3'"}},
     {"--batch-size 0 --plan", {"--batch-size", "'0'"}},
     {"a b", {"'b'"}},
     {"--gpu", {"--gpu"}},

@@ -20,7 +20,7 @@ struct problem {
     struct buffers buffers;
     float *w, *bias, *planar, *blocked, *dy; /* planar: floats or bytes */
     uint8_t *code;
-    float *planar_weights, *winograd_weights, *scatter_weights;
+    float *planar_weights, *winograd_weights, *scatter_weights; /* scatter: 16 lanes, the reference's */
     void *workspace;
 };
 
@@ -92,7 +92,7 @@ static void pack_weights(struct problem *p)
     tw_f32_pack_planar_weights(s, p->w, p->planar_weights, out_blocks / 2, out_blocks);
     tw_f32_pack_winograd_weights(s, p->w, p->winograd_weights, out_blocks / 2, out_blocks);
     tw_f32_pack_winograd_weights(s, p->w, p->winograd_weights, 0, out_blocks / 2);
-    tw_f32_pack_scatter_weights(s, p->w, p->scatter_weights, 0, in_blocks);
+    tw_f32_pack_scatter_weights(s, TW_BLOCK, p->w, p->scatter_weights, 0, in_blocks);
 }
 
 static struct problem problem_new(struct tw_rng *rng, bool planar)
@@ -174,39 +174,50 @@ static void compare_interiors(const struct tw_conv_pool_shape *s, ptrdiff_t samp
     free(plain);
 }
 
+/* The gradients of one table, in plain form; its scatter form is its own. `dx` may be NULL. */
+static void run_gradient(const struct tw_kernels *k, struct problem *p, float *dw, float *db, float *dx)
+{
+    const struct tw_conv_pool_shape *s = &p->shape;
+    ptrdiff_t blocks = tw_blocks(s->in_channels);
+    float *weights = malloc((size_t)scatter_size(s) * sizeof *weights);
+    float *packed = take(&p->buffers, scatter_size(s));
+
+    assert_non_null(weights);
+    tw_f32_pack_scatter_weights(s, k->vector_lanes, p->w, weights, 0, blocks);
+    k->f32_conv_pool_gradient(s, p->samples, p->blocked, dx ? weights : NULL, p->code, p->dy, packed, db, dx,
+                              p->workspace);
+    tw_f32_unpack_scatter_weights(s, k->vector_lanes, packed, dw, 0, blocks);
+    free(weights);
+}
+
 static void compare_gradient(const struct tw_kernels *k, struct problem *p)
 {
     ptrdiff_t dx_count =
         p->samples * tw_blocked_size(p->shape.in_channels, p->shape.height, p->shape.width, 1);
-    float *dw[2] = {take(&p->buffers, scatter_size(&p->shape)), take(&p->buffers, scatter_size(&p->shape))};
-    float db[2][64] = {{0}};
-    float *dx = malloc((size_t)(2 * dx_count + 1) * sizeof *dx);
-    const struct tw_kernels *tables[2] = {reference(), k};
+    ptrdiff_t count = p->shape.out_channels * p->shape.in_channels * 9;
+    float *dw[2] = {take(&p->buffers, count), take(&p->buffers, count)};
+    float *dx = malloc((size_t)(2 * dx_count + 1) * sizeof *dx), db[2][64] = {{0}};
 
     assert_non_null(dx);
-    for (int i = 0; i < 2; i++) {
-        tables[i]->f32_conv_pool_gradient(&p->shape, p->samples, p->blocked, p->scatter_weights, p->code,
-                                          p->dy, dw[i], p->bias ? db[i] : NULL, dx + i * dx_count,
-                                          p->workspace);
-    }
-    assert_same_floats(dw[0], dw[1], scatter_size(&p->shape), "dw");
+    run_gradient(reference(), p, dw[0], p->bias ? db[0] : NULL, dx);
+    run_gradient(k, p, dw[1], p->bias ? db[1] : NULL, dx + dx_count);
+    assert_same_floats(dw[0], dw[1], count, "dw");
     assert_same_floats(db[0], db[1], p->shape.out_channels, "db");
     compare_interiors(&p->shape, p->samples, dx, dx + dx_count);
     free(dx);
     /* Without dx the weights are not read. */
-    k->f32_conv_pool_gradient(&p->shape, p->samples, p->blocked, NULL, p->code, p->dy, dw[1], NULL, NULL,
-                              p->workspace);
-    assert_same_floats(dw[0], dw[1], scatter_size(&p->shape), "dw alone");
+    run_gradient(k, p, dw[1], NULL, NULL);
+    assert_same_floats(dw[0], dw[1], count, "dw alone");
 }
 
 static void variants_equal_the_reference(void **state)
 {
     const struct variants v = variants_here();
     struct tw_rng rng = tw_test_rng(1);
-    int cases = 0;
+    ptrdiff_t cases = tw_test_cases(CASES) * v.count;
 
     (void)state;
-    for (int i = 0; i < CASES * v.count; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         for (int what = 0; what < 4; what++) {
             struct problem p = problem_new(&rng, what % 2 == 0);
 
@@ -218,7 +229,6 @@ static void variants_equal_the_reference(void **state)
                 compare_gradient(v.table[i % v.count], &p);
             }
             release(&p.buffers);
-            cases++;
         }
     }
     assert_true(cases > 0 || v.count == 0);
@@ -269,10 +279,11 @@ static void separate_forward(const struct problem *p, const float *x, float *con
 
 static void planar_forward_is_the_separate_operations(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(CASES);
     struct tw_rng rng = tw_test_rng(2);
 
     (void)state;
-    for (int i = 0; i < CASES; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         struct problem p = problem_new(&rng, true);
         const struct tw_conv_pool_shape *s = &p.shape;
         float *y = take(&p.buffers, p.samples * y_size(s)),
@@ -312,10 +323,11 @@ static void planar_forward_is_the_separate_operations(void **state)
  * 9/4 (weights, both directions) and 9 (output), and each of in_channels + 8 steps may round once. */
 static void blocked_forward_is_the_convolution(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(CASES);
     struct tw_rng rng = tw_test_rng(3);
 
     (void)state;
-    for (int i = 0; i < CASES; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         struct problem p = problem_new(&rng, false);
         const struct tw_conv_pool_shape *s = &p.shape;
         ptrdiff_t x_size = tw_blocked_size(s->in_channels, s->height, s->width, 1);
@@ -408,7 +420,7 @@ static void compare_with_dense(struct problem *p, bool planar)
     separate_gradients(p, x, dense, dw[0], db[0], dx[0]);
     reference()->f32_conv_pool_gradient(s, p->samples, p->blocked, p->scatter_weights, p->code, p->dy, packed,
                                         db[1], blocked_dx, NULL);
-    tw_f32_unpack_scatter_weights(s, packed, dw[1], 0, tw_blocks(s->in_channels));
+    tw_f32_unpack_scatter_weights(s, TW_BLOCK, packed, dw[1], 0, tw_blocks(s->in_channels));
     for (ptrdiff_t n = 0; n < p->samples; n++) {
         tw_f32_unblock(s->in_channels, s->height, s->width, 1, blocked_dx + n * x_size, dx[1] + n * plane);
     }
@@ -426,17 +438,18 @@ static void compare_with_dense(struct problem *p, bool planar)
 /* On whole numbers the gradients equal those of the dense kernels exactly. */
 static void gradients_are_the_dense_ones(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(CASES);
     struct tw_rng rng = tw_test_rng(4);
 
     (void)state;
-    for (int i = 0; i < CASES; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         struct problem p = problem_new(&rng, i % 2 == 0);
         const struct tw_conv_pool_shape *s = &p.shape;
 
         make_whole(p.w, s->out_channels * s->in_channels * 9, 16.0f);
         make_whole(p.blocked, p.samples * tw_blocked_size(s->in_channels, s->height, s->width, 1), 8.0f);
         make_whole(p.dy, p.samples * y_size(s), 8.0f);
-        tw_f32_pack_scatter_weights(s, p.w, p.scatter_weights, 0, tw_blocks(s->in_channels));
+        tw_f32_pack_scatter_weights(s, TW_BLOCK, p.w, p.scatter_weights, 0, tw_blocks(s->in_channels));
         compare_with_dense(&p, i % 2 == 0);
         release(&p.buffers);
     }
