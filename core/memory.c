@@ -156,32 +156,30 @@ char *tw_sprintf(const char *format, ...)
     return text;
 }
 
-/* `*array` is read and written through memcpy, because callers pass the address of a typed pointer. */
-enum tw_status tw_array_reserve(void **array, size_t *capacity, size_t count, size_t size)
+void *tw_array_grow(void *array, size_t *capacity, size_t count, size_t size)
 {
-    size_t grown = *capacity < 4 ? 8 : *capacity;
-    void *old, *new;
+    size_t grown = *capacity < 4 ? 4 : *capacity;
+    void *larger;
 
-    if (count < *capacity) {
-        return TW_OK;
+    if (array != NULL && count <= *capacity) {
+        return array;
     }
-    while (grown <= count || grown == *capacity) {
+    do {
         if (__builtin_mul_overflow(grown, (size_t)2, &grown)) {
-            return tw_fail(TW_ERROR_MEMORY, "memory: cannot allocate %zu elements of %zu bytes", count, size);
+            return tw_fail_null(TW_ERROR_MEMORY, "memory: cannot allocate %zu elements of %zu bytes", count,
+                                size);
         }
+    } while (grown < count);
+    larger = tw_alloc_array(grown, size);
+    if (larger == NULL) {
+        return NULL;
     }
-    new = tw_alloc_array(grown, size);
-    if (new == NULL) {
-        return TW_ERROR_MEMORY;
+    if (array != NULL) {
+        memcpy(larger, array, *capacity * size);
     }
-    memcpy(&old, array, sizeof old);
-    if (count > 0) {
-        memcpy(new, old, count * size);
-    }
-    tw_free(old);
-    memcpy(array, &new, sizeof new);
+    tw_free(array);
     *capacity = grown;
-    return TW_OK;
+    return larger;
 }
 
 struct tw_memory_usage tw_memory_usage(void)

@@ -193,17 +193,20 @@ static enum tw_status add_slot(tw_optimizer *optimizer, const struct tw_named_pa
 
 static enum tw_status reserve(tw_optimizer *optimizer, size_t slots)
 {
-    void *groups = optimizer->groups, *all = optimizer->slots;
-    enum tw_status status = tw_array_reserve(&groups, &optimizer->group_capacity, optimizer->group_count,
-                                             sizeof *optimizer->groups);
+    void *grown = tw_array_grow(optimizer->groups, &optimizer->group_capacity, optimizer->group_count + 1,
+                                sizeof *optimizer->groups);
 
-    optimizer->groups = groups;
-    while (status == TW_OK && optimizer->slot_capacity < optimizer->slot_count + slots) {
-        status = tw_array_reserve(&all, &optimizer->slot_capacity, optimizer->slot_capacity,
-                                  sizeof *optimizer->slots);
-        optimizer->slots = all;
+    if (!grown) {
+        return TW_ERROR_MEMORY;
     }
-    return status;
+    optimizer->groups = grown;
+    grown = tw_array_grow(optimizer->slots, &optimizer->slot_capacity, optimizer->slot_count + slots,
+                          sizeof *optimizer->slots);
+    if (!grown) {
+        return TW_ERROR_MEMORY;
+    }
+    optimizer->slots = grown;
+    return TW_OK;
 }
 
 enum tw_status tw_optimizer_add_group(tw_optimizer *optimizer, const struct tw_parameter_list *list,

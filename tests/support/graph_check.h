@@ -61,11 +61,13 @@ void tw_check_loss(struct tw_check *check, tw_value loss);
  * of out, times the transpose of -cotangent as a frozen weight (N, K), whose diagonal nll_loss sums up. */
 void tw_check_project(struct tw_check *check, tw_value out, struct tw_tensor *cotangent);
 
-/* Result and gradients at level 0 and at level 1 against the folder's y and d<leaf>, each of which has a
+/* Result and gradients at every level against the folder's y and d<leaf>, each of which has a
  * leading extent of 2: value and allowed error. */
 void tw_check_recorded(const struct tw_check *check);
 
-/* Levels 0 and 1 on 1, 2, 3 and 5 threads give the same bits. */
+/* All levels on 1, 2, 3 and 5 threads give the same bits; where level 2 fuses convolutions, it gives the same
+ * bits on any of them, and is as close to level 0 as rounding lets it be. Decisions must be clear then
+ * (tw_check_is_clear). */
 void tw_check_plans_agree(const struct tw_check *check);
 
 /* Whether every decision (sign at a relu, winner of a maximum) is clear enough for tw_check_differences.

@@ -33,7 +33,7 @@ static void train(const char *scheme, struct result *result)
     result->tower = tw_tower_new(&rng);
     assert_non_null(result->tower);
     assert_ok(tw_init_module(result->tower, scheme, &rng));
-    trial = tw_trial_new(result->tower, &(struct tw_trial_options){.threads = 2, .level = 1, .batch = BATCH});
+    trial = tw_trial_new(result->tower, &(struct tw_trial_options){.threads = 2, .level = 2, .batch = BATCH});
     for (int epoch = 0; epoch < EPOCHS; epoch++) {
         result->loss = 0;
         for (ptrdiff_t begin = 0; begin < COUNT; begin += BATCH)

@@ -1,6 +1,6 @@
 /* Training the tower on MNIST goes as it goes in PyTorch: same weights, same order, same losses.
  *
- * Needs MNIST in $TOWER_DATA. $TOWER_TEST_LONG=1 adds a whole epoch.
+ * Needs MNIST in $TOWER_DATA, and counts as skipped without. $TOWER_TEST_LONG=1 adds a whole epoch.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -15,12 +15,19 @@
 
 static struct tw_dataset training_set;
 
-/* Whether there is MNIST; read once. */
+static bool has_mnist(void)
+{
+    const char *folder = getenv("TOWER_DATA");
+
+    return folder && tw_dataset_has_mnist(folder);
+}
+
+/* Reads it once. */
 static void need_mnist(void)
 {
     const char *folder = getenv("TOWER_DATA");
 
-    if (!folder || !tw_dataset_has_mnist(folder))
+    if (!has_mnist())
         skip();
     if (!training_set.images)
         assert_ok(tw_dataset_read_mnist(folder, TW_SUBSET_TRAIN, &training_set));
@@ -92,14 +99,16 @@ static void test_weights_and_order(void **state)
     tw_free(order);
 }
 
-/* How far a float32 run may be from the run in double at step t, relatively. Rounding differs with the order
- * of summation, training amplifies it, and a sign or a maximum that falls the other way makes it jump; how
- * much that is for this seed, PyTorch's own two float32 runs tell, which differ in nothing else: four times
- * the larger of their distances up to this step, and never less than the rounding of the loss itself, a sum
- * of 64 terms. */
-static double distance_allowed(struct tw_tensor *const runs[2], const struct tw_tensor *exact, int t)
+#define STEPS 50
+#define CLOSE 20
+
+/* The largest distance of PyTorch's two float32 runs of a seed, which differ in their order of summation alone,
+ * from the run in double, relatively, up to step t. */
+static double torch_distance(unsigned seed, int t)
 {
-    double largest = 64 * 0x1p-24 / 4;
+    struct tw_tensor *runs[2] = {load(seed, "losses"), load(seed, "losses_native")};
+    struct tw_tensor *exact = load(seed, "losses_double");
+    double largest = 0;
 
     for (int r = 0; r < 2; r++)
         for (int i = 0; i <= t; i++) {
@@ -108,50 +117,97 @@ static double distance_allowed(struct tw_tensor *const runs[2], const struct tw_
 
             largest = fmax(largest, fabs(loss - in_double) / in_double);
         }
-    return 4 * largest;
+    tw_tensor_release(runs[0]);
+    tw_tensor_release(runs[1]);
+    tw_tensor_release(exact);
+    return largest;
 }
 
-/* `close_until`: the steps whose losses agree with PyTorch's to 1e-5; all agree to 1e-3. */
-static void check_losses(unsigned seed, int close_until)
+/* How far a float32 run may be from the run in double at step t, relatively. Rounding differs with the order
+ * of summation, training amplifies it, and a sign or a maximum that falls the other way makes it jump; how
+ * much that is, PyTorch's runs tell: four times the larger of their distances, and never less than the
+ * rounding of the loss itself, a sum of 64 terms. `jumps`: one fell the other way that did not in PyTorch's
+ * runs of this seed; seed 2's, in which some did, are the measure then. */
+static double distance_allowed(unsigned seed, bool jumps, int t)
 {
-    struct tw_tensor *runs[2] = {load(seed, "losses"), load(seed, "losses_native")};
-    struct tw_tensor *order = load(seed, "order"), *exact = load(seed, "losses_double");
+    return 4 * fmax(64 * 0x1p-24 / 4, torch_distance(jumps ? 2 : seed, t));
+}
+
+/* Losses of the recorded order's steps at `level`. */
+static void train(unsigned seed, int level, int steps, double losses[])
+{
+    struct tw_tensor *order = load(seed, "order");
     int64_t *whole = tw_alloc_array(60000, sizeof *whole);
     tw_module *tower = build(seed, whole, 60000);
     struct tw_trial trial =
-        tw_trial_new(tower, &(struct tw_trial_options){.threads = 2, .level = 1, .batch = BATCH});
+        tw_trial_new(tower, &(struct tw_trial_options){.threads = 2, .level = level, .batch = BATCH});
     static uint8_t images[BATCH * TW_TRIAL_PIXELS];
     int32_t labels[BATCH];
 
-    for (int t = 0; t < (int)tw_tensor_count(exact); t++) {
-        double torch = (double)((const float *)runs[0]->data)[t], loss;
-        double in_double = ((const double *)exact->data)[t];
-
+    assert_true(tw_tensor_count(order) >= (ptrdiff_t)steps * BATCH);
+    for (int t = 0; t < steps; t++) {
         tw_trial_gather(&training_set, (const int32_t *)order->data + t * BATCH, BATCH, images, labels);
-        loss = (double)tw_trial_step(&trial, images, labels, BATCH);
-        if (!(fabs(loss - torch) <= (t < close_until ? 1e-5 : 1e-3) * torch) ||
-            !(fabs(loss - in_double) <= distance_allowed(runs, exact, t) * in_double))
-            fail_msg("seed %u: loss of step %d is %.9g, PyTorch's %.9g, in double %.9g", seed, t, loss, torch,
-                     in_double);
+        losses[t] = (double)tw_trial_step(&trial, images, labels, BATCH);
     }
     tw_trial_release(&trial);
     tw_module_release(tower);
     tw_free(whole);
-    tw_tensor_release(runs[0]);
-    tw_tensor_release(runs[1]);
-    tw_tensor_release(exact);
     tw_tensor_release(order);
+}
+
+/* What is asked of one run beside the distance from the double run. */
+struct parity {
+    unsigned seed;
+    int level;
+    double close; /* of the first 20 losses to PyTorch's; 1e-3 of all */
+    bool jumps;
+};
+
+static void check_losses(const struct parity *parity)
+{
+    struct tw_tensor *torch = load(parity->seed, "losses"), *exact = load(parity->seed, "losses_double");
+    double losses[STEPS], largest[2] = {0, 0};
+
+    assert_int_equal(tw_tensor_count(exact), STEPS);
+    train(parity->seed, parity->level, STEPS, losses);
+    for (int t = 0; t < STEPS; t++) {
+        double expected = (double)((const float *)torch->data)[t], distance = fabs(losses[t] / expected - 1);
+        double in_double = ((const double *)exact->data)[t];
+
+        if (!(distance <= (t < CLOSE ? parity->close : 1e-3)) ||
+            !(fabs(losses[t] / in_double - 1) <= distance_allowed(parity->seed, parity->jumps, t)))
+            fail_msg("seed %u, level %d: loss of step %d is %.9g, PyTorch's %.9g, in double %.9g",
+                     parity->seed, parity->level, t, losses[t], expected, in_double);
+        largest[t >= CLOSE] = fmax(largest[t >= CLOSE], distance);
+    }
+    print_message("seed %u, level %d: at most %.2e from PyTorch in the first %d steps, %.2e later\n",
+                  parity->seed, parity->level, largest[0], CLOSE, largest[1]);
+    tw_tensor_release(torch);
+    tw_tensor_release(exact);
 }
 
 /* With seed 2 PyTorch's own float32 runs are 2.6e-5 apart within 20 steps: there only the distance from the
  * double run is asked for. */
-static void test_losses(void **state)
+static void test_losses_at_level_1(void **state)
 {
     (void)state;
     need_mnist();
-    check_losses(1, 20);
-    check_losses(2, 0);
-    check_losses(3, 20);
+    check_losses(&(struct parity){.seed = 1, .level = 1, .close = 1e-5});
+    check_losses(&(struct parity){.seed = 2, .level = 1, .close = 1e-3});
+    check_losses(&(struct parity){.seed = 3, .level = 1, .close = 1e-5});
+}
+
+/* With seed 3, one window of channel 60 of the second convolution, in step 6, has two outputs so close that
+ * Winograd's rounding lets the other one win: at those weights, only this channel's weight gradient, and what
+ * lies before it, differ from level 1's by more than 5e-7. The losses, up to then 8e-8 from the double run's,
+ * go their own way from step 7 on and are 1.01e-5 from PyTorch's at step 14. */
+static void test_losses_at_level_2(void **state)
+{
+    (void)state;
+    need_mnist();
+    check_losses(&(struct parity){.seed = 1, .level = 2, .close = 1e-5});
+    check_losses(&(struct parity){.seed = 2, .level = 2, .close = 1e-3});
+    check_losses(&(struct parity){.seed = 3, .level = 2, .close = 1e-3, .jumps = true});
 }
 
 static double accuracy(struct tw_trial *trial, const struct tw_dataset *dataset)
@@ -196,7 +252,7 @@ static void test_epoch(void **state)
     need_mnist();
     assert_ok(tw_dataset_read_mnist(getenv("TOWER_DATA"), TW_SUBSET_TEST, &test_set));
     tower = build(1, order, 60000);
-    trial = tw_trial_new(tower, &(struct tw_trial_options){.threads = 2, .level = 1, .batch = BATCH});
+    trial = tw_trial_new(tower, &(struct tw_trial_options){.threads = 2, .level = 2, .batch = BATCH});
     for (ptrdiff_t begin = 0; begin < 60000; begin += BATCH) {
         ptrdiff_t samples = 60000 - begin < BATCH ? 60000 - begin : BATCH;
         int32_t batch[BATCH], labels[BATCH];
@@ -228,9 +284,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weights_and_order),
-        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_losses_at_level_1),
+        cmocka_unit_test(test_losses_at_level_2),
         cmocka_unit_test(test_epoch),
     };
+    int failed = cmocka_run_group_tests(tests, NULL, release_data);
 
-    return cmocka_run_group_tests(tests, NULL, release_data);
+    return failed == 0 && !has_mnist() ? 77 : failed;
 }
