@@ -40,8 +40,14 @@ function(tower_sources target)
     target_sources(${target} PRIVATE ${sources})
 endfunction()
 
-# tower_headers(<folder>): installs the public headers of a folder with the tail they are included by.
+# tower_headers(<folder> [<name>...]): installs the public headers of a folder with the tail they are included by. Not
+# the private ones: those whose kind of name says so, the folder simd, and the names given.
 function(tower_headers folder)
+    set(private)
+    foreach(name IN LISTS ARGN)
+        list(APPEND private PATTERN ${name} EXCLUDE)
+    endforeach()
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tower
-        FILES_MATCHING PATTERN "*.h")
+        FILES_MATCHING PATTERN "*.h" PATTERN simd EXCLUDE REGEX "_(lanes|internal|workspace|avx2|avx512|neon)\\.h$" EXCLUDE
+        ${private})
 endfunction()

@@ -30,8 +30,9 @@ void tw_barrier_init(struct tw_barrier *barrier, int spins)
 static void sleep_through(struct tw_barrier *barrier, unsigned phase)
 {
     atomic_fetch_add(&barrier->sleepers, 1);
-    while (atomic_load(&barrier->phase) == phase)
+    while (atomic_load(&barrier->phase) == phase) {
         syscall(SYS_futex, &barrier->phase, FUTEX_WAIT_PRIVATE, phase, NULL, NULL, 0);
+    }
     atomic_fetch_sub(&barrier->sleepers, 1);
 }
 
@@ -42,13 +43,15 @@ void tw_barrier_wait(struct tw_barrier *barrier, int members)
     if (atomic_fetch_add(&barrier->arrived, 1) + 1 == members) {
         atomic_store_explicit(&barrier->arrived, 0, memory_order_relaxed);
         atomic_store(&barrier->phase, phase + 1);
-        if (atomic_load(&barrier->sleepers) > 0)
+        if (atomic_load(&barrier->sleepers) > 0) {
             syscall(SYS_futex, &barrier->phase, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+        }
         return;
     }
     for (int i = 0; i < barrier->spins; i++) {
-        if (atomic_load_explicit(&barrier->phase, memory_order_acquire) != phase)
+        if (atomic_load_explicit(&barrier->phase, memory_order_acquire) != phase) {
             return;
+        }
         relax();
     }
     sleep_through(barrier, phase);

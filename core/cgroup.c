@@ -27,8 +27,9 @@ static bool read_line(const char *root, const char *mount, const char *group, co
     FILE *file = path == NULL ? NULL : fopen(path, "re");
     bool read = file != NULL && fgets(line, bytes, file) != NULL;
 
-    if (file != NULL)
+    if (file != NULL) {
         fclose(file);
+    }
     tw_free(path);
     return read;
 }
@@ -38,8 +39,9 @@ static int whole_cpus(long long quota, long long period)
 {
     long long cpus;
 
-    if (quota <= 0 || period <= 0)
+    if (quota <= 0 || period <= 0) {
         return 0;
+    }
     cpus = quota / period + (quota % period != 0);
     return cpus > INT_MAX ? INT_MAX : (int)cpus;
 }
@@ -50,8 +52,9 @@ static int limit_v2(const char *root, const char *mount, const char *group)
     char line[64];
 
     if (!read_line(root, mount, group, "cpu.max", line, sizeof line) ||
-        sscanf(line, "%lld %lld", &quota, &period) != 2)
+        sscanf(line, "%lld %lld", &quota, &period) != 2) {
         return 0;
+    }
     return whole_cpus(quota, period);
 }
 
@@ -62,8 +65,9 @@ static int limit_v1(const char *root, const char *mount, const char *group)
 
     if (!read_line(root, mount, group, "cpu.cfs_quota_us", quota_line, sizeof quota_line) ||
         !read_line(root, mount, group, "cpu.cfs_period_us", period_line, sizeof period_line) ||
-        sscanf(quota_line, "%lld", &quota) != 1 || sscanf(period_line, "%lld", &period) != 1)
+        sscanf(quota_line, "%lld", &quota) != 1 || sscanf(period_line, "%lld", &period) != 1) {
         return 0;
+    }
     return whole_cpus(quota, period);
 }
 
@@ -79,15 +83,18 @@ static int least_limit(const char *root, const char *const *mounts, char *group,
     int least = 0;
 
     /* A group above the root of our namespace is not below the mount. */
-    if (strstr(group, "/..") != NULL || strcmp(group, "/") == 0)
+    if (strstr(group, "/..") != NULL || strcmp(group, "/") == 0) {
         group[0] = '\0';
+    }
     for (;;) {
         char *slash = strrchr(group, '/');
 
-        for (int i = 0; mounts[i] != NULL; i++)
+        for (int i = 0; mounts[i] != NULL; i++) {
             least = smaller(least, limit(root, mounts[i], group));
-        if (slash == NULL)
+        }
+        if (slash == NULL) {
             return least;
+        }
         *slash = '\0';
     }
 }
@@ -96,9 +103,11 @@ static bool names_cpu_controller(char *controllers)
 {
     char *rest = NULL;
 
-    for (char *name = strtok_r(controllers, ",", &rest); name != NULL; name = strtok_r(NULL, ",", &rest))
-        if (strcmp(name, "cpu") == 0)
+    for (char *name = strtok_r(controllers, ",", &rest); name != NULL; name = strtok_r(NULL, ",", &rest)) {
+        if (strcmp(name, "cpu") == 0) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -109,12 +118,14 @@ static int limit_of_line(const char *root, char *line)
 
     line[strcspn(line, "\n")] = '\0';
     group = controllers == NULL ? NULL : strchr(controllers + 1, ':');
-    if (group == NULL || group[1] != '/')
+    if (group == NULL || group[1] != '/') {
         return 0;
+    }
     *controllers++ = '\0';
     *group++ = '\0';
-    if (controllers[0] == '\0')
+    if (controllers[0] == '\0') {
         return least_limit(root, mounts_v2, group, limit_v2);
+    }
     return names_cpu_controller(controllers) ? least_limit(root, mounts_v1, group, limit_v1) : 0;
 }
 
@@ -125,10 +136,12 @@ int tw_cgroup_cpu_quota(const char *root)
     char line[4096 + 256]; /* a group's path is at most PATH_MAX */
     int least = 0;
 
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         least = smaller(least, limit_of_line(root, line));
-    if (file != NULL)
+    }
+    if (file != NULL) {
         fclose(file);
+    }
     tw_free(path);
     return least;
 }

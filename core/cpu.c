@@ -57,10 +57,12 @@ static void detect_features(struct tw_cpu *cpu)
     struct leaf one = read_leaf(1, 0), seven = read_leaf(7, 0), seven_one = {0};
     bool ymm, zmm;
 
-    if (seven.eax >= 1)
+    if (seven.eax >= 1) {
         seven_one = read_leaf(7, 1);
-    if (bit(one.ecx, LEAF1_ECX_OSXSAVE))
+    }
+    if (bit(one.ecx, LEAF1_ECX_OSXSAVE)) {
         cpu->xcr0 = read_xcr0();
+    }
     ymm = (cpu->xcr0 & XCR0_YMM) == XCR0_YMM;
     zmm = (cpu->xcr0 & XCR0_ZMM) == XCR0_ZMM;
     cpu->fma = ymm && bit(one.ecx, LEAF1_ECX_FMA);
@@ -89,8 +91,9 @@ static void detect_names(struct tw_cpu *cpu)
         memcpy(brand + part * sizeof leaf, &leaf, sizeof leaf);
     }
     snprintf(cpu->model_name, sizeof cpu->model_name, "%s", brand + strspn(brand, " "));
-    for (length = strlen(cpu->model_name); length > 0 && cpu->model_name[length - 1] == ' '; length--)
+    for (length = strlen(cpu->model_name); length > 0 && cpu->model_name[length - 1] == ' '; length--) {
         cpu->model_name[length - 1] = '\0';
+    }
 }
 
 static void detect_architecture(struct tw_cpu *cpu)
@@ -126,8 +129,9 @@ static bool read_cache_file(int unit, int index, const char *name, char *line, i
 
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cache/index%d/%s", unit, index, name);
     file = fopen(path, "r");
-    if (file == NULL)
+    if (file == NULL) {
         return false;
+    }
     read = fgets(line, bytes, file) != NULL;
     fclose(file);
     return read;
@@ -143,14 +147,17 @@ static void detect_caches_by_sysfs(struct tw_cpu *cpu)
         unsigned long kibibytes;
 
         if (!read_cache_file(unit, index, "type", type, sizeof type) || type[0] == 'I' ||
-            !read_cache_file(unit, index, "size", size, sizeof size) || sscanf(size, "%luK", &kibibytes) != 1)
+            !read_cache_file(unit, index, "size", size, sizeof size) ||
+            sscanf(size, "%luK", &kibibytes) != 1) {
             continue;
-        if (level[0] == '1')
+        }
+        if (level[0] == '1') {
             cpu->l1d_bytes = kibibytes << 10;
-        else if (level[0] == '2')
+        } else if (level[0] == '2') {
             cpu->l2_bytes = kibibytes << 10;
-        else if (level[0] == '3')
+        } else if (level[0] == '3') {
             cpu->l3_bytes = kibibytes << 10;
+        }
     }
 }
 
@@ -158,8 +165,9 @@ static void set_if_unknown(size_t *bytes, int name)
 {
     long value = *bytes == 0 ? sysconf(name) : 0;
 
-    if (value > 0)
+    if (value > 0) {
         *bytes = (size_t)value;
+    }
 }
 
 static struct tw_cpu detected;

@@ -60,12 +60,14 @@ bool tw_isa_available(enum tw_isa isa)
 /* Lowers `*isa` to `wanted`, which must be usable whether it changes anything or not. */
 static enum tw_status lower(enum tw_isa wanted, const char *by, enum tw_isa *isa, const char **reason)
 {
-    if ((unsigned)wanted >= TW_ISA_COUNT)
+    if ((unsigned)wanted >= TW_ISA_COUNT) {
         return tw_fail(TW_ERROR_ARGUMENT, "instruction set %d (%s) is unknown", (int)wanted, by);
-    if (!tw_isa_available(wanted))
+    }
+    if (!tw_isa_available(wanted)) {
         return tw_fail(TW_ERROR_UNSUPPORTED,
                        "instruction set %s (%s) is not there: the best of this CPU and build is %s",
                        names[wanted], by, names[*isa]);
+    }
     if (wanted < *isa || *reason == NULL) {
         *isa = wanted;
         *reason = by;
@@ -79,22 +81,27 @@ enum tw_status tw_isa_choose(enum tw_isa requested, enum tw_isa *isa, const char
     enum tw_isa chosen = TW_ISA_COUNT - 1, wanted = chosen;
     enum tw_status status;
 
-    while (!tw_isa_available(chosen))
+    while (!tw_isa_available(chosen)) {
         chosen--;
+    }
     if (text != NULL && text[0] != '\0') {
-        if (tw_isa_parse(text, &wanted) != TW_OK)
+        if (tw_isa_parse(text, &wanted) != TW_OK) {
             return tw_fail_in("TOWER_ISA: ");
+        }
         status = lower(wanted, "TOWER_ISA", &chosen, &why);
-        if (status != TW_OK)
+        if (status != TW_OK) {
             return status;
+        }
     }
     if (requested != TW_ISA_COUNT) {
         status = lower(requested, "requested", &chosen, &why);
-        if (status != TW_OK)
+        if (status != TW_OK) {
             return status;
+        }
     }
     *isa = chosen;
-    if (reason != NULL)
+    if (reason != NULL) {
         *reason = why == NULL ? "best this CPU and build have" : why;
+    }
     return TW_OK;
 }

@@ -52,18 +52,21 @@ static void account_for(size_t bytes)
     size_t live = atomic_fetch_add(&live_bytes, bytes) + bytes;
     size_t peak = atomic_load(&peak_bytes);
 
-    while (live > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, live))
+    while (live > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, live)) {
         continue;
+    }
     atomic_fetch_add(&live_blocks, 1);
     atomic_fetch_add(&calls, 1);
 }
 
 static bool refused_on_purpose(void)
 {
-    if (allocations_left < 0)
+    if (allocations_left < 0) {
         return false;
-    if (allocations_left == 0)
+    }
+    if (allocations_left == 0) {
         return true;
+    }
     allocations_left--;
     return false;
 }
@@ -75,11 +78,13 @@ void *tw_alloc(size_t bytes)
     unsigned char *base, *block;
     struct header *header;
 
-    if (bytes > (size_t)PTRDIFF_MAX - OVERHEAD || refused_on_purpose())
+    if (bytes > (size_t)PTRDIFF_MAX - OVERHEAD || refused_on_purpose()) {
         return tw_fail_null(TW_ERROR_MEMORY, "memory: cannot allocate %zu bytes", bytes);
+    }
     base = calloc(1, bytes + OVERHEAD);
-    if (base == NULL)
+    if (base == NULL) {
         return tw_fail_null(TW_ERROR_MEMORY, "memory: cannot allocate %zu bytes", bytes);
+    }
     block = base + TW_ALIGNMENT;
     block += tw_align_up((uintptr_t)block) - (uintptr_t)block;
     header = (struct header *)(void *)(block - TW_ALIGNMENT);
@@ -95,9 +100,10 @@ void *tw_alloc_array(size_t count, size_t size)
 {
     size_t bytes;
 
-    if (__builtin_mul_overflow(count, size, &bytes))
+    if (__builtin_mul_overflow(count, size, &bytes)) {
         return tw_fail_null(TW_ERROR_MEMORY, "memory: cannot allocate %zu elements of %zu bytes", count,
                             size);
+    }
     return tw_alloc(bytes);
 }
 
@@ -106,8 +112,9 @@ void tw_free(void *block)
     struct header *header;
     void *base;
 
-    if (block == NULL)
+    if (block == NULL) {
         return;
+    }
     header = (struct header *)(void *)((unsigned char *)block - TW_ALIGNMENT);
     UNPOISON(header, sizeof *header);
     base = header->base;
@@ -121,8 +128,9 @@ char *tw_strdup(const char *text)
     size_t bytes = strlen(text) + 1;
     char *copy = tw_alloc(bytes);
 
-    if (copy != NULL)
+    if (copy != NULL) {
         memcpy(copy, text, bytes);
+    }
     return copy;
 }
 
@@ -135,38 +143,43 @@ char *tw_sprintf(const char *format, ...)
     va_start(arguments, format);
     va_copy(again, arguments);
     length = vsnprintf(NULL, 0, format, arguments);
-    if (length < 0)
+    if (length < 0) {
         tw_fail(TW_ERROR_MEMORY, "memory: cannot format \"%s\"", format);
-    else
+    } else {
         text = tw_alloc((size_t)length + 1);
-    if (text != NULL)
+    }
+    if (text != NULL) {
         vsnprintf(text, (size_t)length + 1, format, again);
+    }
     va_end(again);
     va_end(arguments);
     return text;
 }
 
-/* `*array` is read and written through memcpy, because callers pass the address of a typed pointer. */
-enum tw_status tw_array_reserve(void **array, size_t *capacity, size_t count, size_t size)
+void *tw_array_grow(void *array, size_t *capacity, size_t count, size_t size)
 {
-    size_t grown = *capacity < 4 ? 8 : *capacity;
-    void *old, *new;
+    size_t grown = *capacity < 4 ? 4 : *capacity;
+    void *larger;
 
-    if (count < *capacity)
-        return TW_OK;
-    while (grown <= count || grown == *capacity)
-        if (__builtin_mul_overflow(grown, (size_t)2, &grown))
-            return tw_fail(TW_ERROR_MEMORY, "memory: cannot allocate %zu elements of %zu bytes", count, size);
-    new = tw_alloc_array(grown, size);
-    if (new == NULL)
-        return TW_ERROR_MEMORY;
-    memcpy(&old, array, sizeof old);
-    if (count > 0)
-        memcpy(new, old, count * size);
-    tw_free(old);
-    memcpy(array, &new, sizeof new);
+    if (array != NULL && count <= *capacity) {
+        return array;
+    }
+    do {
+        if (__builtin_mul_overflow(grown, (size_t)2, &grown)) {
+            return tw_fail_null(TW_ERROR_MEMORY, "memory: cannot allocate %zu elements of %zu bytes", count,
+                                size);
+        }
+    } while (grown < count);
+    larger = tw_alloc_array(grown, size);
+    if (larger == NULL) {
+        return NULL;
+    }
+    if (array != NULL) {
+        memcpy(larger, array, *capacity * size);
+    }
+    tw_free(array);
     *capacity = grown;
-    return TW_OK;
+    return larger;
 }
 
 struct tw_memory_usage tw_memory_usage(void)
@@ -192,8 +205,9 @@ void tw_memory_fail_after(long countdown)
 enum tw_status tw_arena_init(struct tw_arena *arena, size_t capacity)
 {
     *arena = (struct tw_arena){.base = tw_alloc(capacity)};
-    if (arena->base == NULL)
+    if (arena->base == NULL) {
         return TW_ERROR_MEMORY;
+    }
     arena->capacity = capacity;
     POISON(arena->base, capacity);
     return TW_OK;
@@ -204,9 +218,10 @@ void *tw_arena_take(struct tw_arena *arena, size_t bytes)
     size_t left = arena->capacity - arena->used;
     unsigned char *piece = arena->base + arena->used;
 
-    if (bytes > left)
+    if (bytes > left) {
         return tw_fail_null(TW_ERROR_MEMORY, "memory: arena has %zu of %zu bytes left, %zu asked for", left,
                             arena->capacity, bytes);
+    }
     arena->used += tw_align_up(bytes) < left ? tw_align_up(bytes) : left;
     UNPOISON(piece, bytes);
     return piece;

@@ -28,10 +28,11 @@ char *tw_strdup(const char *text);
 /* printf into a new string; NULL with TW_ERROR_MEMORY. Released with tw_free. */
 char *tw_sprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Grows an array from tw_alloc_array: makes room for at least `count + 1` elements of `size` bytes in
- * `*array`, whose capacity is `*capacity` elements (both 0/NULL at first), keeping the first `count`.
- * On failure TW_ERROR_MEMORY and nothing changed. */
-enum tw_status tw_array_reserve(void **array, size_t *capacity, size_t count, size_t size);
+/* Makes room for at least `count` elements of `size` bytes in `array`, which has room for `*capacity` of them
+ * (NULL and 0 at first). Returns the array; where it had to grow, it has moved with all its elements, the new
+ * ones are zeros, and `*capacity` is higher. Released with tw_free. On failure NULL with TW_ERROR_MEMORY, and
+ * `array` and `*capacity` are as they were. */
+void *tw_array_grow(void *array, size_t *capacity, size_t count, size_t size);
 
 /* Gives back a block of the functions above; NULL does nothing. Thread-safe. */
 void tw_free(void *block);

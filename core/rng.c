@@ -10,8 +10,9 @@ void tw_rng_seed(struct tw_rng *rng, uint64_t seed)
 {
     *rng = (struct tw_rng){.seed = seed, .position = TW_MT19937_WORDS};
     rng->state[0] = (uint32_t)seed;
-    for (uint32_t i = 1; i < TW_MT19937_WORDS; i++)
+    for (uint32_t i = 1; i < TW_MT19937_WORDS; i++) {
         rng->state[i] = 1812433253U * (rng->state[i - 1] ^ (rng->state[i - 1] >> 30)) + i;
+    }
 }
 
 /* Upper bit of `high`, the other bits of `low`, times the companion matrix. */
@@ -27,10 +28,12 @@ static void next_state(struct tw_rng *rng)
     uint32_t *s = rng->state;
     int i = 0;
 
-    for (; i < TW_MT19937_WORDS - MIDDLE; i++)
+    for (; i < TW_MT19937_WORDS - MIDDLE; i++) {
         s[i] = s[i + MIDDLE] ^ twist(s[i], s[i + 1]);
-    for (; i < TW_MT19937_WORDS - 1; i++)
+    }
+    for (; i < TW_MT19937_WORDS - 1; i++) {
         s[i] = s[i + MIDDLE - TW_MT19937_WORDS] ^ twist(s[i], s[i + 1]);
+    }
     s[i] = s[MIDDLE - 1] ^ twist(s[i], s[0]);
     rng->position = 0;
 }
@@ -39,8 +42,9 @@ uint32_t tw_rng_u32(struct tw_rng *rng)
 {
     uint32_t word;
 
-    if (rng->position >= TW_MT19937_WORDS)
+    if (rng->position >= TW_MT19937_WORDS) {
         next_state(rng);
+    }
     word = rng->state[rng->position++];
     word ^= word >> 11;
     word ^= (word << 7) & 0x9d2c5680U;
@@ -89,8 +93,9 @@ double tw_rng_normal(struct tw_rng *rng, double mean, double standard_deviation)
 
 void tw_rng_fill_uniform(struct tw_rng *rng, float *values, ptrdiff_t count, float from, float to)
 {
-    for (ptrdiff_t i = 0; i < count; i++)
+    for (ptrdiff_t i = 0; i < count; i++) {
         values[i] = tw_rng_uniform_f32(rng, from, to);
+    }
 }
 
 #define GROUP 16
@@ -112,13 +117,15 @@ void tw_rng_fill_normal(struct tw_rng *rng, float *values, ptrdiff_t count, floa
                         float standard_deviation)
 {
     if (count < GROUP) {
-        for (ptrdiff_t i = 0; i < count; i++)
+        for (ptrdiff_t i = 0; i < count; i++) {
             values[i] = (float)tw_rng_normal(rng, (double)mean, (double)standard_deviation);
+        }
         return;
     }
     tw_rng_fill_uniform(rng, values, count, 0.0f, 1.0f);
-    for (ptrdiff_t i = 0; i + GROUP <= count; i += GROUP)
+    for (ptrdiff_t i = 0; i + GROUP <= count; i += GROUP) {
         transform_group(values + i, mean, standard_deviation);
+    }
     if (count % GROUP != 0) {
         tw_rng_fill_uniform(rng, values + count - GROUP, GROUP, 0.0f, 1.0f);
         transform_group(values + count - GROUP, mean, standard_deviation);
@@ -129,8 +136,9 @@ void tw_rng_fill_normal(struct tw_rng *rng, float *values, ptrdiff_t count, floa
  * limit on count comes from. */
 void tw_rng_permutation(struct tw_rng *rng, int64_t *order, ptrdiff_t count)
 {
-    for (ptrdiff_t i = 0; i < count; i++)
+    for (ptrdiff_t i = 0; i < count; i++) {
         order[i] = i;
+    }
     for (ptrdiff_t i = 0; i < count - 1; i++) {
         ptrdiff_t other = i + (ptrdiff_t)((int64_t)tw_rng_u32(rng) % (count - i));
         int64_t kept = order[i];

@@ -14,8 +14,9 @@ static void record(enum tw_status status, const char *format, va_list arguments)
 {
     char text[TW_ERROR_MESSAGE_BYTES];
 
-    if (vsnprintf(text, sizeof text, format, arguments) < 0)
+    if (vsnprintf(text, sizeof text, format, arguments) < 0) {
         text[0] = '\0';
+    }
     memcpy(latest_message, text, sizeof text);
     latest_status = status;
 }

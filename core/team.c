@@ -31,18 +31,21 @@ static _Thread_local struct tw_team *newest; /* made by this thread */
 
 static void go_home(const struct tw_team *team)
 {
-    if (placed_by != 0 && team->home != NULL)
+    if (placed_by != 0 && team->home != NULL) {
         tw_topology_restore_affinity(team->topology, team->home);
+    }
     placed_by = 0;
 }
 
 static enum tw_status go_to_place(const struct tw_team *team, int rank)
 {
-    if (placed_by == team->serial && placed_as == rank)
+    if (placed_by == team->serial && placed_as == rank) {
         return TW_OK;
+    }
     go_home(team);
-    if (team->unit[rank] < 0)
+    if (team->unit[rank] < 0) {
         return TW_OK;
+    }
     placed_by = team->serial;
     placed_as = rank;
     return tw_topology_bind_thread(team->topology, team->unit[rank]);
@@ -66,10 +69,12 @@ static void enter_region(const struct tw_team *team, tw_team_body *body, void *c
 /* While the runtime binds the threads (OMP_PROC_BIND), the thread's own affinity is but its first place. */
 int tw_team_affinity(void)
 {
-    if (omp_get_proc_bind() != omp_proc_bind_false)
+    if (omp_get_proc_bind() != omp_proc_bind_false) {
         return omp_get_num_procs();
-    if (newest != NULL) /* until the next run puts it back into its place */
+    }
+    if (newest != NULL) { /* until the next run puts it back into its place */
         go_home(newest);
+    }
     return tw_threads_affinity();
 }
 
@@ -83,10 +88,12 @@ static void answer(void *context, int rank, int threads)
 {
     struct roll_call *call = context;
 
-    if (rank == 0)
+    if (rank == 0) {
         atomic_store(&call->present, threads);
-    if (threads == call->team->threads && go_to_place(call->team, rank) != TW_OK)
+    }
+    if (threads == call->team->threads && go_to_place(call->team, rank) != TW_OK) {
         atomic_store(&call->refused, rank);
+    }
 }
 
 static enum tw_status call_the_roll(struct tw_team *team)
@@ -95,30 +102,35 @@ static enum tw_status call_the_roll(struct tw_team *team)
     int refused;
 
     enter_region(team, answer, &call);
-    if (atomic_load(&call.present) != team->threads)
+    if (atomic_load(&call.present) != team->threads) {
         return tw_fail(TW_ERROR_UNSUPPORTED,
                        "team: OpenMP gives %d of %d threads (is there a parallel region around the call?)",
                        atomic_load(&call.present), team->threads);
+    }
     refused = atomic_load(&call.refused);
-    if (refused >= 0)
+    if (refused >= 0) {
         return tw_fail(TW_ERROR_UNSUPPORTED, "team: thread %d cannot be bound to processing unit %d", refused,
                        team->unit[refused]);
+    }
     return TW_OK;
 }
 
 static enum tw_status check_request(int threads, enum tw_bind bind)
 {
-    if (threads < 1 || threads > TW_TEAM_MAX_THREADS)
+    if (threads < 1 || threads > TW_TEAM_MAX_THREADS) {
         return tw_fail(TW_ERROR_ARGUMENT, "team: %d threads, expected 1 to %d", threads, TW_TEAM_MAX_THREADS);
-    if (threads > omp_get_thread_limit())
+    }
+    if (threads > omp_get_thread_limit()) {
         return tw_fail(TW_ERROR_UNSUPPORTED, "team: OpenMP gives %d of %d threads (OMP_THREAD_LIMIT)",
                        omp_get_thread_limit(), threads);
-    if (bind != TW_BIND_NONE && omp_get_proc_bind() != omp_proc_bind_false)
+    }
+    if (bind != TW_BIND_NONE && omp_get_proc_bind() != omp_proc_bind_false) {
         return tw_fail(
             TW_ERROR_UNSUPPORTED,
             "team: binding %s while OMP_PROC_BIND has the OpenMP runtime bind the threads; unset it, or "
             "use binding none",
             tw_bind_name(bind));
+    }
     return TW_OK;
 }
 
@@ -133,16 +145,20 @@ static int choose_spins(const struct tw_team *team)
 static enum tw_status set_up(struct tw_team *team)
 {
     team->topology = tw_topology_new(NULL);
-    if (team->topology == NULL)
+    if (team->topology == NULL) {
         return tw_error_status();
+    }
     team->home = tw_topology_save_affinity(team->topology);
-    if (team->home == NULL && team->bind != TW_BIND_NONE)
+    if (team->home == NULL && team->bind != TW_BIND_NONE) {
         return tw_error_status();
+    }
     tw_barrier_init(&team->barrier, choose_spins(team));
-    if (tw_topology_place(team->topology, team->bind, team->threads, team->unit) != TW_OK)
+    if (tw_topology_place(team->topology, team->bind, team->threads, team->unit) != TW_OK) {
         return tw_error_status();
-    if (tw_threads_can_start(team->threads - 1) != TW_OK)
+    }
+    if (tw_threads_can_start(team->threads - 1) != TW_OK) {
         return tw_error_status();
+    }
     return call_the_roll(team);
 }
 
@@ -151,20 +167,24 @@ struct tw_team *tw_team_new(int threads, enum tw_bind bind)
     static atomic_ulong serials;
     struct tw_team *team;
 
-    if (check_request(threads, bind) != TW_OK)
+    if (check_request(threads, bind) != TW_OK) {
         return NULL;
+    }
     team = tw_alloc(sizeof *team + (size_t)threads * sizeof team->unit[0]);
-    if (team == NULL)
+    if (team == NULL) {
         return NULL;
+    }
     team->threads = threads;
     team->bind = bind;
     team->serial = atomic_fetch_add(&serials, 1) + 1;
-    if (newest != NULL) /* which makes the whole machine visible again */
+    if (newest != NULL) { /* which makes the whole machine visible again */
         go_home(newest);
+    }
     team->older = newest;
     newest = team;
-    if (set_up(team) == TW_OK)
+    if (set_up(team) == TW_OK) {
         return team;
+    }
     tw_team_release(team);
     return NULL;
 }
@@ -181,16 +201,19 @@ void tw_team_release(struct tw_team *team)
 {
     struct tw_team **link = &newest;
 
-    if (team == NULL)
+    if (team == NULL) {
         return;
+    }
     if (team->home != NULL && team->bind != TW_BIND_NONE) {
         go_home(team);
         enter_region(team, send_home, team);
     }
-    while (*link != NULL && *link != team)
+    while (*link != NULL && *link != team) {
         link = &(*link)->older;
-    if (*link != NULL)
+    }
+    if (*link != NULL) {
         *link = team->older;
+    }
     tw_affinity_release(team->home);
     tw_topology_release(team->topology);
     tw_free(team);
@@ -219,8 +242,9 @@ static void run_member(void *context, int rank, int threads)
 
     (void)go_to_place(run->team, rank); /* tw_team_new has tried it; refused now, the results are the same */
     run->body(run->context, rank, threads);
-    if (threads > 1)
+    if (threads > 1) {
         tw_barrier_wait(&run->team->barrier, threads);
+    }
 }
 
 void tw_team_run(struct tw_team *team, tw_team_body *body, void *context)
@@ -235,6 +259,7 @@ void tw_team_barrier(struct tw_team *team)
 {
     int members = team->threads == 1 ? 1 : omp_get_num_threads();
 
-    if (members > 1)
+    if (members > 1) {
         tw_barrier_wait(&team->barrier, members);
+    }
 }

@@ -13,13 +13,16 @@ static int threads_from_environment(void)
     char *end;
     long number;
 
-    if (text == NULL)
+    if (text == NULL) {
         return 0;
+    }
     number = strtol(text, &end, 10);
-    while (isspace((unsigned char)*end))
+    while (isspace((unsigned char)*end)) {
         end++;
-    if (end == text || (*end != '\0' && *end != ',') || number < 1)
+    }
+    if (end == text || (*end != '\0' && *end != ',') || number < 1) {
         return 0;
+    }
     return number > INT_MAX ? INT_MAX : (int)number;
 }
 
@@ -31,12 +34,14 @@ enum tw_status tw_team_choose_size(int requested, struct tw_team_size *size)
         .environment = threads_from_environment(),
     };
 
-    if (requested < 0 || requested > TW_TEAM_MAX_THREADS)
+    if (requested < 0 || requested > TW_TEAM_MAX_THREADS) {
         return tw_fail(TW_ERROR_ARGUMENT, "%d threads requested, expected 1 to %d, or 0 for the default",
                        requested, TW_TEAM_MAX_THREADS);
-    if (requested == 0 && chosen.environment > TW_TEAM_MAX_THREADS)
+    }
+    if (requested == 0 && chosen.environment > TW_TEAM_MAX_THREADS) {
         return tw_fail(TW_ERROR_ARGUMENT, "OMP_NUM_THREADS asks for %d threads, expected at most %d",
                        chosen.environment, TW_TEAM_MAX_THREADS);
+    }
     if (requested > 0) {
         chosen.threads = requested;
         chosen.why = "requested";
@@ -50,8 +55,9 @@ enum tw_status tw_team_choose_size(int requested, struct tw_team_size *size)
         chosen.threads = chosen.affinity;
         chosen.why = "affinity";
     }
-    if (chosen.threads > TW_TEAM_MAX_THREADS)
+    if (chosen.threads > TW_TEAM_MAX_THREADS) {
         chosen.threads = TW_TEAM_MAX_THREADS;
+    }
     *size = chosen;
     return TW_OK;
 }

@@ -51,8 +51,9 @@ const char *tw_dtype_name(enum tw_dtype dtype)
 
 static void drop_storage(struct tw_storage *storage)
 {
-    if (atomic_fetch_sub(&storage->references, 1) > 1)
+    if (atomic_fetch_sub(&storage->references, 1) > 1) {
         return;
+    }
     tw_free(storage->owned);
     tw_free(storage);
 }
@@ -66,16 +67,19 @@ static struct tw_tensor *new_geometry(enum tw_dtype dtype, const struct tw_shape
     struct tw_tensor *tensor;
     char text[TW_SHAPE_TEXT_BYTES];
 
-    if (size == 0)
+    if (size == 0) {
         return tw_fail_null(TW_ERROR_ARGUMENT, "tensor: unknown dtype %d", (int)dtype);
-    if (count < 0 || count > PTRDIFF_MAX / (ptrdiff_t)size)
+    }
+    if (count < 0 || count > PTRDIFF_MAX / (ptrdiff_t)size) {
         return tw_fail_null(
             TW_ERROR_SHAPE,
             "tensor: shape %s of %s; expected 0 to %d extents, none negative, at most %td bytes",
             tw_shape_text(shape, text), tw_dtype_name(dtype), TW_MAX_DIMS, PTRDIFF_MAX);
+    }
     tensor = tw_alloc(sizeof *tensor);
-    if (tensor == NULL)
+    if (tensor == NULL) {
         return NULL;
+    }
     tensor->dtype = dtype;
     tensor->shape.ndim = shape->ndim;
     for (int dim = shape->ndim - 1; dim >= 0; dim--) {
@@ -90,16 +94,19 @@ static struct tw_tensor *new_tensor(enum tw_dtype dtype, const struct tw_shape *
 {
     struct tw_tensor *tensor = new_geometry(dtype, shape);
 
-    if (tensor == NULL)
+    if (tensor == NULL) {
         return NULL;
+    }
     tensor->storage = tw_alloc(sizeof *tensor->storage);
-    if (tensor->storage == NULL)
+    if (tensor->storage == NULL) {
         goto fail;
+    }
     atomic_init(&tensor->storage->references, 1);
     if (foreign == NULL) {
         tensor->storage->owned = tw_alloc(tw_tensor_bytes(tensor));
-        if (tensor->storage->owned == NULL)
+        if (tensor->storage->owned == NULL) {
             goto fail;
+        }
     }
     tensor->data = foreign == NULL ? tensor->storage->owned : foreign;
     return tensor;
@@ -118,15 +125,17 @@ struct tw_tensor *tw_tensor_from(enum tw_dtype dtype, struct tw_shape shape, con
 {
     struct tw_tensor *tensor = new_tensor(dtype, &shape, NULL);
 
-    if (tensor != NULL && tw_tensor_count(tensor) > 0)
+    if (tensor != NULL && tw_tensor_count(tensor) > 0) {
         memcpy(tensor->data, data, tw_tensor_bytes(tensor));
+    }
     return tensor;
 }
 
 struct tw_tensor *tw_tensor_wrap(enum tw_dtype dtype, struct tw_shape shape, void *data)
 {
-    if (data == NULL)
+    if (data == NULL) {
         return tw_fail_null(TW_ERROR_ARGUMENT, "tensor: NULL cannot be wrapped");
+    }
     return new_tensor(dtype, &shape, data);
 }
 
@@ -134,8 +143,9 @@ struct tw_tensor *tw_tensor_alias(const struct tw_tensor *source)
 {
     struct tw_tensor *tensor = tw_alloc(sizeof *tensor);
 
-    if (tensor == NULL)
+    if (tensor == NULL) {
         return NULL;
+    }
     *tensor = *source;
     atomic_fetch_add(&source->storage->references, 1);
     return tensor;
@@ -143,8 +153,9 @@ struct tw_tensor *tw_tensor_alias(const struct tw_tensor *source)
 
 void tw_tensor_release(struct tw_tensor *tensor)
 {
-    if (tensor == NULL)
+    if (tensor == NULL) {
         return;
+    }
     drop_storage(tensor->storage);
     tw_free(tensor);
 }
@@ -158,13 +169,16 @@ bool tw_tensor_is_contiguous(const struct tw_tensor *tensor)
 {
     ptrdiff_t expected = 1;
 
-    if (tw_tensor_count(tensor) == 0)
+    if (tw_tensor_count(tensor) == 0) {
         return true;
+    }
     for (int dim = tensor->shape.ndim - 1; dim >= 0; dim--) {
-        if (tensor->shape.extent[dim] == 1)
+        if (tensor->shape.extent[dim] == 1) {
             continue;
-        if (tensor->stride[dim] != expected)
+        }
+        if (tensor->stride[dim] != expected) {
             return false;
+        }
         expected *= tensor->shape.extent[dim];
     }
     return true;

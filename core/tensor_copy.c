@@ -33,12 +33,15 @@ static struct number load(enum tw_dtype dtype, const void *from)
  * integers of at most 64 bits; the upper one of int64_t is not a double, so the comparison is with 2^63. */
 static int64_t real_to_integer(double real, int64_t lowest, int64_t highest)
 {
-    if (isnan(real))
+    if (isnan(real)) {
         return 0;
-    if (real <= (double)lowest)
+    }
+    if (real <= (double)lowest) {
         return lowest;
-    if (real >= (double)highest)
+    }
+    if (real >= (double)highest) {
         return highest;
+    }
     return (int64_t)real;
 }
 
@@ -74,8 +77,9 @@ static ptrdiff_t offset_of(const struct tw_tensor *tensor, const ptrdiff_t *inde
 {
     ptrdiff_t elements = 0;
 
-    for (int dim = 0; dim < tensor->shape.ndim; dim++)
+    for (int dim = 0; dim < tensor->shape.ndim; dim++) {
         elements += index[dim] * tensor->stride[dim];
+    }
     return elements * (ptrdiff_t)tw_dtype_size(tensor->dtype);
 }
 
@@ -84,8 +88,9 @@ static ptrdiff_t offset_of(const struct tw_tensor *tensor, const ptrdiff_t *inde
 static bool next_row(const struct tw_shape *shape, ptrdiff_t *index)
 {
     for (int dim = shape->ndim - 2; dim >= 0; dim--) {
-        if (++index[dim] < shape->extent[dim])
+        if (++index[dim] < shape->extent[dim]) {
             return true;
+        }
         index[dim] = 0;
     }
     return false;
@@ -110,8 +115,9 @@ static void copy_row(struct tw_tensor *target, const struct tw_tensor *source, c
     const char *from = (const char *)source->data + offset_of(source, index);
     ptrdiff_t length = row_length(source), to_step = row_step(target), from_step = row_step(source);
 
-    for (ptrdiff_t i = 0; i < length; i++)
+    for (ptrdiff_t i = 0; i < length; i++) {
         store(target->dtype, to + i * to_step, load(source->dtype, from + i * from_step));
+    }
 }
 
 enum tw_status tw_tensor_copy(struct tw_tensor *target, const struct tw_tensor *source)
@@ -119,19 +125,21 @@ enum tw_status tw_tensor_copy(struct tw_tensor *target, const struct tw_tensor *
     char to[TW_SHAPE_TEXT_BYTES], from[TW_SHAPE_TEXT_BYTES];
     ptrdiff_t index[TW_MAX_DIMS] = {0};
 
-    if (!tw_shape_equal(&target->shape, &source->shape))
+    if (!tw_shape_equal(&target->shape, &source->shape)) {
         return tw_fail(TW_ERROR_SHAPE, "copy: source has shape %s, target %s",
                        tw_shape_text(&source->shape, from), tw_shape_text(&target->shape, to));
-    if (tw_tensor_count(source) == 0)
+    }
+    if (tw_tensor_count(source) == 0) {
         return TW_OK;
+    }
     if (target->dtype == source->dtype && tw_tensor_is_contiguous(target) &&
         tw_tensor_is_contiguous(source)) {
         memmove(target->data, source->data, tw_tensor_bytes(source));
         return TW_OK;
     }
-    do
+    do {
         copy_row(target, source, index);
-    while (next_row(&source->shape, index));
+    } while (next_row(&source->shape, index));
     return TW_OK;
 }
 
@@ -139,8 +147,9 @@ struct tw_tensor *tw_tensor_clone(const struct tw_tensor *source)
 {
     struct tw_tensor *clone = tw_tensor_new(source->dtype, source->shape);
 
-    if (clone != NULL)
+    if (clone != NULL) {
         tw_tensor_copy(clone, source);
+    }
     return clone;
 }
 
@@ -149,13 +158,15 @@ void tw_tensor_fill(struct tw_tensor *tensor, double value)
     ptrdiff_t index[TW_MAX_DIMS] = {0};
     ptrdiff_t length = row_length(tensor), step = row_step(tensor);
 
-    if (tw_tensor_count(tensor) == 0)
+    if (tw_tensor_count(tensor) == 0) {
         return;
+    }
     do {
         char *row = (char *)tensor->data + offset_of(tensor, index);
 
-        for (ptrdiff_t i = 0; i < length; i++)
+        for (ptrdiff_t i = 0; i < length; i++) {
             store(tensor->dtype, row + i * step, (struct number){.real = value});
+        }
     } while (next_row(&tensor->shape, index));
 }
 
@@ -163,10 +174,12 @@ static enum tw_status check_index(const struct tw_tensor *tensor, const ptrdiff_
 {
     char text[TW_SHAPE_TEXT_BYTES];
 
-    for (int dim = 0; dim < tensor->shape.ndim; dim++)
-        if (index[dim] < 0 || index[dim] >= tensor->shape.extent[dim])
+    for (int dim = 0; dim < tensor->shape.ndim; dim++) {
+        if (index[dim] < 0 || index[dim] >= tensor->shape.extent[dim]) {
             return tw_fail(TW_ERROR_ARGUMENT, "tensor: index %td in dimension %d of shape %s", index[dim],
                            dim, tw_shape_text(&tensor->shape, text));
+        }
+    }
     return TW_OK;
 }
 
@@ -174,8 +187,9 @@ enum tw_status tw_tensor_get(const struct tw_tensor *tensor, const ptrdiff_t *in
 {
     struct number number;
 
-    if (check_index(tensor, index) != TW_OK)
+    if (check_index(tensor, index) != TW_OK) {
         return TW_ERROR_ARGUMENT;
+    }
     number = load(tensor->dtype, (const char *)tensor->data + offset_of(tensor, index));
     *value = number.integral ? (double)number.integer : number.real;
     return TW_OK;
@@ -183,8 +197,9 @@ enum tw_status tw_tensor_get(const struct tw_tensor *tensor, const ptrdiff_t *in
 
 enum tw_status tw_tensor_set(struct tw_tensor *tensor, const ptrdiff_t *index, double value)
 {
-    if (check_index(tensor, index) != TW_OK)
+    if (check_index(tensor, index) != TW_OK) {
         return TW_ERROR_ARGUMENT;
+    }
     store(tensor->dtype, (char *)tensor->data + offset_of(tensor, index), (struct number){.real = value});
     return TW_OK;
 }

@@ -19,24 +19,28 @@ enum tw_status tw_threads_can_start(int count)
     int started = 0, refused = 0;
     pthread_t *thread;
 
-    if (count < 1)
+    if (count < 1) {
         return TW_OK;
+    }
     thread = tw_alloc_array((size_t)count, sizeof *thread);
-    if (thread == NULL)
+    if (thread == NULL) {
         return TW_ERROR_MEMORY;
+    }
     pthread_mutex_lock(&gate);
     while (started < count && refused == 0) {
         refused = pthread_create(&thread[started], NULL, wait_for_the_others, &gate);
         started += refused == 0;
     }
     pthread_mutex_unlock(&gate);
-    for (int i = 0; i < started; i++)
+    for (int i = 0; i < started; i++) {
         pthread_join(thread[i], NULL);
+    }
     pthread_mutex_destroy(&gate);
     tw_free(thread);
-    if (refused != 0)
+    if (refused != 0) {
         return tw_fail(TW_ERROR_UNSUPPORTED, "threads: %d of %d could be started: %s", started, count,
                        strerror(refused));
+    }
     return TW_OK;
 }
 
@@ -47,11 +51,13 @@ int tw_threads_affinity(void)
         cpu_set_t *set = CPU_ALLOC(cpus);
         int count = 0;
 
-        if (set != NULL && sched_getaffinity(0, CPU_ALLOC_SIZE(cpus), set) == 0)
+        if (set != NULL && sched_getaffinity(0, CPU_ALLOC_SIZE(cpus), set) == 0) {
             count = CPU_COUNT_S(CPU_ALLOC_SIZE(cpus), set);
+        }
         CPU_FREE(set);
-        if (count > 0)
+        if (count > 0) {
             return count;
+        }
     }
     return 1;
 }

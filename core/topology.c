@@ -46,11 +46,13 @@ static enum tw_status discover(struct tw_topology *topology, const char *synthet
         topology->whole = NULL;
         return tw_fail(TW_ERROR_UNSUPPORTED, "topology: hwloc cannot start: %s", strerror(errno));
     }
-    if (synthetic != NULL && hwloc_topology_set_synthetic(topology->whole, synthetic) != 0)
+    if (synthetic != NULL && hwloc_topology_set_synthetic(topology->whole, synthetic) != 0) {
         return tw_fail(TW_ERROR_ARGUMENT, "topology: \"%s\" describes no machine in hwloc's language",
                        synthetic);
-    if (hwloc_topology_set_flags(topology->whole, flags) != 0 || hwloc_topology_load(topology->whole) != 0)
+    }
+    if (hwloc_topology_set_flags(topology->whole, flags) != 0 || hwloc_topology_load(topology->whole) != 0) {
         return tw_fail(TW_ERROR_UNSUPPORTED, "topology: discovery failed: %s", strerror(errno));
+    }
     return TW_OK;
 }
 
@@ -77,22 +79,27 @@ struct tw_topology *tw_topology_new(const char *synthetic)
 {
     struct tw_topology *topology = tw_alloc(sizeof *topology);
 
-    if (topology == NULL)
+    if (topology == NULL) {
         return NULL;
-    if (discover(topology, synthetic) == TW_OK && restrict_to_affinity(topology) == TW_OK)
+    }
+    if (discover(topology, synthetic) == TW_OK && restrict_to_affinity(topology) == TW_OK) {
         return topology;
+    }
     tw_topology_release(topology);
     return NULL;
 }
 
 void tw_topology_release(struct tw_topology *topology)
 {
-    if (topology == NULL)
+    if (topology == NULL) {
         return;
-    if (topology->usable != NULL)
+    }
+    if (topology->usable != NULL) {
         hwloc_topology_destroy(topology->usable);
-    if (topology->whole != NULL)
+    }
+    if (topology->whole != NULL) {
         hwloc_topology_destroy(topology->whole);
+    }
     tw_free(topology);
 }
 
@@ -128,8 +135,9 @@ static int compare_compact(const void *left, const void *right)
 {
     const struct candidate *a = left, *b = right;
 
-    if (a->sibling != b->sibling)
+    if (a->sibling != b->sibling) {
         return compare_numbers(a->sibling, b->sibling);
+    }
     return compare_numbers(a->unit->logical_index, b->unit->logical_index);
 }
 
@@ -141,15 +149,17 @@ static int compare_scatter(const void *left, const void *right)
     const struct candidate *a = left, *b = right;
     hwloc_obj_t x = a->core, y = b->core;
 
-    if (a->sibling != b->sibling)
+    if (a->sibling != b->sibling) {
         return compare_numbers(a->sibling, b->sibling);
+    }
     while (x != y) {
         int depth_of_x = x->depth, depth_of_y = y->depth;
         unsigned rank_of_x = depth_of_x >= depth_of_y ? x->sibling_rank : 0;
         unsigned rank_of_y = depth_of_y >= depth_of_x ? y->sibling_rank : 0;
 
-        if (rank_of_x != rank_of_y)
+        if (rank_of_x != rank_of_y) {
             return compare_numbers(rank_of_x, rank_of_y);
+        }
         x = depth_of_x >= depth_of_y ? x->parent : x;
         y = depth_of_y >= depth_of_x ? y->parent : y;
     }
@@ -164,8 +174,9 @@ static void collect(hwloc_topology_t topology, struct candidate *candidate, int 
 
         candidate[i] = (struct candidate){.unit = unit, .core = core == NULL ? unit : core};
         /* Units are counted in logical order, in which those of one core follow each other. */
-        if (i > 0 && candidate[i - 1].core == candidate[i].core)
+        if (i > 0 && candidate[i - 1].core == candidate[i].core) {
             candidate[i].sibling = candidate[i - 1].sibling + 1;
+        }
     }
 }
 
@@ -175,23 +186,28 @@ enum tw_status tw_topology_place(const struct tw_topology *topology, enum tw_bin
     int count = hwloc_get_nbobjs_by_type(topology->usable, HWLOC_OBJ_PU);
     struct candidate *candidate;
 
-    if ((unsigned)bind >= (unsigned)BIND_COUNT)
+    if ((unsigned)bind >= (unsigned)BIND_COUNT) {
         return tw_fail(TW_ERROR_ARGUMENT, "topology: binding %d is unknown", (int)bind);
+    }
     if (bind == TW_BIND_NONE) {
-        for (int i = 0; i < threads; i++)
+        for (int i = 0; i < threads; i++) {
             unit[i] = -1;
+        }
         return TW_OK;
     }
-    if (count < 1)
+    if (count < 1) {
         return tw_fail(TW_ERROR_UNSUPPORTED, "topology: hwloc finds no processing unit");
+    }
     candidate = tw_alloc_array((size_t)count, sizeof *candidate);
-    if (candidate == NULL)
+    if (candidate == NULL) {
         return TW_ERROR_MEMORY;
+    }
     collect(topology->usable, candidate, count);
     qsort(candidate, (size_t)count, sizeof *candidate,
           bind == TW_BIND_COMPACT ? compare_compact : compare_scatter);
-    for (int i = 0; i < threads; i++)
+    for (int i = 0; i < threads; i++) {
         unit[i] = (int)candidate[i % count].unit->os_index;
+    }
     tw_free(candidate);
     return TW_OK;
 }
@@ -201,8 +217,9 @@ enum tw_status tw_topology_bind_thread(const struct tw_topology *topology, int u
     hwloc_bitmap_t units;
     int failed, reason;
 
-    if (unit < 0)
+    if (unit < 0) {
         return TW_OK;
+    }
     units = hwloc_bitmap_alloc();
     if (units == NULL || hwloc_bitmap_only(units, (unsigned)unit) != 0) {
         hwloc_bitmap_free(units);
@@ -211,9 +228,10 @@ enum tw_status tw_topology_bind_thread(const struct tw_topology *topology, int u
     failed = hwloc_set_cpubind(topology->whole, units, HWLOC_CPUBIND_THREAD);
     reason = errno;
     hwloc_bitmap_free(units);
-    if (failed != 0)
+    if (failed != 0) {
         return tw_fail(TW_ERROR_UNSUPPORTED, "topology: a thread cannot be bound to processing unit %d: %s",
                        unit, strerror(reason));
+    }
     return TW_OK;
 }
 
@@ -221,12 +239,14 @@ struct tw_affinity *tw_topology_save_affinity(const struct tw_topology *topology
 {
     struct tw_affinity *affinity = tw_alloc(sizeof *affinity);
 
-    if (affinity == NULL)
+    if (affinity == NULL) {
         return NULL;
+    }
     affinity->units = hwloc_bitmap_alloc();
     if (affinity->units != NULL &&
-        hwloc_get_cpubind(topology->whole, affinity->units, HWLOC_CPUBIND_THREAD) == 0)
+        hwloc_get_cpubind(topology->whole, affinity->units, HWLOC_CPUBIND_THREAD) == 0) {
         return affinity;
+    }
     tw_fail(TW_ERROR_UNSUPPORTED, "topology: the thread's affinity cannot be read: %s", strerror(errno));
     tw_affinity_release(affinity);
     return NULL;
@@ -239,8 +259,9 @@ void tw_topology_restore_affinity(const struct tw_topology *topology, const stru
 
 void tw_affinity_release(struct tw_affinity *affinity)
 {
-    if (affinity == NULL)
+    if (affinity == NULL) {
         return;
+    }
     hwloc_bitmap_free(affinity->units);
     tw_free(affinity);
 }

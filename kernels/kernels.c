@@ -62,13 +62,16 @@ const struct tw_kernels *tw_kernels_of(enum tw_isa isa)
 {
     const struct tw_kernels *kernels = built_for(isa);
 
-    if ((int)isa < 0 || isa >= TW_ISA_COUNT)
+    if ((int)isa < 0 || isa >= TW_ISA_COUNT) {
         return tw_fail_null(TW_ERROR_UNSUPPORTED, "kernels: ISA number %d, expected 0 to %d", (int)isa,
                             TW_ISA_COUNT - 1);
-    if (!kernels)
+    }
+    if (!kernels) {
         return tw_fail_null(TW_ERROR_UNSUPPORTED, "kernels: this build has no kernels for %s",
                             tw_isa_name(isa));
-    if (!tw_isa_available(isa))
+    }
+    if (!tw_isa_available(isa)) {
         return tw_fail_null(TW_ERROR_UNSUPPORTED, "kernels: this CPU cannot run %s", tw_isa_name(isa));
+    }
     return kernels;
 }

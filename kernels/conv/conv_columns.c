@@ -31,8 +31,9 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
     ptrdiff_t positions = BLOCK_POSITIONS, links;
     struct tw_workspace workspace = {.base = base};
 
-    if (!parts.in_place)
+    if (!parts.in_place) {
         positions = tw_conv_smaller(positions, RESULT_FLOATS / pass->out_channels);
+    }
     parts.window = tw_conv_window(pass, tiles->kc, positions);
     positions = parts.window.band * pass->positions[1];
     links = parts.window.channels * pass->taps[0] * pass->taps[1];
@@ -61,19 +62,25 @@ static void weight_tables(const struct tw_conv_pass *pass, const struct parts *p
 {
     ptrdiff_t *weight = parts->weight;
 
-    for (ptrdiff_t j = 0; j < pass->out_channels; j++)
+    for (ptrdiff_t j = 0; j < pass->out_channels; j++) {
         parts->row[j] = j * pass->w_out;
-    for (ptrdiff_t i = 0; i < parts->window.channels; i++)
-        for (ptrdiff_t a = 0; a < pass->taps[0]; a++)
-            for (ptrdiff_t b = 0; b < pass->taps[1]; b++)
+    }
+    for (ptrdiff_t i = 0; i < parts->window.channels; i++) {
+        for (ptrdiff_t a = 0; a < pass->taps[0]; a++) {
+            for (ptrdiff_t b = 0; b < pass->taps[1]; b++) {
                 *weight++ = i * pass->w_channel + a * pass->w_tap[0] + b * pass->w_tap[1];
+            }
+        }
+    }
 }
 
 static void spread_bias(const struct tw_conv_pass *pass, const struct parts *parts, const float *bias)
 {
-    for (ptrdiff_t j = 0; j < pass->out_channels; j++)
-        for (ptrdiff_t c = 0; c < parts->widest; c++)
+    for (ptrdiff_t j = 0; j < pass->out_channels; j++) {
+        for (ptrdiff_t c = 0; c < parts->widest; c++) {
             parts->bias[j * parts->widest + c] = bias[j];
+        }
+    }
 }
 
 /* Splits positions [0, columns) into runs that are neighbours in the window: run r begins at position
@@ -82,9 +89,11 @@ static int find_runs(const ptrdiff_t *position, ptrdiff_t columns, ptrdiff_t *be
 {
     int runs = 0;
 
-    for (ptrdiff_t j = 0; j < columns; j++)
-        if (j == 0 || position[j] != position[j - 1] + 1)
+    for (ptrdiff_t j = 0; j < columns; j++) {
+        if (j == 0 || position[j] != position[j - 1] + 1) {
             begin[runs++] = j;
+        }
+    }
     return runs;
 }
 
@@ -95,19 +104,23 @@ static inline __attribute__((always_inline)) void copy_runs(ptrdiff_t width, ptr
                                                             const ptrdiff_t *begin, int runs,
                                                             const float *image, float *panel)
 {
-    for (ptrdiff_t p = 0; p < links; p++, panel += width)
-        for (int r = 0; r < runs; r++)
+    for (ptrdiff_t p = 0; p < links; p++, panel += width) {
+        for (int r = 0; r < runs; r++) {
             memcpy(panel + begin[r], image + tap[p] + position[begin[r]], (size_t)width * sizeof *panel);
+        }
+    }
 }
 
 static void gather(ptrdiff_t width, ptrdiff_t columns, ptrdiff_t links, const ptrdiff_t *tap,
                    const ptrdiff_t *position, const float *image, float *panel)
 {
     for (ptrdiff_t p = 0; p < links; p++, panel += width) {
-        for (ptrdiff_t j = 0; j < columns; j++)
+        for (ptrdiff_t j = 0; j < columns; j++) {
             panel[j] = image[tap[p] + position[j]];
-        for (ptrdiff_t j = columns; j < width; j++)
+        }
+        for (ptrdiff_t j = columns; j < width; j++) {
             panel[j] = 0.0f;
+        }
     }
 }
 
@@ -118,16 +131,17 @@ static void make_panel(ptrdiff_t width, ptrdiff_t columns, ptrdiff_t links, cons
     ptrdiff_t begin[TW_TILE_COLUMNS_MAX];
     const int runs = find_runs(position, columns, begin);
 
-    if (runs * 4 > width)
+    if (runs * 4 > width) {
         gather(width, columns, links, tap, position, image, panel);
-    else if (width == 8)
+    } else if (width == 8) {
         copy_runs(8, links, tap, position, begin, runs, image, panel);
-    else if (width == 16)
+    } else if (width == 16) {
         copy_runs(16, links, tap, position, begin, runs, image, panel);
-    else if (width == 32)
+    } else if (width == 32) {
         copy_runs(32, links, tap, position, begin, runs, image, panel);
-    else
+    } else {
         copy_runs(width, links, tap, position, begin, runs, image, panel);
+    }
 }
 
 /* One block of channels, which is in the window, against all positions of the band. */
@@ -157,11 +171,14 @@ static void spread_results(const struct tw_conv_pass *pass, const struct parts *
 {
     const ptrdiff_t plane = pass->result[0] * pass->result[1], wide = pass->positions[1];
 
-    for (ptrdiff_t j = 0; j < pass->out_channels; j++)
-        for (ptrdiff_t r = 0; r < rows; r++)
-            for (ptrdiff_t c = 0; c < wide; c++)
+    for (ptrdiff_t j = 0; j < pass->out_channels; j++) {
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            for (ptrdiff_t c = 0; c < wide; c++) {
                 result[j * plane + r * pass->spacing[0] * pass->result[1] + c * pass->spacing[1]] =
                     parts->c[(j * rows + r) * wide + c];
+            }
+        }
+    }
 }
 
 /* One band of one sample of one group; `result` is the first plane's first position of the band. */
@@ -186,8 +203,9 @@ static void run_band(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
         tw_conv_window_fill(pass, &parts->window, channels, row, source + i * plane, parts->image);
         multiply(tiles, pass, parts, positions, block);
     }
-    if (!parts->in_place)
+    if (!parts->in_place) {
         spread_results(pass, parts, rows, result);
+    }
 }
 
 void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t samples,
@@ -202,13 +220,16 @@ void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
     tw_conv_tap_table(pass, &parts.window, parts.tap);
     weight_tables(pass, &parts);
     for (ptrdiff_t g = 0; g < pass->groups; g++) {
-        if (bias)
+        if (bias) {
             spread_bias(pass, &parts, bias + g * pass->out_channels);
-        for (ptrdiff_t n = 0; n < samples; n++)
-            for (ptrdiff_t row = 0; row < pass->positions[0]; row += parts.window.band)
+        }
+        for (ptrdiff_t n = 0; n < samples; n++) {
+            for (ptrdiff_t row = 0; row < pass->positions[0]; row += parts.window.band) {
                 run_band(tiles, pass, &parts, row, source + (n * pass->groups + g) * source_group,
                          w + g * pass->w_group, bias != NULL,
                          result + (n * pass->groups + g) * result_group +
                              (pass->first[0] + row * pass->spacing[0]) * pass->result[1] + pass->first[1]);
+            }
+        }
     }
 }

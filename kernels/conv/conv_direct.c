@@ -73,9 +73,10 @@ static void pack_panel(const struct tw_f32_tiles *tiles, const struct tw_conv_pa
             tiles->transpose(columns, taps, w - (taps - 1), pass->w_out, panel + (taps - 1) * width, -width);
             continue;
         }
-        for (ptrdiff_t t = 0; t < taps; t++)
+        for (ptrdiff_t t = 0; t < taps; t++) {
             tw_tile_pack(tiles, 1, columns, width, w + t / wide * pass->w_tap[0] + t % wide * pass->w_tap[1],
                          0, pass->w_out, panel + t * width);
+        }
     }
 }
 
@@ -87,8 +88,9 @@ static void pack_weights(const struct tw_f32_tiles *tiles, const struct tw_conv_
         pack_panel(tiles, pass, tw_conv_smaller(width, pass->out_channels - j), width,
                    w + pass->w_first + j * pass->w_out, parts->weights + j * parts->depth);
     }
-    for (ptrdiff_t j = 0; j < parts->columns && bias; j++)
+    for (ptrdiff_t j = 0; j < parts->columns && bias; j++) {
         parts->bias[j] = j < pass->out_channels ? bias[j] : 0.0f;
+    }
 }
 
 /* Panels of the columns [first, first + columns) against one block of channels that is in the window; the
@@ -132,9 +134,11 @@ static void write_back(const struct tw_f32_tiles *tiles, const struct tw_conv_pa
     }
     for (ptrdiff_t r = 0; r < rows; r++, result += pass->spacing[0] * pass->result[1]) {
         tiles->transpose(wide, columns, parts->c + r * wide * parts->pitch, parts->pitch, parts->line, wide);
-        for (ptrdiff_t j = 0; j < columns; j++)
-            for (ptrdiff_t c = 0; c < wide; c++)
+        for (ptrdiff_t j = 0; j < columns; j++) {
+            for (ptrdiff_t c = 0; c < wide; c++) {
                 result[j * plane + c * pass->spacing[1]] = parts->line[j * wide + c];
+            }
+        }
     }
 }
 
@@ -175,8 +179,9 @@ void tw_conv_direct(const struct tw_f32_tiles *tiles, const struct tw_conv_pass 
     tw_conv_tap_table(pass, &parts.window, parts.tap);
     for (ptrdiff_t g = 0; g < pass->groups && samples > 0; g++) {
         pack_weights(tiles, pass, &parts, w + g * pass->w_group, bias ? bias + g * pass->out_channels : NULL);
-        for (ptrdiff_t n = 0; n < samples; n++)
+        for (ptrdiff_t n = 0; n < samples; n++) {
             run_sample(tiles, pass, &parts, source + (n * pass->groups + g) * source_group, bias != NULL,
                        result + (n * pass->groups + g) * result_group);
+        }
     }
 }

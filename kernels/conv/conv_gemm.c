@@ -45,9 +45,11 @@ void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv
     const struct tw_gemm_shape product = shape_of(shape, false, bias != NULL);
 
     for (ptrdiff_t n = 0; n < samples; n++) {
-        for (ptrdiff_t o = 0; o < shape->out_channels && bias; o++)
-            for (ptrdiff_t p = 0; p < product.n; p++)
+        for (ptrdiff_t o = 0; o < shape->out_channels && bias; o++) {
+            for (ptrdiff_t p = 0; p < product.n; p++) {
                 y[o * product.n + p] = bias[o];
+            }
+        }
         for (ptrdiff_t g = 0; g < shape->groups; g++) {
             tw_gemm_blocked(tiles, &product, w + g * product.m * product.k, x, y, workspace);
             x += product.k * product.n;

@@ -48,8 +48,9 @@ static void phase(struct tw_conv_pass *pass, int d, const struct tw_conv2d_shape
         gcd = rest;
         rest = next;
     }
-    while (tap >= 0 && (phase_of_input + shape->padding[d] - tap * dilation) % stride != 0)
+    while (tap >= 0 && (phase_of_input + shape->padding[d] - tap * dilation) % stride != 0) {
         tap--;
+    }
     reach = phase_of_input + shape->padding[d] - tap * dilation;
     *largest = tap;
     *period = stride / gcd;
@@ -111,8 +112,9 @@ struct tw_conv_window tw_conv_window(const struct tw_conv_pass *pass, ptrdiff_t 
 
     window.channels = even(pass->channels, depth / (pass->taps[0] * pass->taps[1]));
     window.columns = (pass->positions[1] - 1) * pass->step[1] + (pass->taps[1] - 1) * pass->tap_step[1] + 1;
-    while (band > 1 && window.channels * plane_of(pass, band, window.columns) > WINDOW_FLOATS)
+    while (band > 1 && window.channels * plane_of(pass, band, window.columns) > WINDOW_FLOATS) {
         band--;
+    }
     window.band = even(pass->positions[0], band);
     window.rows = (window.band - 1) * pass->step[0] + (pass->taps[0] - 1) * pass->tap_step[0] + 1;
     window.plane = plane_of(pass, window.band, window.columns);
@@ -129,14 +131,17 @@ void tw_conv_window_clear(const struct tw_conv_window *window, float *to)
 static void copy_row(ptrdiff_t count, const float *from, float *to)
 {
     if (count < 8) {
-        for (ptrdiff_t c = 0; c < (count & 3); c++)
+        for (ptrdiff_t c = 0; c < (count & 3); c++) {
             to[c] = from[c];
-        if (count >= 4)
+        }
+        if (count >= 4) {
             memcpy(to + count - 4, from + count - 4, 4 * sizeof *to);
+        }
         return;
     }
-    for (ptrdiff_t c = 0; c < count - 8; c += 8)
+    for (ptrdiff_t c = 0; c < count - 8; c += 8) {
         memcpy(to + c, from + c, 8 * sizeof *to);
+    }
     memcpy(to + count - 8, from + count - 8, 8 * sizeof *to);
 }
 
@@ -153,10 +158,11 @@ void tw_conv_window_fill(const struct tw_conv_pass *pass, const struct tw_conv_w
         for (ptrdiff_t r = 0; r < window->rows; r++) {
             float *line = to + r * window->columns;
 
-            if (top + r < 0 || top + r >= height)
+            if (top + r < 0 || top + r >= height) {
                 memset(line, 0, (size_t)window->columns * sizeof *line);
-            else
+            } else {
                 copy_row(copied, source + (top + r) * width + from, line + left);
+            }
         }
     }
 }
@@ -164,16 +170,21 @@ void tw_conv_window_fill(const struct tw_conv_pass *pass, const struct tw_conv_w
 void tw_conv_position_table(const struct tw_conv_pass *pass, const struct tw_conv_window *window,
                             ptrdiff_t *table)
 {
-    for (ptrdiff_t r = 0; r < window->band; r++)
-        for (ptrdiff_t c = 0; c < pass->positions[1]; c++)
+    for (ptrdiff_t r = 0; r < window->band; r++) {
+        for (ptrdiff_t c = 0; c < pass->positions[1]; c++) {
             *table++ = r * pass->step[0] * window->columns + c * pass->step[1];
+        }
+    }
 }
 
 void tw_conv_tap_table(const struct tw_conv_pass *pass, const struct tw_conv_window *window, ptrdiff_t *table)
 {
-    for (ptrdiff_t i = 0; i < window->channels; i++)
-        for (ptrdiff_t a = 0; a < pass->taps[0]; a++)
-            for (ptrdiff_t b = 0; b < pass->taps[1]; b++)
+    for (ptrdiff_t i = 0; i < window->channels; i++) {
+        for (ptrdiff_t a = 0; a < pass->taps[0]; a++) {
+            for (ptrdiff_t b = 0; b < pass->taps[1]; b++) {
                 *table++ =
                     i * window->plane + a * pass->tap_step[0] * window->columns + b * pass->tap_step[1];
+            }
+        }
+    }
 }

@@ -22,13 +22,15 @@ static float forward_element(const struct tw_conv2d_shape *s, const float *x, co
     const ptrdiff_t plane = s->in_height * s->in_width;
     const ptrdiff_t top = r * s->stride[0] - s->padding[0], left = c * s->stride[1] - s->padding[1];
 
-    for (ptrdiff_t i = 0; i < s->in_channels / s->groups; i++, x += plane)
+    for (ptrdiff_t i = 0; i < s->in_channels / s->groups; i++, x += plane) {
         for (ptrdiff_t u = 0; u < s->kernel_height; u++) {
             const float *line = line_of(x, s->in_height, s->in_width, top + u * s->dilation[0]);
 
-            for (ptrdiff_t v = 0, column = left; v < s->kernel_width; v++, column += s->dilation[1])
+            for (ptrdiff_t v = 0, column = left; v < s->kernel_width; v++, column += s->dilation[1]) {
                 sum = fmaf(at(line, s->in_width, column), *w++, sum);
+            }
         }
+    }
     return sum;
 }
 
@@ -39,12 +41,16 @@ void tw_f32_conv2d_forward__reference(const struct tw_conv2d_shape *s, ptrdiff_t
     const ptrdiff_t plane = s->in_height * s->in_width, taps = s->kernel_height * s->kernel_width;
 
     (void)workspace;
-    for (ptrdiff_t n = 0; n < samples; n++)
-        for (ptrdiff_t o = 0; o < s->out_channels; o++)
-            for (ptrdiff_t r = 0; r < s->out_height; r++)
-                for (ptrdiff_t c = 0; c < s->out_width; c++)
+    for (ptrdiff_t n = 0; n < samples; n++) {
+        for (ptrdiff_t o = 0; o < s->out_channels; o++) {
+            for (ptrdiff_t r = 0; r < s->out_height; r++) {
+                for (ptrdiff_t c = 0; c < s->out_width; c++) {
                     *y++ = forward_element(s, x + (n * s->in_channels + o / opg * ipg) * plane,
                                            w + o * ipg * taps, r, c, bias ? bias[o] : 0.0f);
+                }
+            }
+        }
+    }
 }
 
 /* One element of dx in channel i of its group: the chain over (o, r, c), that is over descending taps. The
@@ -64,8 +70,9 @@ static float input_gradient_element(const struct tw_conv2d_shape *s, const float
             for (ptrdiff_t v = s->kernel_width - 1; v >= 0 && r % s->stride[0] == 0; v--) {
                 const ptrdiff_t c = column + s->padding[1] - v * s->dilation[1];
 
-                if (c % s->stride[1] == 0)
+                if (c % s->stride[1] == 0) {
                     sum = fmaf(at(line, s->out_width, c / s->stride[1]), w[u * s->kernel_width + v], sum);
+                }
             }
         }
     }
@@ -79,15 +86,18 @@ void tw_f32_conv2d_input_gradient__reference(const struct tw_conv2d_shape *s, pt
     const ptrdiff_t plane = s->out_height * s->out_width, taps = s->kernel_height * s->kernel_width;
 
     (void)workspace;
-    for (ptrdiff_t n = 0; n < samples; n++)
-        for (ptrdiff_t i = 0; i < s->in_channels; i++)
-            for (ptrdiff_t h = 0; h < s->in_height; h++)
+    for (ptrdiff_t n = 0; n < samples; n++) {
+        for (ptrdiff_t i = 0; i < s->in_channels; i++) {
+            for (ptrdiff_t h = 0; h < s->in_height; h++) {
                 for (ptrdiff_t c = 0; c < s->in_width; c++) {
                     const ptrdiff_t first = i / ipg * opg; /* the group's first output channel */
 
                     *dx++ = input_gradient_element(s, dy + (n * s->out_channels + first) * plane,
                                                    w + (first * ipg + i % ipg) * taps, h, c);
                 }
+            }
+        }
+    }
 }
 
 /* One sample's part of the chain of dw[o][i][u][v]: over (r, c). */
@@ -99,8 +109,9 @@ static float weight_gradient_element(const struct tw_conv2d_shape *s, const floa
     for (ptrdiff_t r = 0; r < s->out_height; r++) {
         const float *line = line_of(x, s->in_height, s->in_width, top + r * s->stride[0]);
 
-        for (ptrdiff_t c = 0, column = left; c < s->out_width; c++, column += s->stride[1])
+        for (ptrdiff_t c = 0, column = left; c < s->out_width; c++, column += s->stride[1]) {
             sum = fmaf(at(line, s->in_width, column), *dy++, sum);
+        }
     }
     return sum;
 }
@@ -112,9 +123,11 @@ static void bias_gradient(const struct tw_conv2d_shape *s, ptrdiff_t samples, co
     for (ptrdiff_t o = 0; o < s->out_channels; o++) {
         float sum = 0.0f;
 
-        for (ptrdiff_t n = 0; n < samples; n++)
-            for (ptrdiff_t p = 0; p < plane; p++)
+        for (ptrdiff_t n = 0; n < samples; n++) {
+            for (ptrdiff_t p = 0; p < plane; p++) {
                 sum += dy[(n * s->out_channels + o) * plane + p];
+            }
+        }
         db[o] = sum;
     }
 }
@@ -127,20 +140,25 @@ void tw_f32_conv2d_weight_gradient__reference(const struct tw_conv2d_shape *s, p
     const ptrdiff_t in_plane = s->in_height * s->in_width, out_plane = s->out_height * s->out_width;
 
     (void)workspace;
-    for (ptrdiff_t o = 0; o < s->out_channels; o++)
-        for (ptrdiff_t i = 0; i < ipg; i++)
-            for (ptrdiff_t u = 0; u < s->kernel_height; u++)
+    for (ptrdiff_t o = 0; o < s->out_channels; o++) {
+        for (ptrdiff_t i = 0; i < ipg; i++) {
+            for (ptrdiff_t u = 0; u < s->kernel_height; u++) {
                 for (ptrdiff_t v = 0; v < s->kernel_width; v++) {
                     float sum = 0.0f;
 
-                    for (ptrdiff_t n = 0; n < samples; n++)
+                    for (ptrdiff_t n = 0; n < samples; n++) {
                         sum = weight_gradient_element(s,
                                                       x + (n * s->in_channels + o / opg * ipg + i) * in_plane,
                                                       dy + (n * s->out_channels + o) * out_plane, u, v, sum);
+                    }
                     *dw++ = sum;
                 }
-    if (db)
+            }
+        }
+    }
+    if (db) {
         bias_gradient(s, samples, dy, db);
+    }
 }
 
 size_t tw_f32_conv2d_workspace__reference(const struct tw_conv2d_shape *shape)

@@ -21,8 +21,9 @@ enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool 
     const ptrdiff_t results = (input_gradient ? shape->in_channels : shape->out_channels) / shape->groups;
 
     if (shape->kernel_height == 1 && shape->kernel_width == 1 && shape->stride[0] == 1 &&
-        shape->stride[1] == 1 && shape->padding[0] == 0 && shape->padding[1] == 0)
+        shape->stride[1] == 1 && shape->padding[0] == 0 && shape->padding[1] == 0) {
         return TW_CONV_GEMM;
+    }
     return results >= CHANNELS_DIRECT ? TW_CONV_DIRECT : TW_CONV_COLUMNS;
 }
 
@@ -45,12 +46,13 @@ void tw_conv_forward(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm al
 {
     const struct tw_conv_pass pass = tw_conv_forward_pass(shape);
 
-    if (algorithm == TW_CONV_GEMM)
+    if (algorithm == TW_CONV_GEMM) {
         tw_conv_gemm_forward(tiles, shape, samples, x, w, bias, y, workspace);
-    else if (algorithm == TW_CONV_DIRECT && !is_empty(&pass))
+    } else if (algorithm == TW_CONV_DIRECT && !is_empty(&pass)) {
         tw_conv_direct(tiles, &pass, samples, x, w, bias, y, workspace);
-    else if (!is_empty(&pass))
+    } else if (!is_empty(&pass)) {
         tw_conv_columns(tiles, &pass, samples, x, w, bias, y, workspace);
+    }
 }
 
 /* Positions that no tap meets: the empty sum. */
@@ -58,22 +60,26 @@ static void clear_positions(const struct tw_conv_pass *pass, ptrdiff_t samples, 
 {
     const ptrdiff_t planes = samples * pass->groups * pass->out_channels;
 
-    for (ptrdiff_t i = 0; i < planes; i++, result += pass->result[0] * pass->result[1])
-        for (ptrdiff_t r = pass->first[0]; r < pass->result[0]; r += pass->spacing[0])
-            for (ptrdiff_t c = pass->first[1]; c < pass->result[1]; c += pass->spacing[1])
+    for (ptrdiff_t i = 0; i < planes; i++, result += pass->result[0] * pass->result[1]) {
+        for (ptrdiff_t r = pass->first[0]; r < pass->result[0]; r += pass->spacing[0]) {
+            for (ptrdiff_t c = pass->first[1]; c < pass->result[1]; c += pass->spacing[1]) {
                 result[r * pass->result[1] + c] = 0.0f;
+            }
+        }
+    }
 }
 
 static void run_phase(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
                       const struct tw_conv_pass *pass, ptrdiff_t samples, const float *dy, const float *w,
                       float *dx, void *workspace)
 {
-    if (pass->taps[0] * pass->taps[1] == 0)
+    if (pass->taps[0] * pass->taps[1] == 0) {
         clear_positions(pass, samples, dx);
-    else if (algorithm == TW_CONV_DIRECT && !is_empty(pass))
+    } else if (algorithm == TW_CONV_DIRECT && !is_empty(pass)) {
         tw_conv_direct(tiles, pass, samples, dy, w, NULL, dx, workspace);
-    else if (!is_empty(pass))
+    } else if (!is_empty(pass)) {
         tw_conv_columns(tiles, pass, samples, dy, w, NULL, dx, workspace);
+    }
 }
 
 void tw_conv_input_gradient(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
@@ -84,20 +90,22 @@ void tw_conv_input_gradient(const struct tw_f32_tiles *tiles, enum tw_conv_algor
         tw_conv_gemm_input_gradient(tiles, shape, samples, dy, w, dx, workspace);
         return;
     }
-    for (ptrdiff_t vertical = 0; vertical < shape->stride[0]; vertical++)
+    for (ptrdiff_t vertical = 0; vertical < shape->stride[0]; vertical++) {
         for (ptrdiff_t horizontal = 0; horizontal < shape->stride[1]; horizontal++) {
             const struct tw_conv_pass pass = tw_conv_gradient_pass(shape, vertical, horizontal);
 
             run_phase(tiles, algorithm, &pass, samples, dy, w, dx, workspace);
         }
+    }
 }
 
 /* Workspace of one pass; none if it does not multiply. */
 static size_t pass_workspace(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
                              const struct tw_conv_pass *pass)
 {
-    if (is_empty(pass) || pass->taps[0] * pass->taps[1] == 0)
+    if (is_empty(pass) || pass->taps[0] * pass->taps[1] == 0) {
         return 0;
+    }
     return algorithm == TW_CONV_DIRECT ? tw_conv_direct_workspace(tiles, pass)
                                        : tw_conv_columns_workspace(tiles, pass);
 }
@@ -108,8 +116,9 @@ size_t tw_conv_workspace(const struct tw_f32_tiles *tiles, enum tw_conv_algorith
     const struct tw_conv_pass forward = tw_conv_forward_pass(shape);
     size_t most, bytes;
 
-    if (is_empty(&forward))
+    if (is_empty(&forward)) {
         return 0;
+    }
     most = tw_conv_weight_gradient_workspace(tiles, shape);
     bytes = algorithm == TW_CONV_GEMM ? tw_conv_gemm_workspace(tiles, shape)
                                       : pass_workspace(tiles, algorithm, &forward);

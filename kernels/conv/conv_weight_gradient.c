@@ -128,14 +128,16 @@ static void write_back(const struct tw_f32_tiles *tiles, const struct tw_conv_pa
     tiles->transpose(rows, block->columns, parts->c, parts->pitch,
                      dw + block->group * pass->w_group + block->column * pass->w_out + block->channel * taps,
                      pass->w_out);
-    for (ptrdiff_t j = 0; j < block->columns && block->bias; j++)
+    for (ptrdiff_t j = 0; j < block->columns && block->bias; j++) {
         db[block->group * pass->out_channels + block->column + j] = parts->c[rows * parts->pitch + j];
+    }
 }
 
 static void clear(ptrdiff_t count, float *values)
 {
-    for (ptrdiff_t i = 0; i < count; i++)
+    for (ptrdiff_t i = 0; i < count; i++) {
         values[i] = 0.0f;
+    }
 }
 
 void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
@@ -156,8 +158,9 @@ void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_c
     tw_conv_tap_table(&pass, &parts.window, parts.tap);
     parts.tap[parts.window.channels * pass.taps[0] * pass.taps[1]] =
         parts.window.channels * parts.window.plane;
-    for (ptrdiff_t i = 0; i < parts.window.plane; i++)
+    for (ptrdiff_t i = 0; i < parts.window.plane; i++) {
         parts.image[parts.window.channels * parts.window.plane + i] = 1.0f;
+    }
     for (block.group = 0; block.group < pass.groups; block.group++) {
         for (block.column = 0; block.column < pass.out_channels; block.column += parts.pitch) {
             block.columns = tw_conv_smaller(parts.pitch, pass.out_channels - block.column);

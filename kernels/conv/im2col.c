@@ -27,8 +27,11 @@ void tw_f32_im2col(const struct tw_conv2d_shape *shape, const float *x, float *c
     const ptrdiff_t positions = shape->out_height * shape->out_width;
 
     for (ptrdiff_t i = 0; i < shape->in_channels / shape->groups;
-         i++, x += shape->in_height * shape->in_width)
-        for (ptrdiff_t u = 0; u < shape->kernel_height; u++)
-            for (ptrdiff_t v = 0; v < shape->kernel_width; v++, column += positions)
+         i++, x += shape->in_height * shape->in_width) {
+        for (ptrdiff_t u = 0; u < shape->kernel_height; u++) {
+            for (ptrdiff_t v = 0; v < shape->kernel_width; v++, column += positions) {
                 fill_row(shape, x, u, v, column);
+            }
+        }
+    }
 }

@@ -3,32 +3,69 @@
  */
 #include "kernels/conv_pool/conv_pool_window_lanes.h"
 
-/* The four outputs of one window for one vector of output channels: each pixel of the 4x4 patch is broadcast
- * once and meets the weights of every tap that sees it. For each output that is (u, v) ascending. */
-static inline __attribute__((always_inline)) void planar_window(const float *patch, ptrdiff_t row_pitch,
-                                                                ptrdiff_t plane_pitch, ptrdiff_t in_channels,
-                                                                const float *weights, tw_vector v[4])
+/* Windows that are computed side by side: eight chains of fma hide each other's latency. */
+enum { PLANAR_WINDOWS = 2 };
+
+/* The outputs of `windows` neighbouring windows for one vector of output channels, from `start`: each pixel of their
+ * common patch is broadcast once and meets the weights of every tap that sees it. For each output that is (u, v)
+ * ascending. `windows` is a constant at every call. Outputs go to `out`, in window order, blocks of 16 apart. */
+static inline __attribute__((always_inline)) void planar_windows(const int windows, const float *patch,
+                                                                 ptrdiff_t row_pitch, ptrdiff_t plane_pitch,
+                                                                 ptrdiff_t in_channels, const float *weights,
+                                                                 tw_vector start, float *out)
 {
-    for (ptrdiff_t i = 0; i < in_channels; i++) {
-        const float *plane = patch + i * plane_pitch, *w = weights + i * 9 * TW_BLOCK;
+    tw_vector sums[2][2 * PLANAR_WINDOWS]; /* [row][column] */
 
+    TW_UNROLL
+    for (int i = 0; i < 4 * windows; i++) {
+        sums[i / (2 * windows)][i % (2 * windows)] = start;
+    }
+    for (ptrdiff_t i = 0; i < in_channels; i++, patch += plane_pitch, weights += 9 * TW_BLOCK) {
         TW_UNROLL
-        for (int r = 0; r < 4; r++) {
+        for (int pixel = 0; pixel < 4 * (2 * windows + 2); pixel++) {
+            const int r = pixel / (2 * windows + 2), c = pixel % (2 * windows + 2);
+            const tw_vector value = tw_vector_broadcast(patch + r * row_pitch + c);
+
             TW_UNROLL
-            for (int c = 0; c < 4; c++) {
-                const tw_vector pixel = tw_vector_broadcast(plane + r * row_pitch + c);
+            for (int i_out = 0; i_out < 4 * windows; i_out++) {
+                const int row = i_out / (2 * windows), column = i_out % (2 * windows), u = r - row,
+                          v = c - column;
 
-                TW_UNROLL
-                for (int out = 0; out < 4; out++) {
-                    int tap_row = r - out / 2, tap_column = c - out % 2;
-
-                    if (tap_row >= 0 && tap_row < 3 && tap_column >= 0 && tap_column < 3) {
-                        v[out] = tw_vector_fma(
-                            pixel, tw_vector_load(w + (tap_row * 3 + tap_column) * TW_BLOCK), v[out]);
-                    }
+                if (u >= 0 && u < 3 && v >= 0 && v < 3) {
+                    sums[row][column] = tw_vector_fma(value, tw_vector_load(weights + (u * 3 + v) * TW_BLOCK),
+                                                      sums[row][column]);
                 }
             }
         }
+    }
+    TW_UNROLL
+    for (int i = 0; i < 4 * windows; i++) {
+        tw_vector_store(out + i * TW_BLOCK, sums[i % 4 / 2][i / 4 * 2 + i % 2]);
+    }
+}
+
+/* `windows` neighbouring windows for one block of output channels, pooled. */
+static inline __attribute__((always_inline)) void planar_pool(const int windows,
+                                                              const struct tw_conv_pool_shape *shape,
+                                                              const float *patch, const float *weights,
+                                                              const float *start, float *y, uint8_t *code)
+{
+    ptrdiff_t row_pitch = shape->width + 2, plane_pitch = (shape->height + 2) * row_pitch;
+    _Alignas(64) float out[4 * PLANAR_WINDOWS * TW_BLOCK];
+
+    TW_UNROLL
+    for (int part = 0; part < TW_VECTORS; part++) {
+        planar_windows(windows, patch, row_pitch, plane_pitch, shape->in_channels,
+                       weights + part * TW_VECTOR_LANES, tw_vector_load(start + part * TW_VECTOR_LANES),
+                       out + part * TW_VECTOR_LANES);
+    }
+    TW_UNROLL
+    for (int w = 0; w < windows; w++) {
+        const float *four = out + w * 4 * TW_BLOCK;
+        const struct tw_lanes v[4] = {tw_lanes_load(four), tw_lanes_load(four + TW_BLOCK),
+                                      tw_lanes_load(four + 2 * TW_BLOCK), tw_lanes_load(four + 3 * TW_BLOCK)};
+
+        tw_window_finish(v, y + w * TW_BLOCK, code + w * TW_BLOCK);
     }
 }
 
@@ -36,34 +73,16 @@ static inline __attribute__((always_inline)) void planar_window(const float *pat
 static void planar_row(const struct tw_conv_pool_shape *shape, const float *patches, const float *weights,
                        struct tw_lanes bias, float *y, uint8_t *code)
 {
-    ptrdiff_t row_pitch = shape->width + 2, plane_pitch = (shape->height + 2) * row_pitch;
+    ptrdiff_t columns = shape->width / 2, c = 0;
     _Alignas(64) float start[TW_BLOCK];
 
     tw_lanes_store(start, bias);
-    for (ptrdiff_t c = 0; c < shape->width / 2; c++) {
-        _Alignas(64) float out[4][TW_BLOCK];
-        struct tw_lanes v[4];
-
-        TW_UNROLL
-        for (int part = 0; part < TW_VECTORS; part++) {
-            tw_vector sums[4];
-
-            TW_UNROLL
-            for (int i = 0; i < 4; i++) {
-                sums[i] = tw_vector_load(start + part * TW_VECTOR_LANES);
-            }
-            planar_window(patches + 2 * c, row_pitch, plane_pitch, shape->in_channels,
-                          weights + part * TW_VECTOR_LANES, sums);
-            TW_UNROLL
-            for (int i = 0; i < 4; i++) {
-                tw_vector_store(out[i] + part * TW_VECTOR_LANES, sums[i]);
-            }
-        }
-        TW_UNROLL
-        for (int i = 0; i < 4; i++) {
-            v[i] = tw_lanes_load(out[i]);
-        }
-        tw_window_finish(v, y + c * TW_BLOCK, code + c * TW_BLOCK);
+    for (; c + PLANAR_WINDOWS <= columns; c += PLANAR_WINDOWS) {
+        planar_pool(PLANAR_WINDOWS, shape, patches + 2 * c, weights, start, y + c * TW_BLOCK,
+                    code + c * TW_BLOCK);
+    }
+    for (; c < columns; c++) {
+        planar_pool(1, shape, patches + 2 * c, weights, start, y + c * TW_BLOCK, code + c * TW_BLOCK);
     }
 }
 

@@ -47,10 +47,12 @@ void TW_VARIANT(tw_f32_dropout)(ptrdiff_t count, ptrdiff_t first, uint64_t key, 
         uint32_t word[4];
 
         tw_philox4x32(key, (uint64_t)first / 4, 0, word);
-        for (; i < count && (first + i) % 4 != 0; i++)
+        for (; i < count && (first + i) % 4 != 0; i++) {
             y[i] = word[(first + i) % 4] >= threshold ? x[i] * scale : 0.0f;
-        if (i == count)
+        }
+        if (i == count) {
             return;
+        }
     }
     for (; count - i >= TW_LANES; i += TW_LANES) {
         const struct tw_words words = philox_words(key, (uint64_t)(first + i) / 4);

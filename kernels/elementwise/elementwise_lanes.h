@@ -37,8 +37,9 @@ void TW_VARIANT(tw_f32_relu_gradient)(ptrdiff_t count, const float *y, const flo
 {
     ptrdiff_t i = 0;
 
-    for (; count - i >= TW_LANES; i += TW_LANES)
+    for (; count - i >= TW_LANES; i += TW_LANES) {
         tw_lanes_store(dx + i, where_positive(tw_lanes_load(y + i), tw_lanes_load(dy + i)));
+    }
     if (i < count) {
         const int rest = (int)(count - i);
 
@@ -51,8 +52,9 @@ void TW_VARIANT(tw_f32_add)(ptrdiff_t count, const float *a, const float *b, flo
 {
     ptrdiff_t i = 0;
 
-    for (; count - i >= TW_LANES; i += TW_LANES)
+    for (; count - i >= TW_LANES; i += TW_LANES) {
         tw_lanes_store(y + i, tw_lanes_add(tw_lanes_load(a + i), tw_lanes_load(b + i)));
+    }
     if (i < count) {
         const int rest = (int)(count - i);
 
@@ -66,8 +68,9 @@ void TW_VARIANT(tw_f32_scale)(ptrdiff_t count, const float *x, float factor, flo
     const struct tw_lanes factors = tw_lanes_set(factor);
     ptrdiff_t i = 0;
 
-    for (; count - i >= TW_LANES; i += TW_LANES)
+    for (; count - i >= TW_LANES; i += TW_LANES) {
         tw_lanes_store(y + i, tw_lanes_mul(tw_lanes_load(x + i), factors));
+    }
     if (i < count) {
         const int rest = (int)(count - i);
 
@@ -78,8 +81,9 @@ void TW_VARIANT(tw_f32_scale)(ptrdiff_t count, const float *x, float factor, flo
 void TW_VARIANT(tw_f32_fill_rows)(ptrdiff_t rows, ptrdiff_t columns, const float *bias, float *y,
                                   ptrdiff_t y_row)
 {
-    for (ptrdiff_t r = 0; r < rows; r++)
+    for (ptrdiff_t r = 0; r < rows; r++) {
         memcpy(y + r * y_row, bias, (size_t)columns * sizeof *y);
+    }
 }
 
 /* Sums of 64 columns: enough chains in flight to hide the latency of the additions. */
@@ -103,21 +107,24 @@ void TW_VARIANT(tw_f32_sum_rows)(ptrdiff_t rows, ptrdiff_t columns, const float 
 {
     ptrdiff_t c = 0;
 
-    for (; columns - c >= 4 * TW_LANES; c += 4 * TW_LANES)
+    for (; columns - c >= 4 * TW_LANES; c += 4 * TW_LANES) {
         sum_rows_64(rows, x + c, x_row, y + c);
+    }
     for (; columns - c >= TW_LANES; c += TW_LANES) {
         struct tw_lanes sum = tw_lanes_set(0.0f);
 
-        for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t r = 0; r < rows; r++) {
             sum = tw_lanes_add(sum, tw_lanes_load(x + r * x_row + c));
+        }
         tw_lanes_store(y + c, sum);
     }
     if (c < columns) {
         const int rest = (int)(columns - c);
         struct tw_lanes sum = tw_lanes_set(0.0f);
 
-        for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t r = 0; r < rows; r++) {
             sum = tw_lanes_add(sum, tw_lanes_load_part(x + r * x_row + c, rest));
+        }
         tw_lanes_store_part(y + c, rest, sum);
     }
 }
@@ -134,8 +141,9 @@ void TW_VARIANT(tw_f32_normalize_u8)(ptrdiff_t count, const uint8_t *x, float me
     const struct tw_lanes means = tw_lanes_set(mean), deviations = tw_lanes_set(standard_deviation);
     ptrdiff_t i = 0;
 
-    for (; count - i >= TW_LANES; i += TW_LANES)
+    for (; count - i >= TW_LANES; i += TW_LANES) {
         tw_lanes_store(y + i, normalize(tw_lanes_load_u8(x + i), means, deviations));
+    }
     if (i < count) {
         const int rest = (int)(count - i);
 
@@ -173,8 +181,9 @@ void TW_VARIANT(tw_f32_fold_slots)(ptrdiff_t count, const float *slots, ptrdiff_
 {
     ptrdiff_t i = 0;
 
-    for (; count - i >= TW_LANES; i += TW_LANES)
+    for (; count - i >= TW_LANES; i += TW_LANES) {
         tw_lanes_store(y + i, fold_slots(slots + i, slot_stride, TW_LANES));
+    }
     if (i < count) {
         const int rest = (int)(count - i);
 
@@ -188,10 +197,12 @@ float TW_VARIANT(tw_f32_sum)(ptrdiff_t count, const float *x)
     struct tw_lanes sum = tw_lanes_set(0.0f);
     ptrdiff_t i = 0;
 
-    for (; count - i >= TW_LANES; i += TW_LANES)
+    for (; count - i >= TW_LANES; i += TW_LANES) {
         sum = tw_lanes_add(sum, tw_lanes_load(x + i));
-    if (i < count)
+    }
+    if (i < count) {
         sum = tw_lanes_add(sum, tw_lanes_load_part(x + i, (int)(count - i)));
+    }
     return tw_lanes_fold_add(sum);
 }
 

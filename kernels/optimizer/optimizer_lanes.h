@@ -19,14 +19,16 @@ static inline void sgd_step(const struct tw_sgd_coefficients *c, struct sgd_lane
     const struct tw_lanes momentum = tw_lanes_set(c->momentum);
     struct tw_lanes d = s->gradient;
 
-    if (c->weight_decay != 0.0f)
+    if (c->weight_decay != 0.0f) {
         d = tw_lanes_fma(tw_lanes_set(c->weight_decay), s->parameter, d);
+    }
     if (c->momentum != 0.0f) {
-        if (c->first_step)
+        if (c->first_step) {
             s->velocity = d;
-        else
+        } else {
             s->velocity =
                 tw_lanes_fma(tw_lanes_set(c->one_minus_dampening), d, tw_lanes_mul(momentum, s->velocity));
+        }
         d = c->nesterov ? tw_lanes_fma(momentum, s->velocity, d) : s->velocity;
     }
     s->parameter = tw_lanes_fma(tw_lanes_set(-c->learning_rate), d, s->parameter);
@@ -43,24 +45,28 @@ void TW_VARIANT(tw_f32_sgd)(ptrdiff_t count, const struct tw_sgd_coefficients *c
     for (; count - i >= TW_LANES; i += TW_LANES) {
         s.gradient = tw_lanes_load(gradient + i);
         s.parameter = tw_lanes_load(parameter + i);
-        if (has_velocity)
+        if (has_velocity) {
             s.velocity = tw_lanes_load(velocity + i);
+        }
         sgd_step(&c, &s);
         tw_lanes_store(parameter + i, s.parameter);
-        if (has_velocity)
+        if (has_velocity) {
             tw_lanes_store(velocity + i, s.velocity);
+        }
     }
     if (i < count) {
         const int rest = (int)(count - i);
 
         s.gradient = tw_lanes_load_part(gradient + i, rest);
         s.parameter = tw_lanes_load_part(parameter + i, rest);
-        if (has_velocity)
+        if (has_velocity) {
             s.velocity = tw_lanes_load_part(velocity + i, rest);
+        }
         sgd_step(&c, &s);
         tw_lanes_store_part(parameter + i, rest, s.parameter);
-        if (has_velocity)
+        if (has_velocity) {
             tw_lanes_store_part(velocity + i, rest, s.velocity);
+        }
     }
 }
 
@@ -73,10 +79,12 @@ static inline void adam_step(const struct tw_adam_coefficients *c, struct adam_l
     struct tw_lanes g = s->gradient;
     struct tw_lanes p = s->parameter;
 
-    if (c->decay_factor != 1.0f)
+    if (c->decay_factor != 1.0f) {
         p = tw_lanes_mul(p, tw_lanes_set(c->decay_factor));
-    if (c->weight_decay != 0.0f)
+    }
+    if (c->weight_decay != 0.0f) {
         g = tw_lanes_fma(tw_lanes_set(c->weight_decay), p, g);
+    }
 
     const struct tw_lanes m = tw_lanes_fma(tw_lanes_set(c->one_minus_beta1), g,
                                            tw_lanes_mul(tw_lanes_set(c->beta1), s->first_moment));

@@ -11,13 +11,15 @@ void tw_f32_sgd__reference(ptrdiff_t count, const struct tw_sgd_coefficients *co
     for (ptrdiff_t i = 0; i < count; i++) {
         float d = gradient[i];
 
-        if (c.weight_decay != 0.0f)
+        if (c.weight_decay != 0.0f) {
             d = fmaf(c.weight_decay, parameter[i], d);
+        }
         if (c.momentum != 0.0f) {
-            if (c.first_step)
+            if (c.first_step) {
                 velocity[i] = d;
-            else
+            } else {
                 velocity[i] = fmaf(c.one_minus_dampening, d, c.momentum * velocity[i]);
+            }
             d = c.nesterov ? fmaf(c.momentum, velocity[i], d) : velocity[i];
         }
         parameter[i] = fmaf(-c.learning_rate, d, parameter[i]);
@@ -34,10 +36,12 @@ void tw_f32_adam__reference(ptrdiff_t count, const struct tw_adam_coefficients *
         float g = gradient[i];
         float p = parameter[i];
 
-        if (c.decay_factor != 1.0f)
+        if (c.decay_factor != 1.0f) {
             p *= c.decay_factor;
-        if (c.weight_decay != 0.0f)
+        }
+        if (c.weight_decay != 0.0f) {
             g = fmaf(c.weight_decay, p, g);
+        }
 
         const float m = fmaf(c.one_minus_beta1, g, c.beta1 * first_moment[i]);
         const float v = fmaf(c.one_minus_beta2 * g, g, c.beta2 * second_moment[i]);

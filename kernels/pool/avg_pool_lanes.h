@@ -27,10 +27,11 @@ static void avg_halving_planes(const struct tw_pool2d_shape *s, ptrdiff_t planes
                 const int count = columns_to_take(s->out_width - c, room - c);
                 const float *left = x + bottom + 2 * c;
 
-                if (count == TW_LANES) /* a constant for the inlined body */
+                if (count == TW_LANES) { /* a constant for the inlined body */
                     avg_halving(left - s->in_width, left, TW_LANES, y + c);
-                else
+                } else {
                     avg_halving(left - s->in_width, left, count, y + c);
+                }
             }
             y += s->out_width;
             room -= s->out_width;
@@ -47,9 +48,11 @@ static inline void avg_columns(const struct tw_pool2d_shape *s, const float *x, 
     const ptrdiff_t divisor = s->count_include_pad ? s->kernel_height * s->kernel_width : inside;
     struct tw_lanes sum = tw_lanes_set(0.0f);
 
-    for (ptrdiff_t u = rows.first; u < rows.last; u++)
-        for (ptrdiff_t v = columns.first; v < columns.last; v++)
+    for (ptrdiff_t u = rows.first; u < rows.last; u++) {
+        for (ptrdiff_t v = columns.first; v < columns.last; v++) {
             sum = tw_lanes_add(sum, load_columns(x + origin + u * s->in_width + v, count));
+        }
+    }
     store_columns(y, count, tw_lanes_div(sum, tw_lanes_set((float)divisor)));
 }
 
@@ -78,8 +81,9 @@ void TW_VARIANT(tw_f32_avg_pool2d_forward)(const struct tw_pool2d_shape *shape, 
     if (is_halving(shape)) {
         avg_halving_planes(shape, planes, x, y);
     } else if (shape->stride[1] == 1) {
-        for (ptrdiff_t plane = 0; plane < planes; plane++)
+        for (ptrdiff_t plane = 0; plane < planes; plane++) {
             avg_stride1_plane(shape, x + plane * in, y + plane * out);
+        }
     } else {
         tw_f32_avg_pool2d_forward__reference(shape, planes, x, y);
     }
@@ -101,10 +105,12 @@ static void avg_halving_gradient_plane(const struct tw_pool2d_shape *s, const fl
 
             store_merged(dx + in_row + 2 * c, count, value, value);
         }
-        if (r < s->out_height)
+        if (r < s->out_height) {
             column = 2 * s->out_width;
-        for (; column < s->in_width; column++)
+        }
+        for (; column < s->in_width; column++) {
             dx[in_row + column] = 0.0f;
+        }
     }
 }
 
@@ -117,8 +123,9 @@ void TW_VARIANT(tw_f32_avg_pool2d_gradient)(const struct tw_pool2d_shape *shape,
         tw_f32_avg_pool2d_gradient__reference(shape, planes, dy, dx);
         return;
     }
-    for (ptrdiff_t plane = 0; plane < planes; plane++)
+    for (ptrdiff_t plane = 0; plane < planes; plane++) {
         avg_halving_gradient_plane(shape, dy + plane * out, dx + plane * in, (planes - plane) * out);
+    }
 }
 
 #endif

@@ -22,10 +22,11 @@ static inline struct best better(struct best best, struct tw_lanes value, ptrdif
 static inline void store_best(float *y, uint16_t *winner, int count, struct best best)
 {
     store_columns(y, count, best.value);
-    if (count == TW_LANES)
+    if (count == TW_LANES) {
         tw_words_store_u16(winner, best.tap);
-    else
+    } else {
         tw_words_store_u16_part(winner, count, best.tap);
+    }
 }
 
 static inline void max_halving(const float *top, const float *bottom, int count, float *y, uint16_t *winner)
@@ -54,10 +55,11 @@ static void max_halving_planes(const struct tw_pool2d_shape *s, ptrdiff_t planes
                 const int count = columns_to_take(s->out_width - c, room - c);
                 const float *left = x + bottom + 2 * c;
 
-                if (count == TW_LANES) /* a constant for the inlined body */
+                if (count == TW_LANES) { /* a constant for the inlined body */
                     max_halving(left - s->in_width, left, TW_LANES, y + c, winner + c);
-                else
+                } else {
                     max_halving(left - s->in_width, left, count, y + c, winner + c);
+                }
             }
             y += s->out_width;
             winner += s->out_width;
@@ -74,10 +76,12 @@ static inline void max_columns(const struct tw_pool2d_shape *s, const float *x, 
     struct best best = {.tap = tw_words_set((uint32_t)(rows.first * s->kernel_width + columns.first))};
 
     best.value = load_columns(x + origin + rows.first * s->in_width + columns.first, count);
-    for (ptrdiff_t u = rows.first; u < rows.last; u++)
-        for (ptrdiff_t v = columns.first + (u == rows.first); v < columns.last; v++)
+    for (ptrdiff_t u = rows.first; u < rows.last; u++) {
+        for (ptrdiff_t v = columns.first + (u == rows.first); v < columns.last; v++) {
             best =
                 better(best, load_columns(x + origin + u * s->in_width + v, count), u * s->kernel_width + v);
+        }
+    }
     store_best(y, winner, count, best);
 }
 
@@ -107,8 +111,9 @@ void TW_VARIANT(tw_f32_max_pool2d_forward)(const struct tw_pool2d_shape *shape, 
     if (is_halving(shape)) {
         max_halving_planes(shape, planes, x, y, winner);
     } else if (shape->stride[1] == 1) {
-        for (ptrdiff_t plane = 0; plane < planes; plane++)
+        for (ptrdiff_t plane = 0; plane < planes; plane++) {
             max_stride1_plane(shape, x + plane * in, y + plane * out, winner + plane * out);
+        }
     } else {
         tw_f32_max_pool2d_forward__reference(shape, planes, x, y, winner);
     }
@@ -139,15 +144,18 @@ static void max_halving_gradient_plane(const struct tw_pool2d_shape *s, const fl
             const int count = columns_to_take(s->out_width - c, room - out_row - c);
             const ptrdiff_t out = out_row + c, left = row % 2 * 2;
 
-            if (count == TW_LANES) /* a constant for the inlined body */
+            if (count == TW_LANES) { /* a constant for the inlined body */
                 max_halving_gradient(dy + out, winner + out, left, TW_LANES, dx + in_row + 2 * c);
-            else
+            } else {
                 max_halving_gradient(dy + out, winner + out, left, count, dx + in_row + 2 * c);
+            }
         }
-        if (r < s->out_height)
+        if (r < s->out_height) {
             column = 2 * s->out_width;
-        for (; column < s->in_width; column++)
+        }
+        for (; column < s->in_width; column++) {
             dx[in_row + column] = 0.0f;
+        }
     }
 }
 
@@ -160,9 +168,10 @@ void TW_VARIANT(tw_f32_max_pool2d_gradient)(const struct tw_pool2d_shape *shape,
         tw_f32_max_pool2d_gradient__reference(shape, planes, dy, winner, dx);
         return;
     }
-    for (ptrdiff_t plane = 0; plane < planes; plane++)
+    for (ptrdiff_t plane = 0; plane < planes; plane++) {
         max_halving_gradient_plane(shape, dy + plane * out, winner + plane * out, dx + plane * in,
                                    (planes - plane) * out);
+    }
 }
 
 #endif

@@ -41,10 +41,12 @@ static inline int columns_alike(const struct tw_pool2d_shape *s, ptrdiff_t *c)
     const ptrdiff_t inside = s->in_width - s->kernel_width + s->padding[1] + 1;
     const ptrdiff_t end = inside < s->out_width ? inside : s->out_width;
 
-    if (*c < begin || *c >= end)
+    if (*c < begin || *c >= end) {
         return 1;
-    if (end - *c < TW_LANES && end - begin >= TW_LANES)
+    }
+    if (end - *c < TW_LANES && end - begin >= TW_LANES) {
         *c = end - TW_LANES;
+    }
     return end - *c < TW_LANES ? (int)(end - *c) : TW_LANES;
 }
 
@@ -55,10 +57,11 @@ static inline struct tw_lanes load_columns(const float *x, int count)
 
 static inline void store_columns(float *y, int count, struct tw_lanes a)
 {
-    if (count == TW_LANES)
+    if (count == TW_LANES) {
         tw_lanes_store(y, a);
-    else
+    } else {
         tw_lanes_store_part(y, count, a);
+    }
 }
 
 /* 2 * count neighbouring numbers: those at even and those at odd places. */
@@ -79,8 +82,9 @@ static inline void store_merged(float *y, int count, struct tw_lanes even, struc
 
     tw_lanes_merge(even, odd, &first, &second);
     store_columns(y, both < TW_LANES ? both : TW_LANES, first);
-    if (both > TW_LANES)
+    if (both > TW_LANES) {
         store_columns(y + TW_LANES, both - TW_LANES, second);
+    }
 }
 
 /* How many lanes to use for the `wanted` columns that are left of a row of outputs, `room` being all outputs

@@ -1,5 +1,5 @@
-/* The table behind tw_compress_block on ISAs that cannot compress: row m lists the places of the bits set in m,
- * ascending, then zeros. */
+/* The table behind tw_compress_block on ISAs that cannot compress: row m lists the places of the bits set in
+ * m, ascending, then zeros. */
 #include <stdint.h>
 
 extern const uint8_t tw_bit_places[256][8];

@@ -56,8 +56,9 @@ static inline struct tw_lanes tw_lanes_load_part(const float *x, int count)
     const struct tw_mask mask = tw_mask_first(count);
     const __m256 low = _mm256_maskload_ps(x, _mm256_castps_si256(mask.low));
 
-    if (count <= 8)
+    if (count <= 8) {
         return (struct tw_lanes){low, _mm256_setzero_ps()};
+    }
     return (struct tw_lanes){low, _mm256_maskload_ps(x + 8, _mm256_castps_si256(mask.high))};
 }
 
@@ -66,8 +67,9 @@ static inline void tw_lanes_store_part(float *y, int count, struct tw_lanes a)
     const struct tw_mask mask = tw_mask_first(count);
 
     _mm256_maskstore_ps(y, _mm256_castps_si256(mask.low), a.low);
-    if (count > 8)
+    if (count > 8) {
         _mm256_maskstore_ps(y + 8, _mm256_castps_si256(mask.high), a.high);
+    }
 }
 
 /* --- arithmetic, each operation rounded once ------------------------------------------------------------ */

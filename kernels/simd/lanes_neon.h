@@ -32,8 +32,9 @@ struct tw_mask {
 #define TW_FOUR(type, expression) \
     struct type r;                \
                                   \
-    for (int i = 0; i < 4; i++)   \
+    for (int i = 0; i < 4; i++) { \
         r.part[i] = (expression); \
+    }                             \
     return r
 
 /* --- memory --------------------------------------------------------------------------------------------- */
@@ -45,8 +46,9 @@ static inline struct tw_lanes tw_lanes_load(const float *x)
 
 static inline void tw_lanes_store(float *y, struct tw_lanes a)
 {
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         vst1q_f32(y + (ptrdiff_t)4 * i, a.part[i]);
+    }
 }
 
 /* Lanes 0 … count-1. */

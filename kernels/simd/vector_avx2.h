@@ -102,8 +102,9 @@ static inline void tw_lanes_store_bytes(uint8_t *y, struct tw_lanes a)
 /* Row m: the places of the bits set in m, ascending. */
 extern const uint8_t tw_bit_places[256][8];
 
-/* Of sixteen output channels those whose code is `winner`: their gradients to `value`, and `first` + 9 vectors per
- * channel before them to `place`. Sixteen entries are written, those beyond the returned number are without meaning. */
+/* Of sixteen output channels those whose code is `winner`: their gradients to `value`, and `first` + 9
+ * vectors per channel before them to `place`. Sixteen entries are written, those beyond the returned number
+ * are without meaning. */
 static inline int tw_compress_block(const uint8_t *code, int winner, const float *gradient, int32_t first,
                                     int32_t *place, float *value)
 {

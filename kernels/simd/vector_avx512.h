@@ -90,9 +90,10 @@ static inline void tw_lanes_store_bytes(uint8_t *y, struct tw_lanes a)
     _mm_storeu_si128((__m128i *)(void *)y, _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(a.all)));
 }
 
-/* Of sixteen output channels those whose code is `winner`: their gradients to `value`, and `first` + 9 vectors per
- * channel before them to `place`. Sixteen entries are written, those beyond the returned number are without meaning.
- * Compressed in a register and stored whole: the compressing store is microcoded on Zen 4. */
+/* Of sixteen output channels those whose code is `winner`: their gradients to `value`, and `first` + 9
+ * vectors per channel before them to `place`. Sixteen entries are written, those beyond the returned number
+ * are without meaning. Compressed in a register and stored whole: the compressing store is microcoded on
+ * Zen 4. */
 static inline int tw_compress_block(const uint8_t *code, int winner, const float *gradient, int32_t first,
                                     int32_t *place, float *value)
 {

@@ -29,8 +29,9 @@ static inline struct tw_words tw_words_load_u16_part(const uint16_t *x, int coun
 /* Words below 65536. */
 static inline void tw_words_store_u16(uint16_t *y, struct tw_words a)
 {
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         vst1_u16(y + (ptrdiff_t)4 * i, vmovn_u32(a.part[i]));
+    }
 }
 
 static inline void tw_words_store_u16_part(uint16_t *y, int count, struct tw_words a)

@@ -16,8 +16,9 @@ static inline float row_maximum(ptrdiff_t columns, const float *x)
     struct tw_lanes maximum = lowest;
     ptrdiff_t c = 0;
 
-    for (; columns - c >= TW_LANES; c += TW_LANES)
+    for (; columns - c >= TW_LANES; c += TW_LANES) {
         maximum = tw_lanes_max(tw_lanes_load(x + c), maximum);
+    }
     if (c < columns) {
         const int rest = (int)(columns - c);
         const struct tw_lanes value =
@@ -39,16 +40,18 @@ static inline float sum_of_exp(ptrdiff_t columns, const float *x, float maximum,
         const struct tw_lanes e = tw_lanes_exp(tw_lanes_sub(tw_lanes_load(x + c), maxima));
 
         sum = tw_lanes_add(sum, e);
-        if (y)
+        if (y) {
             tw_lanes_store(y + c, e);
+        }
     }
     if (c < columns) {
         const int rest = (int)(columns - c);
         const struct tw_lanes e = tw_lanes_exp(tw_lanes_sub(tw_lanes_load_part(x + c, rest), maxima));
 
         sum = tw_lanes_add(sum, tw_lanes_keep(tw_mask_first(rest), e));
-        if (y)
+        if (y) {
             tw_lanes_store_part(y + c, rest, e);
+        }
     }
     return tw_lanes_fold_add(sum);
 }
@@ -59,8 +62,9 @@ void TW_VARIANT(tw_f32_softmax_forward)(ptrdiff_t rows, ptrdiff_t columns, const
         const struct tw_lanes sum = tw_lanes_set(sum_of_exp(columns, x, row_maximum(columns, x), y));
         ptrdiff_t c = 0;
 
-        for (; columns - c >= TW_LANES; c += TW_LANES)
+        for (; columns - c >= TW_LANES; c += TW_LANES) {
             tw_lanes_store(y + c, tw_lanes_div(tw_lanes_load(y + c), sum));
+        }
         if (c < columns) {
             const int rest = (int)(columns - c);
 
@@ -77,8 +81,9 @@ void TW_VARIANT(tw_f32_log_softmax_forward)(ptrdiff_t rows, ptrdiff_t columns, c
         const struct tw_lanes log_of_sum = tw_lanes_log(tw_lanes_set(sum_of_exp(columns, x, maximum, NULL)));
         ptrdiff_t c = 0;
 
-        for (; columns - c >= TW_LANES; c += TW_LANES)
+        for (; columns - c >= TW_LANES; c += TW_LANES) {
             tw_lanes_store(y + c, tw_lanes_sub(tw_lanes_sub(tw_lanes_load(x + c), maxima), log_of_sum));
+        }
         if (c < columns) {
             const int rest = (int)(columns - c);
             const struct tw_lanes value = tw_lanes_load_part(x + c, rest);
@@ -115,9 +120,10 @@ void TW_VARIANT(tw_f32_softmax_gradient)(ptrdiff_t rows, ptrdiff_t columns, cons
         const struct tw_lanes total = tw_lanes_set(row_total(columns, y, dy));
         ptrdiff_t c = 0;
 
-        for (; columns - c >= TW_LANES; c += TW_LANES)
+        for (; columns - c >= TW_LANES; c += TW_LANES) {
             tw_lanes_store(dx + c,
                            tw_lanes_mul(tw_lanes_load(y + c), tw_lanes_sub(tw_lanes_load(dy + c), total)));
+        }
         if (c < columns) {
             const int rest = (int)(columns - c);
             const struct tw_lanes difference = tw_lanes_sub(tw_lanes_load_part(dy + c, rest), total);
@@ -141,9 +147,10 @@ void TW_VARIANT(tw_f32_log_softmax_gradient)(ptrdiff_t rows, ptrdiff_t columns, 
         const struct tw_lanes minus_total = tw_lanes_set(-row_total(columns, NULL, dy));
         ptrdiff_t c = 0;
 
-        for (; columns - c >= TW_LANES; c += TW_LANES)
+        for (; columns - c >= TW_LANES; c += TW_LANES) {
             tw_lanes_store(dx + c,
                            log_softmax_gradient(tw_lanes_load(y + c), minus_total, tw_lanes_load(dy + c)));
+        }
         if (c < columns) {
             const int rest = (int)(columns - c);
 
@@ -162,8 +169,9 @@ void TW_VARIANT(tw_f32_nll_forward)(ptrdiff_t rows, ptrdiff_t columns, const flo
     for (ptrdiff_t first = 0; first < rows; first += TW_LANES) {
         float loss[TW_LANES] = {0};
 
-        for (ptrdiff_t r = first; r < rows && r < first + TW_LANES; r++)
+        for (ptrdiff_t r = first; r < rows && r < first + TW_LANES; r++) {
             loss[r - first] = -log_probability[r * columns + label[r]];
+        }
         sum = tw_lanes_add(sum, tw_lanes_load(loss));
     }
     *total = tw_lanes_fold_add(sum) * scale;
@@ -173,16 +181,18 @@ void TW_VARIANT(tw_f32_nll_gradient)(ptrdiff_t rows, ptrdiff_t columns, const in
                                      float dloss, float *dx)
 {
     memset(dx, 0, (size_t)rows * (size_t)columns * sizeof *dx);
-    for (ptrdiff_t r = 0; r < rows; r++)
+    for (ptrdiff_t r = 0; r < rows; r++) {
         dx[r * columns + label[r]] = -(dloss * scale);
+    }
 }
 
 void TW_VARIANT(tw_f32_exp)(ptrdiff_t count, const float *x, float *y)
 {
     ptrdiff_t i = 0;
 
-    for (; count - i >= TW_LANES; i += TW_LANES)
+    for (; count - i >= TW_LANES; i += TW_LANES) {
         tw_lanes_store(y + i, tw_lanes_exp(tw_lanes_load(x + i)));
+    }
     if (i < count) {
         const int rest = (int)(count - i);
 
@@ -194,8 +204,9 @@ void TW_VARIANT(tw_f32_log)(ptrdiff_t count, const float *x, float *y)
 {
     ptrdiff_t i = 0;
 
-    for (; count - i >= TW_LANES; i += TW_LANES)
+    for (; count - i >= TW_LANES; i += TW_LANES) {
         tw_lanes_store(y + i, tw_lanes_log(tw_lanes_load(x + i)));
+    }
     if (i < count) {
         const int rest = (int)(count - i);
 

@@ -27,10 +27,12 @@ static float float_of(uint32_t bits)
 
 static float exp_of(float x)
 {
-    if (x > TW_EXP_LARGEST)
+    if (x > TW_EXP_LARGEST) {
         x = TW_EXP_LARGEST;
-    if (x < TW_EXP_SMALLEST)
+    }
+    if (x < TW_EXP_SMALLEST) {
         x = TW_EXP_SMALLEST;
+    }
 
     const float shifted = fmaf(x, TW_LOG2_E, TW_ROUND_MAGIC);
     const float n = shifted - TW_ROUND_MAGIC;
@@ -79,19 +81,23 @@ static float log_of_positive(float x)
 
 static float log_of(float x)
 {
-    if (x == 0.0f)
+    if (x == 0.0f) {
         return -INFINITY;
-    if (!(x > 0.0f))
+    }
+    if (!(x > 0.0f)) {
         return NAN;
+    }
     return x == INFINITY ? INFINITY : log_of_positive(x);
 }
 
 /* The fold of elementwise.h. */
 static float fold(float lane[TW_LANES])
 {
-    for (int width = TW_LANES / 2; width > 0; width /= 2)
-        for (int l = 0; l < width; l++)
+    for (int width = TW_LANES / 2; width > 0; width /= 2) {
+        for (int l = 0; l < width; l++) {
             lane[l] += lane[l + width];
+        }
+    }
     return lane[0];
 }
 
@@ -99,9 +105,11 @@ static float row_maximum(ptrdiff_t columns, const float *x)
 {
     float maximum = x[0];
 
-    for (ptrdiff_t c = 1; c < columns; c++)
-        if (x[c] > maximum || isnan(x[c]))
+    for (ptrdiff_t c = 1; c < columns; c++) {
+        if (x[c] > maximum || isnan(x[c])) {
             maximum = x[c];
+        }
+    }
     return maximum;
 }
 
@@ -109,8 +117,9 @@ static float sum_of_exp(ptrdiff_t columns, const float *x, float maximum)
 {
     float lane[TW_LANES] = {0};
 
-    for (ptrdiff_t c = 0; c < columns; c++)
+    for (ptrdiff_t c = 0; c < columns; c++) {
         lane[c % TW_LANES] += exp_of(x[c] - maximum);
+    }
     return fold(lane);
 }
 
@@ -120,8 +129,9 @@ void tw_f32_softmax_forward__reference(ptrdiff_t rows, ptrdiff_t columns, const 
         const float maximum = row_maximum(columns, x);
         const float sum = sum_of_exp(columns, x, maximum);
 
-        for (ptrdiff_t c = 0; c < columns; c++)
+        for (ptrdiff_t c = 0; c < columns; c++) {
             y[c] = exp_of(x[c] - maximum) / sum;
+        }
     }
 }
 
@@ -131,8 +141,9 @@ void tw_f32_log_softmax_forward__reference(ptrdiff_t rows, ptrdiff_t columns, co
         const float maximum = row_maximum(columns, x);
         const float log_of_sum = log_of(sum_of_exp(columns, x, maximum));
 
-        for (ptrdiff_t c = 0; c < columns; c++)
+        for (ptrdiff_t c = 0; c < columns; c++) {
             y[c] = (x[c] - maximum) - log_of_sum;
+        }
     }
 }
 
@@ -142,13 +153,15 @@ void tw_f32_softmax_gradient__reference(ptrdiff_t rows, ptrdiff_t columns, const
     for (ptrdiff_t r = 0; r < rows; r++, y += columns, dy += columns, dx += columns) {
         float lane[TW_LANES] = {0};
 
-        for (ptrdiff_t c = 0; c < columns; c++)
+        for (ptrdiff_t c = 0; c < columns; c++) {
             lane[c % TW_LANES] = fmaf(dy[c], y[c], lane[c % TW_LANES]);
+        }
 
         const float total = fold(lane);
 
-        for (ptrdiff_t c = 0; c < columns; c++)
+        for (ptrdiff_t c = 0; c < columns; c++) {
             dx[c] = y[c] * (dy[c] - total);
+        }
     }
 }
 
@@ -158,13 +171,15 @@ void tw_f32_log_softmax_gradient__reference(ptrdiff_t rows, ptrdiff_t columns, c
     for (ptrdiff_t r = 0; r < rows; r++, y += columns, dy += columns, dx += columns) {
         float lane[TW_LANES] = {0};
 
-        for (ptrdiff_t c = 0; c < columns; c++)
+        for (ptrdiff_t c = 0; c < columns; c++) {
             lane[c % TW_LANES] += dy[c];
+        }
 
         const float total = fold(lane);
 
-        for (ptrdiff_t c = 0; c < columns; c++)
+        for (ptrdiff_t c = 0; c < columns; c++) {
             dx[c] = fmaf(-exp_of(y[c]), total, dy[c]);
+        }
     }
 }
 
@@ -173,27 +188,32 @@ void tw_f32_nll_forward__reference(ptrdiff_t rows, ptrdiff_t columns, const floa
 {
     float lane[TW_LANES] = {0};
 
-    for (ptrdiff_t r = 0; r < rows; r++)
+    for (ptrdiff_t r = 0; r < rows; r++) {
         lane[r % TW_LANES] += -log_probability[r * columns + label[r]];
+    }
     *total = fold(lane) * scale;
 }
 
 void tw_f32_nll_gradient__reference(ptrdiff_t rows, ptrdiff_t columns, const int32_t *label, float scale,
                                     float dloss, float *dx)
 {
-    for (ptrdiff_t r = 0; r < rows; r++)
-        for (ptrdiff_t c = 0; c < columns; c++)
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        for (ptrdiff_t c = 0; c < columns; c++) {
             dx[r * columns + c] = c == label[r] ? -(dloss * scale) : 0.0f;
+        }
+    }
 }
 
 void tw_f32_exp__reference(ptrdiff_t count, const float *x, float *y)
 {
-    for (ptrdiff_t i = 0; i < count; i++)
+    for (ptrdiff_t i = 0; i < count; i++) {
         y[i] = exp_of(x[i]);
+    }
 }
 
 void tw_f32_log__reference(ptrdiff_t count, const float *x, float *y)
 {
-    for (ptrdiff_t i = 0; i < count; i++)
+    for (ptrdiff_t i = 0; i < count; i++) {
         y[i] = log_of(x[i]);
+    }
 }

@@ -28,10 +28,12 @@ static enum tw_status check_regular(struct tw_byte_source *source)
 {
     struct stat status;
 
-    if (fstat(fileno(source->stream), &status) != 0)
+    if (fstat(fileno(source->stream), &status) != 0) {
         return tw_fail(TW_ERROR_IO, "%s: %s", source->path, strerror(errno));
-    if (!S_ISREG(status.st_mode))
+    }
+    if (!S_ISREG(status.st_mode)) {
         return tw_fail(TW_ERROR_IO, "%s: not a regular file", source->path);
+    }
     source->file_bytes = (uint64_t)status.st_size;
     return TW_OK;
 }
@@ -41,8 +43,9 @@ static enum tw_status recognise(struct tw_byte_source *source)
     unsigned char magic[2];
     size_t got = fread(magic, 1, sizeof magic, source->stream);
 
-    if (ferror(source->stream) || fseek(source->stream, 0, SEEK_SET) != 0)
+    if (ferror(source->stream) || fseek(source->stream, 0, SEEK_SET) != 0) {
         return tw_fail(TW_ERROR_IO, "%s: %s", source->path, strerror(errno));
+    }
     source->gzip = got == sizeof magic && magic[0] == 0x1f && magic[1] == 0x8b;
     return TW_OK;
 }
@@ -50,12 +53,14 @@ static enum tw_status recognise(struct tw_byte_source *source)
 static enum tw_status start_inflater(struct tw_byte_source *source)
 {
     source->input = tw_alloc(INPUT_BYTES);
-    if (!source->input)
+    if (!source->input) {
         return TW_ERROR_MEMORY;
+    }
     source->inflater.zalloc = zlib_alloc;
     source->inflater.zfree = zlib_free;
-    if (inflateInit2(&source->inflater, GZIP_WINDOW_BITS) != Z_OK)
+    if (inflateInit2(&source->inflater, GZIP_WINDOW_BITS) != Z_OK) {
         return tw_fail(TW_ERROR_MEMORY, "%s: no memory to unpack gzip", source->path);
+    }
     return TW_OK;
 }
 
@@ -64,25 +69,31 @@ enum tw_status tw_byte_source_open(struct tw_byte_source *source, const char *pa
     enum tw_status status;
 
     *source = (struct tw_byte_source){.path = path, .stream = fopen(path, "rb")};
-    if (!source->stream)
+    if (!source->stream) {
         return tw_fail(TW_ERROR_IO, "%s: %s", path, strerror(errno));
+    }
     status = check_regular(source);
-    if (status == TW_OK)
+    if (status == TW_OK) {
         status = recognise(source);
-    if (status == TW_OK && source->gzip)
+    }
+    if (status == TW_OK && source->gzip) {
         status = start_inflater(source);
-    if (status != TW_OK)
+    }
+    if (status != TW_OK) {
         tw_byte_source_close(source);
+    }
     return status;
 }
 
 void tw_byte_source_close(struct tw_byte_source *source)
 {
-    if (source->inflater.state)
+    if (source->inflater.state) {
         inflateEnd(&source->inflater);
+    }
     tw_free(source->input);
-    if (source->stream)
+    if (source->stream) {
         fclose(source->stream);
+    }
     *source = (struct tw_byte_source){0};
 }
 
@@ -95,12 +106,14 @@ static long long position(const struct tw_byte_source *source)
 /* Reads more packed bytes if there are none left; at the end of the file there are none after either. */
 static enum tw_status refill(struct tw_byte_source *source)
 {
-    if (source->inflater.avail_in > 0)
+    if (source->inflater.avail_in > 0) {
         return TW_OK;
+    }
     source->inflater.next_in = source->input;
     source->inflater.avail_in = (unsigned)fread(source->input, 1, INPUT_BYTES, source->stream);
-    if (ferror(source->stream))
+    if (ferror(source->stream)) {
         return tw_fail(TW_ERROR_IO, "%s: %s", source->path, strerror(errno));
+    }
     return TW_OK;
 }
 
@@ -110,11 +123,13 @@ static enum tw_status next_member(struct tw_byte_source *source)
 {
     enum tw_status status = refill(source);
 
-    if (status != TW_OK)
+    if (status != TW_OK) {
         return status;
+    }
     source->ended = source->inflater.avail_in == 0;
-    if (!source->ended && inflateReset(&source->inflater) != Z_OK)
+    if (!source->ended && inflateReset(&source->inflater) != Z_OK) {
         return tw_fail(TW_ERROR_FORMAT, "%s: gzip data damaged at byte %lld", source->path, position(source));
+    }
     return TW_OK;
 }
 
@@ -123,19 +138,24 @@ static enum tw_status inflate_some(struct tw_byte_source *source)
     enum tw_status status = refill(source);
     int result;
 
-    if (status != TW_OK)
+    if (status != TW_OK) {
         return status;
-    if (source->inflater.avail_in == 0)
+    }
+    if (source->inflater.avail_in == 0) {
         return tw_fail(TW_ERROR_FORMAT, "%s: gzip data cut off at byte %llu", source->path,
                        (unsigned long long)source->file_bytes);
+    }
     result = inflate(&source->inflater, Z_NO_FLUSH);
-    if (result == Z_STREAM_END)
+    if (result == Z_STREAM_END) {
         return next_member(source);
-    if (result == Z_MEM_ERROR)
+    }
+    if (result == Z_MEM_ERROR) {
         return tw_fail(TW_ERROR_MEMORY, "%s: no memory to unpack gzip", source->path);
-    if (result != Z_OK && result != Z_BUF_ERROR)
+    }
+    if (result != Z_OK && result != Z_BUF_ERROR) {
         return tw_fail(TW_ERROR_FORMAT, "%s: gzip data damaged at byte %lld: %s", source->path,
                        position(source), source->inflater.msg ? source->inflater.msg : "no dictionary");
+    }
     return TW_OK;
 }
 
@@ -150,8 +170,9 @@ static enum tw_status read_gzip(struct tw_byte_source *source, unsigned char *ta
         source->inflater.avail_out = (unsigned)room;
         status = inflate_some(source);
         *got += room - source->inflater.avail_out;
-        if (status != TW_OK)
+        if (status != TW_OK) {
             return status;
+        }
     }
     return TW_OK;
 }
@@ -159,11 +180,13 @@ static enum tw_status read_gzip(struct tw_byte_source *source, unsigned char *ta
 enum tw_status tw_byte_source_read(struct tw_byte_source *source, void *target, size_t bytes, size_t *got)
 {
     *got = 0;
-    if (source->gzip)
+    if (source->gzip) {
         return read_gzip(source, target, bytes, got);
+    }
     *got = fread(target, 1, bytes, source->stream);
-    if (ferror(source->stream))
+    if (ferror(source->stream)) {
         return tw_fail(TW_ERROR_IO, "%s: %s", source->path, strerror(errno));
+    }
     return TW_OK;
 }
 

@@ -17,18 +17,22 @@ static enum tw_status check_tensors(const struct tw_dataset *dataset)
     const struct tw_tensor *images = dataset->images, *labels = dataset->labels;
     char images_text[TW_SHAPE_TEXT_BYTES], labels_text[TW_SHAPE_TEXT_BYTES];
 
-    if (!images || !labels)
+    if (!images || !labels) {
         return tw_fail(TW_ERROR_ARGUMENT, "loader: the data set has no %s", images ? "labels" : "images");
-    if (images->dtype != TW_U8 || labels->dtype != TW_I32)
+    }
+    if (images->dtype != TW_U8 || labels->dtype != TW_I32) {
         return tw_fail(TW_ERROR_ARGUMENT, "loader: images are %s and labels %s, expected uint8 and int32",
                        tw_dtype_name(images->dtype), tw_dtype_name(labels->dtype));
-    if (!tw_tensor_is_contiguous(images) || !tw_tensor_is_contiguous(labels))
+    }
+    if (!tw_tensor_is_contiguous(images) || !tw_tensor_is_contiguous(labels)) {
         return tw_fail(TW_ERROR_ARGUMENT, "loader: images and labels must be contiguous");
+    }
     if (images->shape.ndim != 4 || labels->shape.ndim != 1 ||
-        images->shape.extent[0] != labels->shape.extent[0])
+        images->shape.extent[0] != labels->shape.extent[0]) {
         return tw_fail(TW_ERROR_SHAPE, "loader: images are %s and labels %s, expected (n, c, h, w) and (n,)",
                        tw_shape_text(&images->shape, images_text),
                        tw_shape_text(&labels->shape, labels_text));
+    }
     return TW_OK;
 }
 
@@ -38,10 +42,11 @@ static enum tw_status check_labels(const struct tw_dataset *dataset, ptrdiff_t c
     const int32_t *labels = dataset->labels->data;
 
     for (ptrdiff_t i = 0; i < count; i++) {
-        if (labels[i] < 0 || labels[i] >= dataset->classes)
+        if (labels[i] < 0 || labels[i] >= dataset->classes) {
             return tw_fail(TW_ERROR_ARGUMENT,
                            "loader: label %" PRId32 " of sample %td, expected 0 to %" PRId32, labels[i], i,
                            dataset->classes - 1);
+        }
     }
     return TW_OK;
 }
@@ -50,11 +55,13 @@ static enum tw_status check_sizes(const struct tw_dataset *dataset, ptrdiff_t ba
 {
     ptrdiff_t available = tw_dataset_count(dataset);
 
-    if (batch_size < 1)
+    if (batch_size < 1) {
         return tw_fail(TW_ERROR_ARGUMENT, "loader: batch size %td, expected at least 1", batch_size);
-    if (limit < 0 || limit > available)
+    }
+    if (limit < 0 || limit > available) {
         return tw_fail(TW_ERROR_ARGUMENT, "loader: limit %td, expected 0 (all) to %td samples", limit,
                        available);
+    }
     return TW_OK;
 }
 
@@ -74,22 +81,26 @@ enum tw_status tw_loader_init(struct tw_loader *loader, const struct tw_dataset 
     enum tw_status status = check_tensors(dataset);
 
     *loader = (struct tw_loader){0};
-    if (status == TW_OK)
+    if (status == TW_OK) {
         status = check_sizes(dataset, batch_size, limit);
-    if (status != TW_OK)
+    }
+    if (status != TW_OK) {
         return status;
+    }
     loader->dataset = dataset;
     loader->batch_size = batch_size;
     loader->count = limit ? limit : tw_dataset_count(dataset);
     status = check_labels(dataset, loader->count);
-    if (status == TW_OK)
+    if (status == TW_OK) {
         status = allocate(loader);
+    }
     if (status != TW_OK) {
         tw_loader_release(loader);
         return status;
     }
-    for (ptrdiff_t i = 0; i < loader->count; i++)
+    for (ptrdiff_t i = 0; i < loader->count; i++) {
         loader->order[i] = i;
+    }
     return TW_OK;
 }
 
@@ -104,8 +115,9 @@ void tw_loader_release(struct tw_loader *loader)
 void tw_loader_start(struct tw_loader *loader, struct tw_rng *rng)
 {
     loader->position = 0;
-    if (rng)
+    if (rng) {
         tw_rng_permutation(rng, loader->order, loader->count);
+    }
 }
 
 ptrdiff_t tw_loader_next(struct tw_loader *loader)

@@ -32,10 +32,12 @@ static enum tw_status find_file(const char *folder, enum tw_subset subset, const
     for (size_t i = 0; i < SPELLINGS; i++) {
         *path = tw_sprintf("%s/%s-%s%c%s-ubyte%s", folder, prefix_of(subset), content, spellings[i].separator,
                            format, spellings[i].suffix);
-        if (!*path)
+        if (!*path) {
             return TW_ERROR_MEMORY;
-        if (stat(*path, &status) == 0 && S_ISREG(status.st_mode))
+        }
+        if (stat(*path, &status) == 0 && S_ISREG(status.st_mode)) {
             return TW_OK;
+        }
         tw_free(*path);
     }
     *path = NULL;
@@ -48,9 +50,10 @@ static enum tw_status need_file(const char *folder, enum tw_subset subset, const
 {
     enum tw_status status = find_file(folder, subset, content, format, path);
 
-    if (status == TW_OK && !*path)
+    if (status == TW_OK && !*path) {
         status = tw_fail(TW_ERROR_IO, "no %s-%s-%s-ubyte or %s-%s-%s-ubyte.gz in folder '%s'",
                          prefix_of(subset), content, format, prefix_of(subset), content, format, folder);
+    }
     return status;
 }
 
@@ -59,8 +62,9 @@ static enum tw_status check_counts(const struct tw_dataset *dataset, const char 
 {
     ptrdiff_t images = dataset->images->shape.extent[0], labels = dataset->labels->shape.extent[0];
 
-    if (images == labels)
+    if (images == labels) {
         return TW_OK;
+    }
     return tw_fail(TW_ERROR_FORMAT, "%s has %td images, %s has %td labels; expected as many", images_path,
                    images, labels_path, labels);
 }
@@ -72,16 +76,21 @@ enum tw_status tw_dataset_read_mnist(const char *folder, enum tw_subset subset, 
 
     *dataset = (struct tw_dataset){.classes = CLASSES};
     status = need_file(folder, subset, "images", "idx3", &images_path);
-    if (status == TW_OK)
+    if (status == TW_OK) {
         status = need_file(folder, subset, "labels", "idx1", &labels_path);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = tw_idx_read_labels(labels_path, CLASSES, &dataset->labels);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = tw_idx_read_images(images_path, &dataset->images);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = check_counts(dataset, images_path, labels_path);
-    if (status != TW_OK)
+    }
+    if (status != TW_OK) {
         tw_dataset_release(dataset);
+    }
     tw_free(images_path);
     tw_free(labels_path);
     return status;
@@ -91,8 +100,9 @@ static bool has_file(const char *folder, enum tw_subset subset, const char *cont
 {
     char *path = NULL;
 
-    if (find_file(folder, subset, content, format, &path) != TW_OK || !path)
+    if (find_file(folder, subset, content, format, &path) != TW_OK || !path) {
         return false;
+    }
     tw_free(path);
     return true;
 }
@@ -101,8 +111,9 @@ bool tw_dataset_has_mnist(const char *folder)
 {
     for (int subset = TW_SUBSET_TRAIN; subset <= TW_SUBSET_TEST; subset++) {
         if (!has_file(folder, (enum tw_subset)subset, "images", "idx3") ||
-            !has_file(folder, (enum tw_subset)subset, "labels", "idx1"))
+            !has_file(folder, (enum tw_subset)subset, "labels", "idx1")) {
             return false;
+        }
     }
     return true;
 }

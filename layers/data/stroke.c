@@ -10,8 +10,9 @@
 
 void tw_canvas_clear(struct tw_canvas *canvas, float reach)
 {
-    for (int i = 0; i < TW_CANVAS_PIXELS; i++)
+    for (int i = 0; i < TW_CANVAS_PIXELS; i++) {
         canvas->distance_squared[i] = TW_CANVAS_FAR;
+    }
     canvas->reach = reach;
 }
 
@@ -108,10 +109,12 @@ void tw_canvas_path(struct tw_canvas *canvas, const char *path, const struct tw_
     while (*path) {
         int length = 0;
 
-        while (path[length] && path[length] != ' ')
+        while (path[length] && path[length] != ' ') {
             length++;
-        if (length > 0)
+        }
+        if (length > 0) {
             draw_stroke(canvas, path, length, points);
+        }
         path += length;
         path += *path == ' ';
     }

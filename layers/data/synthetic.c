@@ -139,8 +139,9 @@ static int32_t draw_image(struct draws *draws, uint8_t *pixels)
 
     tw_canvas_clear(&canvas, RADIUS_HIGH + 0.5F * SOFT_HIGH);
     draw_digit(draws, &canvas, digit);
-    if (between(draws, 0, 1) < STRAY_CHANCE)
+    if (between(draws, 0, 1) < STRAY_CHANCE) {
         draw_stray(draws, &canvas);
+    }
 
     float radius = between(draws, RADIUS_LOW, RADIUS_HIGH), softness = between(draws, SOFT_LOW, SOFT_HIGH);
 
@@ -153,8 +154,9 @@ enum tw_status tw_dataset_synthetic(ptrdiff_t count, enum tw_subset subset, uint
                                     struct tw_dataset *dataset)
 {
     *dataset = (struct tw_dataset){.classes = 10};
-    if (count < 1)
+    if (count < 1) {
         return tw_fail(TW_ERROR_ARGUMENT, "synthetic digits: count %td, expected at least 1", count);
+    }
     dataset->images = tw_tensor_new(TW_U8, TW_SHAPE(count, 1, TW_CANVAS_SIDE, TW_CANVAS_SIDE));
     dataset->labels = tw_tensor_new(TW_I32, TW_SHAPE(count));
     if (!dataset->images || !dataset->labels) {

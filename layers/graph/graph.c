@@ -15,8 +15,9 @@ tw_graph *tw_graph_new(void)
         return NULL;
     }
     /* Entry 0 of both lists is taken, so that index 0 can mean "none". */
-    if (tw_array_reserve((void **)&graph->values, &graph->value_capacity, 0, sizeof *graph->values) ||
-        tw_array_reserve((void **)&graph->nodes, &graph->node_capacity, 0, sizeof *graph->nodes)) {
+    graph->values = tw_array_grow(NULL, &graph->value_capacity, 1, sizeof *graph->values);
+    graph->nodes = tw_array_grow(NULL, &graph->node_capacity, 1, sizeof *graph->nodes);
+    if (!graph->values || !graph->nodes) {
         tw_graph_release(graph);
         return NULL;
     }
@@ -95,15 +96,18 @@ const struct tw_graph_value *tw_graph_value_of(const tw_graph *graph, tw_value v
 static tw_value append_value(tw_graph *graph, const struct tw_graph_value *entry)
 {
     char text[TW_SHAPE_TEXT_BYTES];
+    struct tw_graph_value *grown;
 
     if (tw_shape_count(&entry->shape) < 1) {
         return tw_graph_fail(graph, TW_ERROR_SHAPE, "graph: a value of shape %s has no elements",
                              tw_shape_text(&entry->shape, text));
     }
-    if (tw_array_reserve((void **)&graph->values, &graph->value_capacity, graph->value_count,
-                         sizeof *graph->values)) {
+    grown =
+        tw_array_grow(graph->values, &graph->value_capacity, graph->value_count + 1, sizeof *graph->values);
+    if (!grown) {
         return tw_graph_fail(graph, TW_ERROR_MEMORY, "graph: no memory for value %zu", graph->value_count);
     }
+    graph->values = grown;
     graph->values[graph->value_count] = *entry;
     return (tw_value){(uint32_t)graph->value_count++};
 }
@@ -187,6 +191,7 @@ tw_value tw_graph_record(tw_graph *graph, const struct tw_operation *operation, 
     struct tw_graph_node node = {.operation = operation, .inputs = input_count, .outputs = 1};
     struct tw_graph_value entry = {
         .kind = TW_VALUE_RESULT, .dtype = dtype, .shape = shape, .batched = batched};
+    struct tw_graph_node *grown;
     tw_value value;
 
     if (graph->status != TW_OK) {
@@ -207,8 +212,11 @@ tw_value tw_graph_record(tw_graph *graph, const struct tw_operation *operation, 
     }
     entry.producer = (uint32_t)graph->node_count;
     node.path = tw_strdup(graph->path ? graph->path : "");
-    if (!node.path || tw_array_reserve((void **)&graph->nodes, &graph->node_capacity, graph->node_count,
-                                       sizeof *graph->nodes)) {
+    grown = tw_array_grow(graph->nodes, &graph->node_capacity, graph->node_count + 1, sizeof *graph->nodes);
+    if (grown) {
+        graph->nodes = grown;
+    }
+    if (!node.path || !grown) {
         tw_free(node.path);
         return tw_graph_fail(graph, TW_ERROR_MEMORY, "graph: no memory for node %zu", graph->node_count);
     }

@@ -17,8 +17,9 @@ static char *folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    if (!slash)
+    if (!slash) {
         return tw_strdup(".");
+    }
     return tw_sprintf("%.*s", (int)(slash > path ? slash - path : 1), path);
 }
 
@@ -31,17 +32,21 @@ static enum tw_status check_target(const char *path, bool *exists, mode_t *mode)
 
     *exists = false;
     *mode = 0666;
-    if (length == 0)
+    if (length == 0) {
         return tw_fail(TW_ERROR_ARGUMENT, "file name is empty");
+    }
     if (stat(path, &status) != 0) {
-        if (path[length - 1] == '/')
+        if (path[length - 1] == '/') {
             return tw_fail(TW_ERROR_IO, "%s: names a folder, expected a file", path);
+        }
         return TW_OK;
     }
-    if (S_ISDIR(status.st_mode))
+    if (S_ISDIR(status.st_mode)) {
         return tw_fail(TW_ERROR_IO, "%s: is a folder, expected a file", path);
-    if (!S_ISREG(status.st_mode))
+    }
+    if (!S_ISREG(status.st_mode)) {
         return tw_fail(TW_ERROR_IO, "%s: is not a regular file", path);
+    }
     *exists = true;
     *mode = status.st_mode & 0777;
     return TW_OK;
@@ -55,23 +60,27 @@ static enum tw_status create_temporary(const char *folder, mode_t mode, char **n
 
     for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
         *name = tw_sprintf("%s/.tower-%ld-%u.tmp", folder, (long)getpid(), atomic_fetch_add(&number, 1));
-        if (!*name)
+        if (!*name) {
             return TW_ERROR_MEMORY;
+        }
         *descriptor = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-        if (*descriptor >= 0)
+        if (*descriptor >= 0) {
             return TW_OK;
+        }
         tw_free(*name);
         *name = NULL;
-        if (errno != EEXIST)
+        if (errno != EEXIST) {
             break;
+        }
     }
     return tw_fail(TW_ERROR_IO, "cannot create a file in folder '%s': %s", folder, strerror(errno));
 }
 
 static void remove_temporary(char **name)
 {
-    if (*name)
+    if (*name) {
         unlink(*name);
+    }
     tw_free(*name);
     *name = NULL;
 }
@@ -84,11 +93,13 @@ static enum tw_status begin(const char *path, char **temporary, int *descriptor)
     enum tw_status status = check_target(path, &exists, &mode);
     char *folder;
 
-    if (status != TW_OK)
+    if (status != TW_OK) {
         return status;
+    }
     folder = folder_of(path);
-    if (!folder)
+    if (!folder) {
         return TW_ERROR_MEMORY;
+    }
     status = create_temporary(folder, mode, temporary, descriptor);
     tw_free(folder);
     if (status == TW_OK && exists && fchmod(*descriptor, mode) != 0) {
@@ -105,8 +116,9 @@ enum tw_status tw_atomic_open(struct tw_atomic_file *file, const char *path)
     enum tw_status status;
 
     *file = (struct tw_atomic_file){.path = tw_strdup(path)};
-    if (!file->path)
+    if (!file->path) {
         return TW_ERROR_MEMORY;
+    }
     status = begin(path, &file->temporary, &descriptor);
     if (status == TW_OK) {
         file->stream = fdopen(descriptor, "wb");
@@ -115,15 +127,17 @@ enum tw_status tw_atomic_open(struct tw_atomic_file *file, const char *path)
             close(descriptor);
         }
     }
-    if (status != TW_OK)
+    if (status != TW_OK) {
         tw_atomic_abandon(file);
+    }
     return status;
 }
 
 enum tw_status tw_atomic_write(struct tw_atomic_file *file, const void *data, size_t bytes)
 {
-    if (fwrite(data, 1, bytes, file->stream) < bytes)
+    if (fwrite(data, 1, bytes, file->stream) < bytes) {
         return tw_fail(TW_ERROR_IO, "%s: cannot write: %s", file->path, strerror(errno));
+    }
     return TW_OK;
 }
 
@@ -139,10 +153,12 @@ static enum tw_status finish(struct tw_atomic_file *file)
         reason = errno;
     }
     file->stream = NULL;
-    if (failed)
+    if (failed) {
         return tw_fail(TW_ERROR_IO, "%s: cannot write: %s", file->path, strerror(reason));
-    if (failed_before)
+    }
+    if (failed_before) {
         return tw_fail(TW_ERROR_IO, "%s: an earlier write failed", file->path);
+    }
     return TW_OK;
 }
 
@@ -163,8 +179,9 @@ enum tw_status tw_atomic_commit(struct tw_atomic_file *file)
 {
     enum tw_status status = finish(file);
 
-    if (status == TW_OK && rename(file->temporary, file->path) != 0)
+    if (status == TW_OK && rename(file->temporary, file->path) != 0) {
         status = tw_fail(TW_ERROR_IO, "%s: cannot rename: %s", file->path, strerror(errno));
+    }
     if (status == TW_OK) {
         sync_folder(file->path);
         tw_free(file->temporary);
@@ -176,8 +193,9 @@ enum tw_status tw_atomic_commit(struct tw_atomic_file *file)
 
 void tw_atomic_abandon(struct tw_atomic_file *file)
 {
-    if (file->stream)
+    if (file->stream) {
         fclose(file->stream);
+    }
     remove_temporary(&file->temporary);
     tw_free(file->path);
     *file = (struct tw_atomic_file){0};

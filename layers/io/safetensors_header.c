@@ -20,16 +20,18 @@
 /* A whole number of at least 0. NaN fails the first comparison. */
 static bool to_integer(const cJSON *item, uint64_t *value)
 {
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= LARGEST_INTEGER))
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= LARGEST_INTEGER)) {
         return false;
+    }
     *value = (uint64_t)item->valuedouble;
     return (double)*value == item->valuedouble;
 }
 
 static enum tw_status parse_dtype(const char *name, const cJSON *item, enum tw_dtype *dtype)
 {
-    if (!cJSON_IsString(item))
+    if (!cJSON_IsString(item)) {
         return tw_fail(TW_ERROR_FORMAT, "'%.100s': dtype is not a text", name);
+    }
     for (int i = 0; i < TW_SAFETENSORS_DTYPES; i++) {
         if (strcmp(item->valuestring, tw_safetensors_dtypes[i]) == 0) {
             *dtype = (enum tw_dtype)i;
@@ -46,15 +48,18 @@ static enum tw_status parse_shape(const char *name, const cJSON *array, struct t
     uint64_t extent;
 
     *shape = tw_scalar_shape();
-    if (!cJSON_IsArray(array))
+    if (!cJSON_IsArray(array)) {
         return tw_fail(TW_ERROR_FORMAT, "'%.100s': shape is not a list", name);
+    }
     cJSON_ArrayForEach(item, array)
     {
-        if (shape->ndim == TW_MAX_DIMS)
+        if (shape->ndim == TW_MAX_DIMS) {
             return tw_fail(TW_ERROR_UNSUPPORTED, "'%.100s': more than %d dimensions", name, TW_MAX_DIMS);
-        if (!to_integer(item, &extent))
+        }
+        if (!to_integer(item, &extent)) {
             return tw_fail(TW_ERROR_FORMAT, "'%.100s': extent %d is not a whole number of at least 0", name,
                            shape->ndim);
+        }
         shape->extent[shape->ndim++] = (ptrdiff_t)extent;
     }
     return TW_OK;
@@ -63,13 +68,15 @@ static enum tw_status parse_shape(const char *name, const cJSON *array, struct t
 static enum tw_status parse_offsets(const char *name, const cJSON *array, uint64_t *begin, uint64_t *end)
 {
     if (!cJSON_IsArray(array) || cJSON_GetArraySize(array) != 2 || !to_integer(array->child, begin) ||
-        !to_integer(array->child->next, end))
+        !to_integer(array->child->next, end)) {
         return tw_fail(TW_ERROR_FORMAT, "'%.100s': data_offsets are not two whole numbers of at least 0",
                        name);
-    if (*begin > *end)
+    }
+    if (*begin > *end) {
         return tw_fail(TW_ERROR_FORMAT,
                        "'%.100s': data_offsets end at %" PRIu64 ", before they begin at %" PRIu64, name, *end,
                        *begin);
+    }
     return TW_OK;
 }
 
@@ -80,8 +87,9 @@ static enum tw_status check_size(const struct tw_safetensors_entry *entry)
     ptrdiff_t count = tw_shape_count(&entry->shape);
     char text[TW_SHAPE_TEXT_BYTES];
 
-    if (count >= 0 && bytes % size == 0 && bytes / size == (uint64_t)count)
+    if (count >= 0 && bytes % size == 0 && bytes / size == (uint64_t)count) {
         return TW_OK;
+    }
     return tw_fail(TW_ERROR_FORMAT, "'%.100s': %" PRIu64 " bytes do not hold %s of %s", entry->name, bytes,
                    tw_dtype_name(entry->dtype), tw_shape_text(&entry->shape, text));
 }
@@ -90,9 +98,10 @@ static enum tw_status check_size(const struct tw_safetensors_entry *entry)
 static enum tw_status check_name(const char *name)
 {
     for (const char *c = name; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
             return tw_fail(TW_ERROR_FORMAT, "a name has the control character 0x%02x at byte %td", *c,
                            c - name);
+        }
     }
     return TW_OK;
 }
@@ -101,18 +110,22 @@ static enum tw_status parse_entry(const cJSON *item, struct tw_safetensors_entry
 {
     enum tw_status status = check_name(item->string);
 
-    if (status != TW_OK)
+    if (status != TW_OK) {
         return status;
+    }
     entry->name = item->string;
     /* With three fields and all three names present, none is unknown and none is given twice. */
-    if (!cJSON_IsObject(item) || cJSON_GetArraySize(item) != FIELDS_PER_ENTRY)
+    if (!cJSON_IsObject(item) || cJSON_GetArraySize(item) != FIELDS_PER_ENTRY) {
         return tw_fail(TW_ERROR_FORMAT, "'%.100s': expected dtype, shape and data_offsets", entry->name);
+    }
     status = parse_dtype(entry->name, cJSON_GetObjectItemCaseSensitive(item, "dtype"), &entry->dtype);
-    if (status == TW_OK)
+    if (status == TW_OK) {
         status = parse_shape(entry->name, cJSON_GetObjectItemCaseSensitive(item, "shape"), &entry->shape);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = parse_offsets(entry->name, cJSON_GetObjectItemCaseSensitive(item, "data_offsets"),
                                &entry->begin, &entry->end);
+    }
     return status == TW_OK ? check_size(entry) : status;
 }
 
@@ -144,8 +157,9 @@ static enum tw_status parse_entries(struct tw_safetensors_header *header)
             header->entries[header->count].index = header->count;
             status = parse_entry(item, &header->entries[header->count++]);
         }
-        if (status != TW_OK)
+        if (status != TW_OK) {
             return status;
+        }
     }
     return TW_OK;
 }
@@ -162,17 +176,21 @@ static enum tw_status parse_json(const char *text, size_t bytes, cJSON **json)
     const char *end = text;
 
     *json = NULL;
-    if (bytes == 0 || text[0] != '{')
+    if (bytes == 0 || text[0] != '{') {
         return tw_fail(TW_ERROR_FORMAT, "header does not begin with '{'");
-    if (has_zero(text, bytes))
+    }
+    if (has_zero(text, bytes)) {
         return tw_fail(TW_ERROR_FORMAT, "header contains a zero character");
+    }
     *json = cJSON_ParseWithLengthOpts(text, bytes, &end, false);
-    if (!*json)
+    if (!*json) {
         return tw_fail(TW_ERROR_FORMAT, "header is no valid JSON near byte %td", end - text);
+    }
     for (; end < text + bytes; end++) {
-        if (*end != ' ')
+        if (*end != ' ') {
             return tw_fail(TW_ERROR_FORMAT, "header has 0x%02x at byte %td, expected spaces to its end",
                            (unsigned char)*end, end - text);
+        }
     }
     return TW_OK;
 }
@@ -187,16 +205,18 @@ enum tw_status tw_safetensors_header_parse(const char *text, size_t bytes,
     status = parse_json(text, bytes, &header->json);
     if (status == TW_OK) {
         count = cJSON_GetArraySize(header->json);
-        if (count > TW_SAFETENSORS_MAX_TENSORS)
+        if (count > TW_SAFETENSORS_MAX_TENSORS) {
             status = tw_fail(TW_ERROR_FORMAT, "%d tensors, expected at most %d", count,
                              TW_SAFETENSORS_MAX_TENSORS);
+        }
     }
     if (status == TW_OK) {
         header->entries = tw_alloc_array((size_t)count, sizeof *header->entries);
         status = header->entries ? parse_entries(header) : TW_ERROR_MEMORY;
     }
-    if (status != TW_OK)
+    if (status != TW_OK) {
         tw_safetensors_header_release(header);
+    }
     return status;
 }
 

@@ -25,20 +25,24 @@ static enum tw_status open_file(struct reader *reader, uint64_t *file_bytes)
     struct stat status;
 
     reader->stream = fopen(reader->path, "rb");
-    if (!reader->stream || fstat(fileno(reader->stream), &status) != 0)
+    if (!reader->stream || fstat(fileno(reader->stream), &status) != 0) {
         return tw_fail(TW_ERROR_IO, "%s: %s", reader->path, strerror(errno));
-    if (!S_ISREG(status.st_mode))
+    }
+    if (!S_ISREG(status.st_mode)) {
         return tw_fail(TW_ERROR_IO, "%s: not a regular file", reader->path);
+    }
     *file_bytes = (uint64_t)status.st_size;
     return TW_OK;
 }
 
 static enum tw_status read_exactly(struct reader *reader, void *target, size_t bytes)
 {
-    if (fread(target, 1, bytes, reader->stream) == bytes)
+    if (fread(target, 1, bytes, reader->stream) == bytes) {
         return TW_OK;
-    if (ferror(reader->stream))
+    }
+    if (ferror(reader->stream)) {
         return tw_fail(TW_ERROR_IO, "%s: %s", reader->path, strerror(errno));
+    }
     return tw_fail(TW_ERROR_FORMAT, "%s: became shorter while it was read", reader->path);
 }
 
@@ -48,18 +52,22 @@ static enum tw_status read_text(struct reader *reader, uint64_t file_bytes)
     uint64_t length;
     enum tw_status status;
 
-    if (file_bytes < TW_SAFETENSORS_PREFIX)
+    if (file_bytes < TW_SAFETENSORS_PREFIX) {
         return tw_fail(TW_ERROR_FORMAT, "%s: has %" PRIu64 " bytes, expected at least %d", reader->path,
                        file_bytes, TW_SAFETENSORS_PREFIX);
+    }
     status = read_exactly(reader, &length, sizeof length);
-    if (status != TW_OK)
+    if (status != TW_OK) {
         return status;
-    if (length > file_bytes - TW_SAFETENSORS_PREFIX)
+    }
+    if (length > file_bytes - TW_SAFETENSORS_PREFIX) {
         return tw_fail(TW_ERROR_FORMAT, "%s: header of %" PRIu64 " bytes in a file of %" PRIu64, reader->path,
                        length, file_bytes);
-    if (length > TW_SAFETENSORS_MAX_HEADER)
+    }
+    if (length > TW_SAFETENSORS_MAX_HEADER) {
         return tw_fail(TW_ERROR_FORMAT, "%s: header of %" PRIu64 " bytes, expected at most %d", reader->path,
                        length, TW_SAFETENSORS_MAX_HEADER);
+    }
     reader->text_bytes = (size_t)length;
     reader->data_bytes = file_bytes - TW_SAFETENSORS_PREFIX - length;
     reader->text = tw_alloc(reader->text_bytes);
@@ -70,10 +78,12 @@ static int by_offset(const void *left, const void *right)
 {
     const struct tw_safetensors_entry *a = left, *b = right;
 
-    if (a->begin != b->begin)
+    if (a->begin != b->begin) {
         return a->begin < b->begin ? -1 : 1;
-    if (a->end != b->end)
+    }
+    if (a->end != b->end) {
         return a->end < b->end ? -1 : 1;
+    }
     return (a->index > b->index) - (a->index < b->index);
 }
 
@@ -83,20 +93,23 @@ static enum tw_status check_cover(struct reader *reader)
     struct tw_safetensors_header *header = &reader->header;
     uint64_t expected = 0;
 
-    if (header->count > 0)
+    if (header->count > 0) {
         qsort(header->entries, header->count, sizeof *header->entries, by_offset);
+    }
     for (size_t i = 0; i < header->count; i++) {
         const struct tw_safetensors_entry *entry = &header->entries[i];
 
-        if (entry->begin != expected)
+        if (entry->begin != expected) {
             return tw_fail(TW_ERROR_FORMAT,
                            "%s: '%.100s' begins at data offset %" PRIu64 ", expected %" PRIu64, reader->path,
                            entry->name, entry->begin, expected);
+        }
         expected = entry->end;
     }
-    if (expected != reader->data_bytes)
+    if (expected != reader->data_bytes) {
         return tw_fail(TW_ERROR_FORMAT, "%s: tensors take %" PRIu64 " bytes, the file has %" PRIu64,
                        reader->path, expected, reader->data_bytes);
+    }
     return TW_OK;
 }
 
@@ -111,14 +124,17 @@ static enum tw_status check_names(const struct reader *reader)
     const char **names = tw_alloc_array(header->count, sizeof *names);
     enum tw_status status = TW_OK;
 
-    if (!names)
+    if (!names) {
         return TW_ERROR_MEMORY;
-    for (size_t i = 0; i < header->count; i++)
+    }
+    for (size_t i = 0; i < header->count; i++) {
         names[i] = header->entries[i].name;
+    }
     qsort(names, header->count, sizeof *names, by_name);
     for (size_t i = 1; i < header->count && status == TW_OK; i++) {
-        if (strcmp(names[i - 1], names[i]) == 0)
+        if (strcmp(names[i - 1], names[i]) == 0) {
             status = tw_fail(TW_ERROR_FORMAT, "%s: two tensors are called '%.100s'", reader->path, names[i]);
+        }
     }
     tw_free(names);
     return status;
@@ -138,8 +154,9 @@ static enum tw_status read_tensors(struct reader *reader, tw_state_dict *dict)
             return status;
         }
         status = tw_state_dict_add(dict, entry->name, tensor);
-        if (status != TW_OK)
+        if (status != TW_OK) {
             return tw_fail_in("%s: ", reader->path);
+        }
     }
     return TW_OK;
 }
@@ -148,8 +165,9 @@ static void close_reader(struct reader *reader)
 {
     tw_safetensors_header_release(&reader->header);
     tw_free(reader->text);
-    if (reader->stream)
+    if (reader->stream) {
         fclose(reader->stream);
+    }
 }
 
 enum tw_status tw_safetensors_load(const char *path, tw_state_dict *dict)
@@ -159,21 +177,27 @@ enum tw_status tw_safetensors_load(const char *path, tw_state_dict *dict)
     enum tw_status status = open_file(&reader, &file_bytes);
 
     *dict = (tw_state_dict){0};
-    if (status == TW_OK)
+    if (status == TW_OK) {
         status = read_text(&reader, file_bytes);
+    }
     if (status == TW_OK) {
         status = tw_safetensors_header_parse(reader.text, reader.text_bytes, &reader.header);
-        if (status != TW_OK)
+        if (status != TW_OK) {
             status = tw_fail_in("%s: ", path);
+        }
     }
-    if (status == TW_OK)
+    if (status == TW_OK) {
         status = check_names(&reader);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = check_cover(&reader);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = read_tensors(&reader, dict);
-    if (status != TW_OK)
+    }
+    if (status != TW_OK) {
         tw_state_dict_release(dict);
+    }
     close_reader(&reader);
     return status;
 }

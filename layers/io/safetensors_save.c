@@ -25,8 +25,9 @@ static bool put_numbers(cJSON *object, const char *key, const double *values, in
 {
     cJSON *array = cJSON_CreateDoubleArray(values, count);
 
-    if (cJSON_AddItemToObject(object, key, array))
+    if (cJSON_AddItemToObject(object, key, array)) {
         return true;
+    }
     cJSON_Delete(array);
     return false;
 }
@@ -38,15 +39,17 @@ static enum tw_status describe(cJSON *header, const struct tw_state_item *item, 
     double extents[TW_MAX_DIMS] = {0}, offsets[2];
     cJSON *entry = cJSON_AddObjectToObject(header, item->name);
 
-    for (int i = 0; i < tensor->shape.ndim; i++)
+    for (int i = 0; i < tensor->shape.ndim; i++) {
         extents[i] = (double)tensor->shape.extent[i];
+    }
     offsets[0] = (double)*offset;
     *offset += tw_tensor_bytes(tensor);
     offsets[1] = (double)*offset;
     if (entry && cJSON_AddStringToObject(entry, "dtype", tw_safetensors_dtypes[tensor->dtype]) &&
         put_numbers(entry, "shape", extents, tensor->shape.ndim) &&
-        put_numbers(entry, "data_offsets", offsets, 2))
+        put_numbers(entry, "data_offsets", offsets, 2)) {
         return TW_OK;
+    }
     return no_memory();
 }
 
@@ -54,15 +57,19 @@ static enum tw_status put_metadata(cJSON *header, const char *const *metadata)
 {
     cJSON *object = cJSON_AddObjectToObject(header, TW_SAFETENSORS_METADATA);
 
-    if (!object)
+    if (!object) {
         return no_memory();
+    }
     for (; metadata[0]; metadata += 2) {
-        if (!metadata[1])
+        if (!metadata[1]) {
             return tw_fail(TW_ERROR_ARGUMENT, "safetensors: metadata '%s' has no value", metadata[0]);
-        if (cJSON_GetObjectItemCaseSensitive(object, metadata[0]))
+        }
+        if (cJSON_GetObjectItemCaseSensitive(object, metadata[0])) {
             return tw_fail(TW_ERROR_ARGUMENT, "safetensors: metadata '%s' is given twice", metadata[0]);
-        if (!cJSON_AddStringToObject(object, metadata[0], metadata[1]))
+        }
+        if (!cJSON_AddStringToObject(object, metadata[0], metadata[1])) {
             return no_memory();
+        }
     }
     return TW_OK;
 }
@@ -76,10 +83,12 @@ static enum tw_status for_each(const tw_state_dict *dict, visit_item *visit, voi
         for (size_t i = 0; i < dict->count; i++) {
             enum tw_status status = TW_OK;
 
-            if (tw_dtype_size(dict->items[i].tensor->dtype) == size)
+            if (tw_dtype_size(dict->items[i].tensor->dtype) == size) {
                 status = visit(context, &dict->items[i]);
-            if (status != TW_OK)
+            }
+            if (status != TW_OK) {
                 return status;
+            }
         }
     }
     return TW_OK;
@@ -94,8 +103,9 @@ static enum tw_status describe_item(void *context, const struct tw_state_item *i
 {
     struct description *description = context;
 
-    if (strcmp(item->name, TW_SAFETENSORS_METADATA) == 0)
+    if (strcmp(item->name, TW_SAFETENSORS_METADATA) == 0) {
         return tw_fail(TW_ERROR_ARGUMENT, "safetensors: a tensor cannot be called '%s'", item->name);
+    }
     return describe(description->header, item, &description->offset);
 }
 
@@ -106,14 +116,17 @@ static char *header_text(const tw_state_dict *dict, const char *const *metadata)
     enum tw_status status = description.header ? TW_OK : no_memory();
     char *text = NULL;
 
-    if (status == TW_OK && metadata)
+    if (status == TW_OK && metadata) {
         status = put_metadata(description.header, metadata);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = for_each(dict, describe_item, &description);
+    }
     if (status == TW_OK) {
         text = cJSON_PrintUnformatted(description.header);
-        if (!text)
+        if (!text) {
             no_memory();
+        }
     }
     cJSON_Delete(description.header);
     return text;
@@ -126,10 +139,12 @@ static enum tw_status write_header(struct tw_atomic_file *file, const char *text
     uint64_t padded = length + spaces;
     enum tw_status status = tw_atomic_write(file, &padded, sizeof padded);
 
-    if (status == TW_OK)
+    if (status == TW_OK) {
         status = tw_atomic_write(file, text, length);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = tw_atomic_write(file, padding, spaces);
+    }
     return status;
 }
 
@@ -141,8 +156,9 @@ static enum tw_status write_item(void *context, const struct tw_state_item *item
 
     if (!tw_tensor_is_contiguous(tensor)) {
         copy = tw_tensor_clone(tensor);
-        if (!copy)
+        if (!copy) {
             return tw_error_status();
+        }
         tensor = copy;
     }
     status = tw_atomic_write(context, tensor->data, tw_tensor_bytes(tensor));
@@ -156,12 +172,15 @@ enum tw_status tw_safetensors_save(const char *path, const tw_state_dict *dict, 
     char *text = header_text(dict, metadata);
     enum tw_status status = text ? tw_atomic_open(&file, path) : tw_error_status();
 
-    if (status == TW_OK)
+    if (status == TW_OK) {
         status = write_header(&file, text);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = for_each(dict, write_item, &file);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = tw_atomic_commit(&file);
+    }
     tw_atomic_abandon(&file);
     cJSON_free(text);
     return status;

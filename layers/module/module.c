@@ -171,13 +171,16 @@ static enum tw_status mark_failed(tw_module *self)
 enum tw_status tw_module_register_parameter(tw_module *self, const char *name, tw_parameter *parameter)
 {
     char *claimed = claim_name(self, "parameter", name);
+    void *grown = claimed == NULL ? NULL
+                                  : tw_array_grow(self->parameters, &self->parameter_capacity,
+                                                  self->parameter_count + 1, sizeof *self->parameters);
 
-    if (claimed == NULL || tw_array_reserve((void **)&self->parameters, &self->parameter_capacity,
-                                            self->parameter_count, sizeof *self->parameters) != TW_OK) {
+    if (grown == NULL) {
         tw_free(claimed);
         tw_parameter_release(parameter);
         return mark_failed(self);
     }
+    self->parameters = grown;
     self->parameters[self->parameter_count++] = (struct tw_module_parameter_entry){claimed, parameter};
     return TW_OK;
 }
@@ -186,13 +189,16 @@ enum tw_status tw_module_register_buffer(tw_module *self, const char *name, stru
                                          bool persistent)
 {
     char *claimed = claim_name(self, "buffer", name);
+    void *grown = claimed == NULL ? NULL
+                                  : tw_array_grow(self->buffers, &self->buffer_capacity,
+                                                  self->buffer_count + 1, sizeof *self->buffers);
 
-    if (claimed == NULL || tw_array_reserve((void **)&self->buffers, &self->buffer_capacity,
-                                            self->buffer_count, sizeof *self->buffers) != TW_OK) {
+    if (grown == NULL) {
         tw_free(claimed);
         tw_tensor_release(buffer);
         return mark_failed(self);
     }
+    self->buffers = grown;
     self->buffers[self->buffer_count++] = (struct tw_module_buffer_entry){claimed, buffer, persistent};
     return TW_OK;
 }
@@ -223,10 +229,13 @@ enum tw_status tw_module_register_module(tw_module *self, const char *name, tw_m
 {
     bool circular = false;
     char *claimed = claim_name(self, "submodule", name);
+    void *grown = NULL;
 
-    if (claimed == NULL || check_child(self, name, child, &circular) != TW_OK ||
-        tw_array_reserve((void **)&self->children, &self->child_capacity, self->child_count,
-                         sizeof *self->children) != TW_OK) {
+    if (claimed != NULL && check_child(self, name, child, &circular) == TW_OK) {
+        grown = tw_array_grow(self->children, &self->child_capacity, self->child_count + 1,
+                              sizeof *self->children);
+    }
+    if (grown == NULL) {
         enum tw_status status = mark_failed(self);
 
         tw_free(claimed);
@@ -236,6 +245,7 @@ enum tw_status tw_module_register_module(tw_module *self, const char *name, tw_m
         }
         return status;
     }
+    self->children = grown;
     self->children[self->child_count++] = (struct tw_module_child_entry){claimed, child};
     return TW_OK;
 }

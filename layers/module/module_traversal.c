@@ -108,15 +108,17 @@ static enum tw_status collect(void *context, const char *path, tw_module *module
 
     for (size_t i = 0; i < module->parameter_count; i++) {
         const struct tw_module_parameter_entry *entry = &module->parameters[i];
+        struct tw_named_parameter *grown;
         char *name;
 
         if (entry->parameter == NULL || is_listed(list, entry->parameter)) {
             continue;
         }
-        if (tw_array_reserve((void **)&list->items, &collection->capacity, list->count,
-                             sizeof *list->items) != TW_OK) {
+        grown = tw_array_grow(list->items, &collection->capacity, list->count + 1, sizeof *list->items);
+        if (grown == NULL) {
             return TW_ERROR_MEMORY;
         }
+        list->items = grown;
         name = tw_module_join_path(path, entry->name);
         if (name == NULL) {
             return TW_ERROR_MEMORY;

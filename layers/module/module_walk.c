@@ -17,7 +17,7 @@ struct state {
 /* Whether the module was met before; if not, it is now. */
 static enum tw_status meet(struct state *state, const tw_module *module, bool *before)
 {
-    enum tw_status status;
+    const tw_module **grown;
 
     for (size_t i = 0; i < state->met_count; i++) {
         if (state->met[i] == module) {
@@ -26,12 +26,13 @@ static enum tw_status meet(struct state *state, const tw_module *module, bool *b
         }
     }
     *before = false;
-    status =
-        tw_array_reserve((void **)&state->met, &state->met_capacity, state->met_count, sizeof *state->met);
-    if (status == TW_OK) {
-        state->met[state->met_count++] = module;
+    grown = tw_array_grow(state->met, &state->met_capacity, state->met_count + 1, sizeof *state->met);
+    if (grown == NULL) {
+        return TW_ERROR_MEMORY;
     }
-    return status;
+    state->met = grown;
+    state->met[state->met_count++] = module;
+    return TW_OK;
 }
 
 /* Appends `name` behind the first `length` bytes of the path, with a dot unless those are none; returns the

@@ -19,16 +19,17 @@ void tw_state_dict_release(tw_state_dict *dict)
 /* Appends, taking over both; both are released on failure. */
 static enum tw_status append(tw_state_dict *dict, char *name, struct tw_tensor *tensor)
 {
-    enum tw_status status = TW_ERROR_MEMORY;
+    struct tw_state_item *grown = NULL;
 
     if (name != NULL && tensor != NULL) {
-        status = tw_array_reserve((void **)&dict->items, &dict->capacity, dict->count, sizeof *dict->items);
+        grown = tw_array_grow(dict->items, &dict->capacity, dict->count + 1, sizeof *dict->items);
     }
-    if (status != TW_OK) {
+    if (grown == NULL) {
         tw_free(name);
         tw_tensor_release(tensor);
-        return status;
+        return TW_ERROR_MEMORY;
     }
+    dict->items = grown;
     dict->items[dict->count++] = (struct tw_state_item){name, tensor};
     return TW_OK;
 }

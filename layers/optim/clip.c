@@ -34,27 +34,33 @@ enum tw_status tw_clip_gradient_norm(const struct tw_parameter_list *list, doubl
     double found, factor;
     enum tw_isa isa;
 
-    if (!(max_norm > 0))
+    if (!(max_norm > 0)) {
         return tw_fail(TW_ERROR_ARGUMENT, "gradient clipping: max_norm is %g, expected a number above 0",
                        max_norm);
-    if (!kernels && tw_isa_choose(TW_ISA_COUNT, &isa, NULL) == TW_OK)
+    }
+    if (!kernels && tw_isa_choose(TW_ISA_COUNT, &isa, NULL) == TW_OK) {
         kernels = tw_kernels_of(isa);
-    if (!kernels)
+    }
+    if (!kernels) {
         return tw_error_status();
+    }
     found = gradient_norm(list, kernels);
     factor = max_norm / (found + 1e-6);
-    if (norm)
+    if (norm) {
         *norm = found;
-    if (factor >= 1)
+    }
+    if (factor >= 1) {
         return TW_OK;
+    }
     /* Also for a factor that is not a number: as in PyTorch the gradients then become so, rather than
      * passing unclipped. */
     for (size_t i = 0; i < list->count; i++) {
         float *gradient = gradient_of(list->items[i].parameter);
 
-        if (gradient)
+        if (gradient) {
             kernels->f32_scale(tw_tensor_count(list->items[i].parameter->data), gradient, (float)factor,
                                gradient);
+        }
     }
     return TW_OK;
 }
@@ -63,9 +69,10 @@ enum tw_status tw_clip_gradient_value(const struct tw_parameter_list *list, doub
 {
     float bound = (float)limit;
 
-    if (!(limit >= 0))
+    if (!(limit >= 0)) {
         return tw_fail(TW_ERROR_ARGUMENT, "gradient clipping: limit is %g, expected a number of at least 0",
                        limit);
+    }
     for (size_t i = 0; i < list->count; i++) {
         const tw_parameter *parameter = list->items[i].parameter;
         float *gradient = gradient_of(parameter);

@@ -41,16 +41,18 @@ struct tw_optimizer_options tw_optimizer_defaults(enum tw_optimizer_kind kind)
 
 static enum tw_status check_at_least_zero(const char *kind, const char *option, double value)
 {
-    if (isfinite(value) && value >= 0)
+    if (isfinite(value) && value >= 0) {
         return TW_OK;
+    }
     return tw_fail(TW_ERROR_ARGUMENT, "%s: %s is %g, expected a finite number of at least 0", kind, option,
                    value);
 }
 
 static enum tw_status check_beta(const char *kind, const char *option, double value)
 {
-    if (value >= 0 && value < 1)
+    if (value >= 0 && value < 1) {
         return TW_OK;
+    }
     return tw_fail(TW_ERROR_ARGUMENT, "%s: %s is %g, expected a number in [0, 1)", kind, option, value);
 }
 
@@ -58,14 +60,16 @@ static enum tw_status check_sgd(const struct tw_optimizer_options *options)
 {
     enum tw_status status = check_at_least_zero("sgd", "momentum", options->momentum);
 
-    if (status == TW_OK && !isfinite(options->dampening))
+    if (status == TW_OK && !isfinite(options->dampening)) {
         status =
             tw_fail(TW_ERROR_ARGUMENT, "sgd: dampening is %g, expected a finite number", options->dampening);
-    if (status == TW_OK && options->nesterov && !(options->momentum > 0 && options->dampening == 0))
+    }
+    if (status == TW_OK && options->nesterov && !(options->momentum > 0 && options->dampening == 0)) {
         status = tw_fail(TW_ERROR_ARGUMENT,
                          "sgd: nesterov needs momentum above 0 and dampening 0, got momentum %g and "
                          "dampening %g",
                          options->momentum, options->dampening);
+    }
     return status;
 }
 
@@ -75,16 +79,21 @@ enum tw_status tw_optimizer_check_options(enum tw_optimizer_kind kind,
     const char *name = tw_optimizer_name(kind);
     enum tw_status status = check_at_least_zero(name, "learning_rate", options->learning_rate);
 
-    if (status == TW_OK)
+    if (status == TW_OK) {
         status = check_at_least_zero(name, "weight_decay", options->weight_decay);
-    if (kind == TW_SGD)
+    }
+    if (kind == TW_SGD) {
         return status == TW_OK ? check_sgd(options) : status;
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = check_beta(name, "beta1", options->beta1);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = check_beta(name, "beta2", options->beta2);
-    if (status == TW_OK)
+    }
+    if (status == TW_OK) {
         status = check_at_least_zero(name, "epsilon", options->epsilon);
+    }
     return status;
 }
 
@@ -99,15 +108,19 @@ tw_optimizer *tw_optimizer_new(enum tw_optimizer_kind kind, const struct tw_kern
 {
     tw_optimizer *optimizer;
 
-    if ((size_t)kind >= KIND_COUNT)
+    if ((size_t)kind >= KIND_COUNT) {
         return tw_fail_null(TW_ERROR_ARGUMENT, "unknown optimizer kind %d", (int)kind);
-    if (!kernels)
+    }
+    if (!kernels) {
         kernels = best_kernels();
-    if (!kernels)
+    }
+    if (!kernels) {
         return NULL;
+    }
     optimizer = tw_alloc(sizeof *optimizer);
-    if (!optimizer)
+    if (!optimizer) {
         return NULL;
+    }
     optimizer->kind = kind;
     optimizer->kernels = kernels;
     return optimizer;
@@ -125,8 +138,9 @@ static void release_slots(tw_optimizer *optimizer, size_t from)
 
 void tw_optimizer_release(tw_optimizer *optimizer)
 {
-    if (!optimizer)
+    if (!optimizer) {
         return;
+    }
     release_slots(optimizer, 0);
     tw_free(optimizer->slots);
     tw_free(optimizer->groups);
@@ -135,11 +149,13 @@ void tw_optimizer_release(tw_optimizer *optimizer)
 
 static enum tw_status check_not_taken(const tw_optimizer *optimizer, const struct tw_named_parameter *item)
 {
-    for (size_t i = 0; i < optimizer->slot_count; i++)
-        if (optimizer->slots[i].parameter == item->parameter)
+    for (size_t i = 0; i < optimizer->slot_count; i++) {
+        if (optimizer->slots[i].parameter == item->parameter) {
             return tw_fail(TW_ERROR_ARGUMENT, "%s: parameter \"%s\" is in group %zu already, as \"%s\"",
                            tw_optimizer_name(optimizer->kind), item->name, optimizer->slots[i].group,
                            optimizer->slots[i].name);
+        }
+    }
     return TW_OK;
 }
 
@@ -151,39 +167,46 @@ static enum tw_status add_slot(tw_optimizer *optimizer, const struct tw_named_pa
     bool adam = optimizer->kind != TW_SGD;
     enum tw_status status = check_not_taken(optimizer, item);
 
-    if (status != TW_OK)
+    if (status != TW_OK) {
         return status;
+    }
     *slot = (struct tw_optimizer_slot){.parameter = item->parameter, .group = optimizer->group_count};
     optimizer->slot_count++;
     slot->name = tw_strdup(item->name);
-    if (!slot->name)
+    if (!slot->name) {
         return tw_error_status();
+    }
     if (adam || options->momentum != 0) {
         slot->first_moment = tw_tensor_new(TW_F32, item->parameter->data->shape);
-        if (!slot->first_moment)
+        if (!slot->first_moment) {
             return tw_error_status();
+        }
     }
     if (adam) {
         slot->second_moment = tw_tensor_new(TW_F32, item->parameter->data->shape);
-        if (!slot->second_moment)
+        if (!slot->second_moment) {
             return tw_error_status();
+        }
     }
     return TW_OK;
 }
 
 static enum tw_status reserve(tw_optimizer *optimizer, size_t slots)
 {
-    void *groups = optimizer->groups, *all = optimizer->slots;
-    enum tw_status status = tw_array_reserve(&groups, &optimizer->group_capacity, optimizer->group_count,
-                                             sizeof *optimizer->groups);
+    void *grown = tw_array_grow(optimizer->groups, &optimizer->group_capacity, optimizer->group_count + 1,
+                                sizeof *optimizer->groups);
 
-    optimizer->groups = groups;
-    while (status == TW_OK && optimizer->slot_capacity < optimizer->slot_count + slots) {
-        status = tw_array_reserve(&all, &optimizer->slot_capacity, optimizer->slot_capacity,
-                                  sizeof *optimizer->slots);
-        optimizer->slots = all;
+    if (!grown) {
+        return TW_ERROR_MEMORY;
     }
-    return status;
+    optimizer->groups = grown;
+    grown = tw_array_grow(optimizer->slots, &optimizer->slot_capacity, optimizer->slot_count + slots,
+                          sizeof *optimizer->slots);
+    if (!grown) {
+        return TW_ERROR_MEMORY;
+    }
+    optimizer->slots = grown;
+    return TW_OK;
 }
 
 enum tw_status tw_optimizer_add_group(tw_optimizer *optimizer, const struct tw_parameter_list *list,
@@ -192,10 +215,12 @@ enum tw_status tw_optimizer_add_group(tw_optimizer *optimizer, const struct tw_p
     size_t before = optimizer->slot_count;
     enum tw_status status = tw_optimizer_check_options(optimizer->kind, options);
 
-    if (status == TW_OK)
+    if (status == TW_OK) {
         status = reserve(optimizer, list->count);
-    for (size_t i = 0; status == TW_OK && i < list->count; i++)
+    }
+    for (size_t i = 0; status == TW_OK && i < list->count; i++) {
         status = add_slot(optimizer, &list->items[i], options);
+    }
     if (status != TW_OK) {
         release_slots(optimizer, before);
         return status;
@@ -210,8 +235,9 @@ enum tw_status tw_optimizer_add_module(tw_optimizer *optimizer, const tw_module 
     struct tw_parameter_list list;
     enum tw_status status = tw_module_named_parameters(module, &list);
 
-    if (status != TW_OK)
+    if (status != TW_OK) {
         return status;
+    }
     status = tw_optimizer_add_group(optimizer, &list, options);
     tw_parameter_list_release(&list);
     return status;
@@ -229,6 +255,7 @@ struct tw_optimizer_options *tw_optimizer_group(tw_optimizer *optimizer, size_t 
 
 void tw_optimizer_zero_grad(tw_optimizer *optimizer)
 {
-    for (size_t i = 0; i < optimizer->slot_count; i++)
+    for (size_t i = 0; i < optimizer->slot_count; i++) {
         tw_parameter_zero_grad(optimizer->slots[i].parameter);
+    }
 }

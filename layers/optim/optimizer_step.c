@@ -43,16 +43,18 @@ static enum tw_status check_groups(const tw_optimizer *optimizer)
 {
     enum tw_status status = TW_OK;
 
-    for (size_t i = 0; status == TW_OK && i < optimizer->group_count; i++)
+    for (size_t i = 0; status == TW_OK && i < optimizer->group_count; i++) {
         status = tw_optimizer_check_options(optimizer->kind, &optimizer->groups[i]);
+    }
     for (size_t i = 0; status == TW_OK && i < optimizer->slot_count; i++) {
         const struct tw_optimizer_slot *slot = &optimizer->slots[i];
 
-        if (optimizer->groups[slot->group].momentum != 0 && !slot->first_moment)
+        if (optimizer->groups[slot->group].momentum != 0 && !slot->first_moment) {
             status = tw_fail(TW_ERROR_STATE,
                              "sgd: momentum of group %zu is %g but was 0 when the group was added, so "
                              "\"%s\" has no velocity",
                              slot->group, optimizer->groups[slot->group].momentum, slot->name);
+        }
     }
     return status;
 }
@@ -80,8 +82,9 @@ static ptrdiff_t prepare(tw_optimizer *optimizer)
         tw_parameter *parameter = slot->parameter;
 
         slot->chunk_begin = slot->chunk_end = chunks;
-        if (!parameter->requires_grad || !parameter->gradient)
+        if (!parameter->requires_grad || !parameter->gradient) {
             continue;
+        }
         /* Through the function, for a gradient that is marked zero and whose memory may be stale. */
         slot->gradient = tw_parameter_gradient(parameter)->data;
         prepare_coefficients(optimizer, slot);
@@ -119,9 +122,10 @@ static void update_chunks(const tw_optimizer *optimizer, ptrdiff_t begin, ptrdif
         ptrdiff_t last = end < slot->chunk_end ? end : slot->chunk_end;
         ptrdiff_t stop = (last - slot->chunk_begin) * CHUNK_ELEMENTS;
 
-        if (first < last)
+        if (first < last) {
             update(optimizer, slot, (first - slot->chunk_begin) * CHUNK_ELEMENTS,
                    stop < count ? stop : count);
+        }
     }
 }
 
@@ -137,8 +141,9 @@ static void step_body(void *context, int rank, int threads)
     ptrdiff_t begin, end;
 
     (void)threads;
-    if (rank >= step->threads)
+    if (rank >= step->threads) {
         return;
+    }
     tw_team_share(step->chunks, rank, step->threads, &begin, &end);
     update_chunks(step->optimizer, begin, end);
 }
@@ -148,15 +153,17 @@ enum tw_status tw_optimizer_step(tw_optimizer *optimizer, struct tw_team *team)
     struct step step = {.optimizer = optimizer};
     enum tw_status status = check_groups(optimizer);
 
-    if (status != TW_OK)
+    if (status != TW_OK) {
         return status;
+    }
     step.chunks = prepare(optimizer);
     step.threads =
         (int)(step.chunks / CHUNKS_PER_THREAD < tw_team_threads(team) ? step.chunks / CHUNKS_PER_THREAD
                                                                       : tw_team_threads(team));
-    if (step.threads > 1)
+    if (step.threads > 1) {
         tw_team_run(team, step_body, &step);
-    else
+    } else {
         update_chunks(optimizer, 0, step.chunks);
+    }
     return TW_OK;
 }

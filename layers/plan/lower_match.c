@@ -133,12 +133,13 @@ static enum tw_status add(struct tw_fusions *fusions, const struct tw_fusion *fu
                               fusion->relu_gradient,
                               fusion->weight_gradient,
                               fusion->input_gradient};
-    enum tw_status status = tw_array_reserve((void **)&fusions->items, &fusions->capacity, fusions->count,
-                                             sizeof *fusions->items);
+    struct tw_fusion *grown =
+        tw_array_grow(fusions->items, &fusions->capacity, fusions->count + 1, sizeof *fusions->items);
 
-    if (status != TW_OK) {
-        return status;
+    if (!grown) {
+        return TW_ERROR_MEMORY;
     }
+    fusions->items = grown;
     for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
         fusions->of_node[nodes[i]] = nodes[i] ? (int)fusions->count : -1;
     }

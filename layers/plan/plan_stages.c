@@ -79,18 +79,19 @@ enum tw_status tw_plan_make_stages(tw_plan *plan)
         struct tw_stage stage = {
             .first = i, .end = i + 1, .kind = kind_of(plan, node), .backward = node->backward};
         struct tw_stage *last = plan->stage_count > 0 ? &plan->stages[plan->stage_count - 1] : NULL;
-        enum tw_status status;
+        struct tw_stage *grown;
 
         if (last && joins(last, node, stage.kind)) {
             last->end = stage.end;
             last->kind = node->operation->run && stage.kind == TW_STAGE_SLOTS ? TW_STAGE_SLOTS : last->kind;
             continue;
         }
-        status = tw_array_reserve((void **)&plan->stages, &plan->stage_capacity, plan->stage_count,
-                                  sizeof *plan->stages);
-        if (status != TW_OK) {
-            return status;
+        grown =
+            tw_array_grow(plan->stages, &plan->stage_capacity, plan->stage_count + 1, sizeof *plan->stages);
+        if (!grown) {
+            return TW_ERROR_MEMORY;
         }
+        plan->stages = grown;
         plan->stages[plan->stage_count++] = stage;
         plan->forward_stages += !stage.backward;
     }

@@ -15,15 +15,18 @@ struct text {
 static void append(struct text *text, const char *piece)
 {
     size_t length = strlen(piece);
+    char *grown = NULL;
 
-    while (!text->failed && text->capacity < text->length + length + 1) {
-        text->failed = tw_array_reserve((void **)&text->bytes, &text->capacity, text->capacity,
-                                        sizeof *text->bytes) != TW_OK;
-    }
     if (!text->failed) {
-        memcpy(text->bytes + text->length, piece, length + 1);
-        text->length += length;
+        grown = tw_array_grow(text->bytes, &text->capacity, text->length + length + 1, sizeof *text->bytes);
     }
+    if (!grown) {
+        text->failed = true;
+        return;
+    }
+    text->bytes = grown;
+    memcpy(text->bytes + text->length, piece, length + 1);
+    text->length += length;
 }
 
 /* "memory +0x1a400", "in place of %12", "gradient of conv1.weight", "input", "view of %7". */

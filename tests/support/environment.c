@@ -39,6 +39,17 @@ ptrdiff_t tw_test_integer(struct tw_rng *rng, ptrdiff_t low, ptrdiff_t high)
     return low + (ptrdiff_t)(tw_rng_u64(rng) % (uint64_t)(high - low + 1));
 }
 
+ptrdiff_t tw_test_cases(ptrdiff_t full)
+{
+    const char *text = getenv("TOWER_TEST_SCALE");
+    char *end = NULL;
+    const long scale = text == NULL ? 1 : strtol(text, &end, 10);
+
+    if (text != NULL && (end == text || *end != '\0' || scale < 1))
+        fail_msg("TOWER_TEST_SCALE is \"%s\", expected a whole number from 1", text);
+    return full > scale ? full / scale : 1;
+}
+
 void tw_test_fill(struct tw_rng *rng, float *values, ptrdiff_t count, float from, float to)
 {
     tw_rng_fill_uniform(rng, values, count, from, to);

@@ -24,6 +24,10 @@ uint64_t tw_test_seed(void);
 /* A generator seeded with tw_test_seed() + `stream`, so that each test draws its own numbers. */
 struct tw_rng tw_test_rng(uint64_t stream);
 
+/* How many random cases to try where `full` are usual: full / $TOWER_TEST_SCALE (a whole number from 1,
+ * default 1), at least one. For machines that are emulated; fixed lists of cases stay whole. */
+ptrdiff_t tw_test_cases(ptrdiff_t full);
+
 /* A whole number in [low, high]; `count` floats in [from, to). */
 ptrdiff_t tw_test_integer(struct tw_rng *rng, ptrdiff_t low, ptrdiff_t high);
 void tw_test_fill(struct tw_rng *rng, float *values, ptrdiff_t count, float from, float to);

@@ -8,16 +8,17 @@
 
 static void random_shapes_equal_the_reference(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(150);
     struct tw_rng rng = tw_test_rng(1);
     int ran = 0;
 
     (void)state;
-    for (int i = 0; i < 150; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         const struct tw_conv2d_shape shape = random_shape(&rng);
 
         ran += check_shape(&rng, &shape, tw_test_integer(&rng, 0, 3), NULL, 0);
     }
-    assert_true(ran >= 150);
+    assert_true(ran >= cases);
 }
 
 /* Shapes that need several blocks of channels, of columns, bands of rows, and stop chains in between. */
@@ -85,6 +86,7 @@ static void blocks_equal_the_reference(void **state)
          .dilation = {1, 1},
          .groups = 1},
     };
+    const ptrdiff_t samples = tw_test_cases(2);
     struct tw_rng rng = tw_test_rng(2);
     int ran = 0;
 
@@ -93,7 +95,7 @@ static void blocks_equal_the_reference(void **state)
         struct tw_conv2d_shape shape = shapes[i];
 
         set_output(&shape);
-        ran += check_shape(&rng, &shape, 2, NULL, 0);
+        ran += check_shape(&rng, &shape, samples, NULL, 0);
     }
     assert_true(ran >= (int)(sizeof shapes / sizeof *shapes));
 }
@@ -102,25 +104,27 @@ static void blocks_equal_the_reference(void **state)
 static void special_values_flow(void **state)
 {
     static const float special[] = {NAN, INFINITY, -INFINITY, -0.0f, 0.0f, FLT_MAX, FLT_TRUE_MIN};
+    const ptrdiff_t cases = tw_test_cases(80);
     struct tw_rng rng = tw_test_rng(3);
     int ran = 0;
 
     (void)state;
-    for (int i = 0; i < 80; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         const struct tw_conv2d_shape shape = random_shape(&rng);
 
         ran += check_shape(&rng, &shape, 2, special, (int)(sizeof special / sizeof *special));
     }
-    assert_true(ran >= 80);
+    assert_true(ran >= cases);
 }
 
 /* A call's samples are a batch: y and dx of each sample are those of a call with that sample alone. */
 static void samples_are_independent(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(30);
     struct tw_rng rng = tw_test_rng(4);
 
     (void)state;
-    for (int i = 0; i < 30; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         const struct tw_conv2d_shape shape = random_shape(&rng);
         struct conv_data data = new_data(&rng, &shape, 3);
         float *y = new_floats(data.y_count), *dx = new_floats(data.x_count);

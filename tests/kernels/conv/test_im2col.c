@@ -7,10 +7,11 @@
 
 static void column_matrix_follows_the_formula(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(100);
     struct tw_rng rng = tw_test_rng(1);
 
     (void)state;
-    for (int n = 0; n < 100; n++) {
+    for (ptrdiff_t n = 0; n < cases; n++) {
         const struct tw_conv2d_shape s = random_shape(&rng);
         const ptrdiff_t channels = s.in_channels / s.groups, plane = s.in_height * s.in_width;
         const ptrdiff_t rows = channels * s.kernel_height * s.kernel_width,
@@ -68,10 +69,11 @@ static void multiply_columns(const struct tw_conv2d_shape *s, const float *colum
 
 static void convolutions_are_products_with_it(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(60);
     struct tw_rng rng = tw_test_rng(2);
 
     (void)state;
-    for (int n = 0; n < 60; n++) {
+    for (ptrdiff_t n = 0; n < cases; n++) {
         const struct tw_conv2d_shape s = random_shape(&rng);
         const ptrdiff_t group_x = s.in_channels / s.groups * s.in_height * s.in_width;
         struct conv_data data = new_data(&rng, &s, 1);
@@ -99,10 +101,11 @@ static void convolutions_are_products_with_it(void **state)
  * products' magnitudes (Higham, 3.1), which |x|, |w| and |dy| bound through one more forward pass. */
 static void input_gradient_is_the_adjoint(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(60);
     struct tw_rng rng = tw_test_rng(3);
 
     (void)state;
-    for (int n = 0; n < 60; n++) {
+    for (ptrdiff_t n = 0; n < cases; n++) {
         const struct tw_conv2d_shape s = random_shape(&rng);
         const ptrdiff_t widest = s.in_channels > s.out_channels ? s.in_channels : s.out_channels;
         const ptrdiff_t links = widest / s.groups * s.kernel_height * s.kernel_width;

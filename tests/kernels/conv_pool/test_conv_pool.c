@@ -214,10 +214,10 @@ static void variants_equal_the_reference(void **state)
 {
     const struct variants v = variants_here();
     struct tw_rng rng = tw_test_rng(1);
-    int cases = 0;
+    ptrdiff_t cases = tw_test_cases(CASES) * v.count;
 
     (void)state;
-    for (int i = 0; i < CASES * v.count; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         for (int what = 0; what < 4; what++) {
             struct problem p = problem_new(&rng, what % 2 == 0);
 
@@ -229,7 +229,6 @@ static void variants_equal_the_reference(void **state)
                 compare_gradient(v.table[i % v.count], &p);
             }
             release(&p.buffers);
-            cases++;
         }
     }
     assert_true(cases > 0 || v.count == 0);
@@ -280,10 +279,11 @@ static void separate_forward(const struct problem *p, const float *x, float *con
 
 static void planar_forward_is_the_separate_operations(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(CASES);
     struct tw_rng rng = tw_test_rng(2);
 
     (void)state;
-    for (int i = 0; i < CASES; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         struct problem p = problem_new(&rng, true);
         const struct tw_conv_pool_shape *s = &p.shape;
         float *y = take(&p.buffers, p.samples * y_size(s)),
@@ -323,10 +323,11 @@ static void planar_forward_is_the_separate_operations(void **state)
  * 9/4 (weights, both directions) and 9 (output), and each of in_channels + 8 steps may round once. */
 static void blocked_forward_is_the_convolution(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(CASES);
     struct tw_rng rng = tw_test_rng(3);
 
     (void)state;
-    for (int i = 0; i < CASES; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         struct problem p = problem_new(&rng, false);
         const struct tw_conv_pool_shape *s = &p.shape;
         ptrdiff_t x_size = tw_blocked_size(s->in_channels, s->height, s->width, 1);
@@ -437,10 +438,11 @@ static void compare_with_dense(struct problem *p, bool planar)
 /* On whole numbers the gradients equal those of the dense kernels exactly. */
 static void gradients_are_the_dense_ones(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(CASES);
     struct tw_rng rng = tw_test_rng(4);
 
     (void)state;
-    for (int i = 0; i < CASES; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         struct problem p = problem_new(&rng, i % 2 == 0);
         const struct tw_conv_pool_shape *s = &p.shape;
 

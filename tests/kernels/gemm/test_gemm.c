@@ -161,14 +161,15 @@ static int run_shape(struct tw_rng *rng, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
 
 static void random_shapes_equal_the_reference(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(150);
     struct tw_rng rng = tw_test_rng(1);
     int ran = 0;
 
     (void)state;
-    for (int i = 0; i < 150; i++)
+    for (ptrdiff_t i = 0; i < cases; i++)
         ran += run_shape(&rng, tw_test_integer(&rng, 1, 40), tw_test_integer(&rng, 1, 100),
                          tw_test_integer(&rng, 1, 60));
-    assert_true(ran >= 150);
+    assert_true(ran >= cases);
 }
 
 /* Every number of left-over rows and columns, every pair of layouts. */
@@ -238,10 +239,11 @@ static void empty_shapes_are_handled(void **state)
 static void special_values_flow(void **state)
 {
     static const float special[] = {NAN, INFINITY, -INFINITY, -0.0f, 0.0f, FLT_MAX, FLT_TRUE_MIN};
+    const ptrdiff_t cases = tw_test_cases(40);
     struct tw_rng rng = tw_test_rng(5);
 
     (void)state;
-    for (int i = 0; i < 40; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         struct problem problem = new_problem(&rng, 13, 21, 17, ROWS, ROWS);
 
         for (int s = 0; s < 6; s++) {
@@ -291,10 +293,11 @@ static void parts_of_c_equal_the_whole(void **state)
  * with room for the rounding of the double sums. */
 static void reference_equals_the_formula(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(20);
     struct tw_rng rng = tw_test_rng(7);
 
     (void)state;
-    for (int s = 0; s < 20; s++) {
+    for (ptrdiff_t s = 0; s < cases; s++) {
         struct problem problem = new_problem(&rng, 7, 9, tw_test_integer(&rng, 1, 300), GAPS, COLUMNS);
         const struct tw_gemm_shape *shape = &problem.shape;
 

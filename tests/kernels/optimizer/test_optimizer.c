@@ -96,10 +96,11 @@ static void test_variants(void **state)
 /* |d - exact| <= 3 u (sum of the terms' sizes), the last fma adds u |p|; 1.01 covers the second order. */
 static void test_sgd_formula(void **state)
 {
+    const ptrdiff_t cases = tw_test_cases(20000);
     struct tw_rng rng = tw_test_rng(2);
 
     (void)state;
-    for (int i = 0; i < 20000; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         const struct tw_sgd_coefficients c = random_sgd(&rng);
         const float g = tw_rng_uniform_f32(&rng, -1, 1), p = tw_rng_uniform_f32(&rng, -1, 1);
         const float v = tw_rng_uniform_f32(&rng, -1, 1);
@@ -128,9 +129,10 @@ static void test_adam_formula(void **state)
 {
     struct tw_rng rng = tw_test_rng(3);
     const double u = TW_UNIT_ROUNDOFF * 1.01;
+    const ptrdiff_t cases = tw_test_cases(20000);
 
     (void)state;
-    for (int i = 0; i < 20000; i++) {
+    for (ptrdiff_t i = 0; i < cases; i++) {
         const struct tw_adam_coefficients c = random_adam(&rng);
         const float g = tw_rng_uniform_f32(&rng, -1, 1), p = tw_rng_uniform_f32(&rng, -1, 1);
         const float m = tw_rng_uniform_f32(&rng, -1, 1), v = tw_rng_uniform_f32(&rng, 0.0f, 1.0f);
