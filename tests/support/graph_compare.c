@@ -239,39 +239,29 @@ static void assert_same_bits(const struct outcome *expected, const struct outcom
                                   tw_tensor_count(expected->tensor[i]));
 }
 
-/* The largest sum of absolute products behind any element of the loss's gradient by a leaf, or behind the
- * loss itself. */
-static double largest_magnitude(const struct tw_check *check, struct tw_oracle *oracle, int i)
-{
-    double largest = 0;
-
-    if (i == TW_CHECK_LEAVES)
-        return tw_oracle_evaluate(oracle, check->loss, true);
-    for (ptrdiff_t j = 0; j < tw_shape_count(&tw_graph_value_of(check->graph, check->leaf[i].value)->shape);
-         j++)
-        largest =
-            fmax(largest, tw_oracle_difference(oracle, check->loss, check->leaf[i].value, j, STEP, true));
-    return largest;
-}
-
 /* The transforms of Winograd F(2x2, 3x3) have row sums of at most 4 (input), 9/4 (weights) and 9 (output):
  * together they enlarge each rounding of a convolution at most 81 times, relatively to the largest of the
- * values. The gradients of the fused operations only sum in another order. */
+ * values. The gradients of the fused operations only sum in another order. The oracle's majorant would bound
+ * this for certain, but it grows beyond the values themselves on the way through a network: some thousandth of
+ * the largest element still finds a wrong tap. */
 #define WINOGRAD 81.0
 
 static void assert_close(const struct tw_check *check, const struct outcome *expected,
                          const struct outcome *outcome)
 {
-    struct tw_oracle oracle = tw_oracle_new(check->graph);
     double relative = (WINOGRAD + 1) * tw_oracle_roundings(check->graph) * (double)FLT_EPSILON / 2;
 
-    set_leaves(check, &oracle);
-    for (int i = 0; i <= TW_CHECK_LEAVES; i++)
-        if (expected->tensor[i])
-            assert_close_f32(expected->tensor[i]->data, outcome->tensor[i]->data,
-                             tw_tensor_count(expected->tensor[i]),
-                             relative * largest_magnitude(check, &oracle, i), 0);
-    tw_oracle_release(&oracle);
+    assert_true(relative < 2e-3);
+    for (int i = 0; i <= TW_CHECK_LEAVES; i++) {
+        const struct tw_tensor *tensor = expected->tensor[i];
+        double largest = 0;
+
+        for (ptrdiff_t j = 0; tensor && j < tw_tensor_count(tensor); j++)
+            largest = fmax(largest, fabs((double)((const float *)tensor->data)[j]));
+        if (tensor)
+            assert_close_f32(tensor->data, outcome->tensor[i]->data, tw_tensor_count(tensor),
+                             relative * largest, 0);
+    }
 }
 
 void tw_check_plans_agree(const struct tw_check *check)

@@ -158,8 +158,10 @@ static void real_mnist_is_read_to_the_byte(void **state)
     (void)state;
     const char *data = getenv("TOWER_DATA");
 
-    if (!data || !tw_dataset_has_mnist(data))
+    if (!data || !tw_dataset_has_mnist(data)) {
+        print_message("no MNIST in $TOWER_DATA\n");
         skip();
+    }
     for (int i = 0; i < 2; i++) {
         const struct known *known = &known_subsets[i];
         struct tw_shape expected = TW_SHAPE(known->count, 1, 28, 28);

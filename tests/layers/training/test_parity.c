@@ -27,8 +27,10 @@ static void need_mnist(void)
 {
     const char *folder = getenv("TOWER_DATA");
 
-    if (!has_mnist())
+    if (!has_mnist()) {
+        print_message("no MNIST in $TOWER_DATA\n");
         skip();
+    }
     if (!training_set.images)
         assert_ok(tw_dataset_read_mnist(folder, TW_SUBSET_TRAIN, &training_set));
 }
