@@ -241,9 +241,9 @@ static void assert_same_bits(const struct outcome *expected, const struct outcom
 
 /* The transforms of Winograd F(2x2, 3x3) have row sums of at most 4 (input), 9/4 (weights) and 9 (output):
  * together they enlarge each rounding of a convolution at most 81 times, relatively to the largest of the
- * values. The gradients of the fused operations only sum in another order. The oracle's majorant would bound
- * this for certain, but it grows beyond the values themselves on the way through a network: some thousandth of
- * the largest element still finds a wrong tap. */
+ * values. The gradients of the fused operations only sum in another order. The oracle's majorant would
+ * bound this for certain, but it grows beyond the values themselves on the way through a network: some
+ * thousandth of the largest element still finds a wrong tap. */
 #define WINOGRAD 81.0
 
 static void assert_close(const struct tw_check *check, const struct outcome *expected,

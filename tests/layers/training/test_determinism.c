@@ -1,5 +1,5 @@
-/* The weights after some steps are the same bits for any team, binding and instruction set, and at plan levels 0
- * and 1; level 2, which sums convolutions in another order, has bits of its own. */
+/* The weights after some steps are the same bits for any team, binding and instruction set, and at plan
+ * levels 0 and 1; level 2, which sums convolutions in another order, has bits of its own. */
 #include "core/cpu.h"
 #include "core/memory.h"
 #include "layers/models/tower.h"

@@ -1,5 +1,5 @@
-/* Levels 1 and 2 compute the same steps: at the weights a training run goes through, their losses and gradients
- * agree to rounding, but for the few windows whose two largest outputs are closer than that.
+/* Levels 1 and 2 compute the same steps: at the weights a training run goes through, their losses and
+ * gradients agree to rounding, but for the few windows whose two largest outputs are closer than that.
  */
 #include <math.h>
 
@@ -15,8 +15,8 @@
 enum { CONV1_WEIGHT, CONV1_BIAS, CONV2_WEIGHT, CONV2_BIAS };
 
 /* Rounding errors of a sum of n terms are about sqrt(n) units (Higham and Mary, "A new approach to
- * probabilistic rounding error analysis", 2019), relatively to the largest result; the longest sums are fc1's,
- * of 3136 products, and an error passes through four layers. */
+ * probabilistic rounding error analysis", 2019), relatively to the largest result; the longest sums are
+ * fc1's, of 3136 products, and an error passes through four layers. */
 #define TOLERANCE (4 * 56 * 0x1p-24)
 
 static double distance(const struct tw_tensor *expected, const struct tw_tensor *actual)
@@ -72,9 +72,9 @@ static float differentiate(struct tw_trial *trial, const uint8_t *images, const 
     return tw_plan_scalar(trial->plan, trial->loss);
 }
 
-/* A window whose winner falls the other way hands its gradient to a neighbouring position: loss, linear layers
- * and the bias of the second convolution do not notice; one channel of its weight gradient does, and all that
- * lies before it. Returns the number of such channels. */
+/* A window whose winner falls the other way hands its gradient to a neighbouring position: loss, linear
+ * layers and the bias of the second convolution do not notice; one channel of its weight gradient does,
+ * and all that lies before it. Returns the number of such channels. */
 static int compare_step(struct tw_tensor *const expected[PARAMETERS],
                         struct tw_tensor *const actual[PARAMETERS], int step)
 {
@@ -92,8 +92,8 @@ static int compare_step(struct tw_tensor *const expected[PARAMETERS],
     return apart;
 }
 
-/* Of 150000 windows a step, those with two outputs within some 1e-7 of each other and of 1: one in 50 steps, if
- * differences are spread evenly; more than five would be no accident. */
+/* Of 150000 windows a step, those with two outputs within some 1e-7 of each other and of 1: one in 50
+ * steps, if differences are spread evenly; more than five would be no accident. */
 static void test_gradients_agree(void **state)
 {
     struct tw_trial trial[2];

@@ -104,8 +104,8 @@ static void test_weights_and_order(void **state)
 #define STEPS 50
 #define CLOSE 20
 
-/* The largest distance of PyTorch's two float32 runs of a seed, which differ in their order of summation alone,
- * from the run in double, relatively, up to step t. */
+/* The largest distance of PyTorch's two float32 runs of a seed, which differ in their order of summation
+ * alone, from the run in double, relatively, up to step t. */
 static double torch_distance(unsigned seed, int t)
 {
     struct tw_tensor *runs[2] = {load(seed, "losses"), load(seed, "losses_native")};
