@@ -70,19 +70,30 @@ static void new_blocked_x(struct tw_contest *contest, struct tw_conv_pool_proble
     p->x = blocked;
 }
 
+void tw_conv_pool_use(struct tw_contest *contest, struct tw_conv_pool_problem *problem,
+                      const struct tw_kernels *kernels)
+{
+    const struct tw_conv_pool_shape *s = &problem->shape;
+    const ptrdiff_t in_blocks = tw_blocks(s->in_channels);
+
+    problem->kernels = kernels;
+    problem->scatter_weights = tw_contest_zeros(contest, in_blocks * s->out_channels * 9 * TW_BLOCK);
+    tw_f32_pack_scatter_weights(s, kernels->vector_lanes, problem->rows_w, problem->scatter_weights, 0,
+                                in_blocks);
+}
+
 static void new_weights(struct tw_contest *contest, struct tw_conv_pool_problem *p)
 {
     const struct tw_conv_pool_shape *s = &p->shape;
-    const ptrdiff_t out_blocks = tw_blocks(s->out_channels), in_blocks = tw_blocks(s->in_channels);
+    const ptrdiff_t out_blocks = tw_blocks(s->out_channels);
 
     p->rows_w = tw_contest_uniform(contest, s->out_channels * s->in_channels * 9);
     p->bias = tw_contest_uniform(contest, s->out_channels);
     p->planar_weights = tw_contest_zeros(contest, out_blocks * s->in_channels * 9 * TW_BLOCK);
     p->winograd_weights = tw_contest_zeros(contest, out_blocks * 16 * s->in_channels * TW_BLOCK);
-    p->scatter_weights = tw_contest_zeros(contest, in_blocks * s->out_channels * 9 * TW_BLOCK);
     tw_f32_pack_planar_weights(s, p->rows_w, p->planar_weights, 0, out_blocks);
     tw_f32_pack_winograd_weights(s, p->rows_w, p->winograd_weights, 0, out_blocks);
-    tw_f32_pack_scatter_weights(s, p->rows_w, p->scatter_weights, 0, in_blocks);
+    tw_conv_pool_use(contest, p, p->kernels);
 }
 
 /* Draws the winner of every window of one channel, or closes it: the code, and 1 where relu let it through. */
@@ -179,7 +190,7 @@ float *tw_conv_pool_rows_of_gradients(struct tw_contest *contest, const struct t
         memcpy(rows, p->dw, (size_t)weights * sizeof *rows);
         return rows;
     }
-    tw_f32_unpack_scatter_weights(s, p->dw, rows, 0, tw_blocks(s->in_channels));
+    tw_f32_unpack_scatter_weights(s, p->kernels->vector_lanes, p->dw, rows, 0, tw_blocks(s->in_channels));
     for (ptrdiff_t n = 0; n < p->samples; n++)
         tw_f32_unblock(s->in_channels, s->height, s->width, 1, p->dx + n * x_size(s),
                        rows + weights + n * rows_x_size(s));

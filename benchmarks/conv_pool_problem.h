@@ -29,6 +29,10 @@ struct tw_conv_pool_problem {
 struct tw_conv_pool_problem tw_conv_pool_problem_new(struct tw_contest *contest,
                                                      const struct tw_shape *shape);
 
+/* Runs on these kernels from now on: the scatter form of the weights is packed for them. */
+void tw_conv_pool_use(struct tw_contest *contest, struct tw_conv_pool_problem *problem,
+                      const struct tw_kernels *kernels);
+
 /* New memory for the results. */
 void tw_conv_pool_new_results(struct tw_contest *contest, struct tw_conv_pool_problem *problem);
 
