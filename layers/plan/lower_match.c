@@ -39,6 +39,16 @@ static bool is_pair(const ptrdiff_t pair[2], ptrdiff_t value)
     return pair[0] == value && pair[1] == value;
 }
 
+/* The kernels' lists hold 32-bit offsets: into a block of a sample's x, into the scatter form of one vector of input
+ * channels, and into the list of all its windows. Larger shapes stay separate operations. */
+static bool fits_offsets(const struct tw_conv_pool_shape *shape)
+{
+    double plane = (double)(shape->height + 2) * (double)(shape->width + 2);
+
+    return plane * TW_BLOCK < INT32_MAX && plane * (double)shape->out_channels < INT32_MAX &&
+           9.0 * TW_BLOCK * ((double)shape->out_channels + TW_BLOCK) < INT32_MAX;
+}
+
 /* conv2d 3x3 -> relu -> max_pool2d 2x2 on a batch, read by nobody else in the forward. */
 static bool match_forward(const tw_graph *graph, uint32_t pool, struct tw_fusion *fusion)
 {
@@ -66,7 +76,7 @@ static bool match_forward(const tw_graph *graph, uint32_t pool, struct tw_fusion
         .width = x->shape.extent[3],
     };
     return is_pair(conv->kernel, 3) && is_pair(conv->stride, 1) && is_pair(conv->padding, 1) &&
-           is_pair(conv->dilation, 1) && conv->groups == 1 && x->batched;
+           is_pair(conv->dilation, 1) && conv->groups == 1 && x->batched && fits_offsets(&fusion->shape);
 }
 
 /* The backward half of it: every gradient on the way is read by the next step alone. Without a backward half

@@ -265,6 +265,32 @@ static void rules_fuse_what_they_may(void **state)
     assert_lowered(&(struct options){.freezes_second = true}, (int[]){1, 0, 1, 0, 1, 1, 1});
 }
 
+/* Images whose blocked planes outgrow the kernels' 32-bit offsets stay with the separate operations. */
+static void huge_images_are_not_fused(void **state)
+{
+    const tw_conv2d_geometry padded = {.padding = {1, 1}};
+    tw_parameter *weight = tw_parameter_new(TW_SHAPE(3, 1, 3, 3));
+
+    (void)state;
+    for (int huge = 0; huge <= 1; huge++) {
+        ptrdiff_t side = huge ? 12000 : 11000;
+        tw_graph *graph = tw_graph_new(), *lowered;
+        tw_value x = tw_graph_input(graph, "x", TW_F32, TW_SHAPE(2, 1, side, side), true);
+        uint32_t *map = NULL;
+
+        x = tw_conv2d(graph, x, tw_graph_parameter(graph, "weight", weight), TW_INVALID_VALUE, padded);
+        tw_max_pool2d(graph, tw_relu(graph, x), 2);
+        lowered = tw_graph_lower(graph, &map);
+        assert_non_null(lowered);
+        assert_int_equal(count(lowered, &tw_operation_conv2d), huge);
+        assert_int_equal(count(lowered, &tw_operation_conv_pool_planar), !huge);
+        tw_graph_release(lowered);
+        tw_graph_release(graph);
+        tw_free(map);
+    }
+    tw_parameter_release(weight);
+}
+
 static void fused_values_say_so(void **state)
 {
     const struct options options = {.no_bias = false};
@@ -329,6 +355,7 @@ int main(void)
         cmocka_unit_test(level_2_agrees_with_level_0),
         cmocka_unit_test(level_2_is_the_same_for_every_team_and_isa),
         cmocka_unit_test(rules_fuse_what_they_may),
+        cmocka_unit_test(huge_images_are_not_fused),
         cmocka_unit_test(fused_values_say_so),
         cmocka_unit_test(a_run_allocates_nothing),
         cmocka_unit_test(out_of_memory_is_an_error),

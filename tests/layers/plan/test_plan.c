@@ -34,7 +34,7 @@ static struct tw_shape parameter_shape(int i)
 static void record(struct net *net)
 {
     tw_graph *g = net->graph;
-    tw_value p[5], h;
+    tw_value p[5], h, rectified;
 
     for (int i = 0; i < 5; i++) {
         char name[8];
@@ -48,7 +48,8 @@ static void record(struct net *net)
     net->hidden =
         tw_relu(g, tw_conv2d(g, h, p[2], TW_INVALID_VALUE, (tw_conv2d_geometry){.padding = {1, 1}}));
     h = tw_conv2d(g, net->hidden, p[2], TW_INVALID_VALUE, (tw_conv2d_geometry){.padding = {1, 1}});
-    h = tw_max_pool2d(g, tw_add(g, h, net->hidden), 2);
+    rectified = tw_relu(g, h); /* h is read again below: relu must not overwrite it */
+    h = tw_max_pool2d(g, tw_add(g, tw_add(g, h, net->hidden), rectified), 2);
     h = tw_dropout(g, tw_flatten(g, h), 0.25);
     net->logits = tw_linear(g, h, p[3], p[4]);
     net->loss = tw_cross_entropy(g, net->logits, net->label, TW_REDUCTION_MEAN);
