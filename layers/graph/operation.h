@@ -46,6 +46,10 @@ struct tw_operation {
     /* Operations of the whole run, counted densely (a multiply-add is 2, an element merely moved is 1): what
      * the plan decides the number of threads by, and prints. */
     double (*flops)(const struct tw_execution *execution);
+    /* Operations of units [begin, end) that the algorithm performs in place of the dense ones, told from the
+     * inputs right after they have run, or as far as shapes tell where inputs are NULL (nothing has run).
+     * NULL: the dense ones. */
+    double (*flops_done)(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end);
     /* Bytes of workspace one thread needs; NULL: none. Asked with samples = capacity. */
     size_t (*workspace)(const struct tw_execution *execution);
     /* Performs units [begin, end). Must give the same bits however the units are shared out. NULL: the node

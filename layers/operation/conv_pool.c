@@ -54,6 +54,60 @@ static double gradient_flops(const struct tw_execution *execution)
     return dense_flops(execution, execution->node->outputs > 2 ? 2.0 : 1.0);
 }
 
+/* Winograd F(2x2, 3x3): 16 products per window in place of 4 times 9. */
+static double winograd_flops(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
+{
+    return dense_flops(execution, 16.0 / 36.0) * (double)(end - begin) / (double)execution->samples;
+}
+
+/* Samples of slots [begin, end), as a part of all. */
+static double part_of_slots(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
+{
+    ptrdiff_t samples =
+        tw_slot_begin(execution->samples, (int)end) - tw_slot_begin(execution->samples, (int)begin);
+
+    return (double)samples / (double)execution->samples;
+}
+
+/* One position of the four of every window, open or not. */
+static double planar_gradient_flops(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
+{
+    return gradient_flops(execution) / 4.0 * part_of_slots(execution, begin, end);
+}
+
+/* Open windows of one sample; lanes that only fill up a block of channels are not counted. */
+static ptrdiff_t open_windows(const struct tw_conv_pool_shape *shape, const uint8_t *code)
+{
+    ptrdiff_t windows = (shape->height / 2) * (shape->width / 2), open = 0;
+
+    for (ptrdiff_t block = 0; block < tw_blocks(shape->out_channels); block++) {
+        ptrdiff_t left = shape->out_channels - block * TW_BLOCK, lanes = left < TW_BLOCK ? left : TW_BLOCK;
+
+        for (ptrdiff_t w = 0; w < windows; w++, code += TW_BLOCK) {
+            for (ptrdiff_t lane = 0; lane < lanes; lane++) {
+                open += code[lane] < TW_CODE_CLOSED;
+            }
+        }
+    }
+    return open;
+}
+
+/* One position of every open window; as long as nothing is known of them, of every window. */
+static double open_flops(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
+{
+    const struct tw_conv_pool_shape *shape = shape_of(execution);
+    ptrdiff_t last = tw_slot_begin(execution->samples, (int)end), open = 0;
+    const uint8_t *code = execution->in[1];
+
+    if (!code) {
+        return planar_gradient_flops(execution, begin, end);
+    }
+    for (ptrdiff_t n = tw_slot_begin(execution->samples, (int)begin); n < last; n++) {
+        open += open_windows(shape, code + n * tw_code_size(shape));
+    }
+    return (double)open * 2.0 * 9.0 * (double)shape->in_channels * (execution->node->outputs > 2 ? 2.0 : 1.0);
+}
+
 static size_t workspace(const struct tw_execution *execution)
 {
     return tw_f32_conv_pool_workspace(shape_of(execution));
@@ -113,6 +167,7 @@ const struct tw_operation tw_operation_conv_pool = {
     .name = "conv+relu+pool",
     .split = TW_SPLIT_SAMPLES,
     .flops = forward_flops,
+    .flops_done = winograd_flops,
     .workspace = workspace,
     .run = run_blocked,
     .algorithm = blocked_algorithm,
@@ -143,6 +198,7 @@ const struct tw_operation tw_operation_conv_pool_planar_gradient = {
     .name = "conv+relu+pool gradient",
     .split = TW_SPLIT_SLOTS,
     .flops = gradient_flops,
+    .flops_done = planar_gradient_flops,
     .workspace = workspace,
     .run = run_planar_gradient,
     .algorithm = gradient_algorithm,
@@ -173,6 +229,7 @@ const struct tw_operation tw_operation_conv_pool_gradient = {
     .name = "conv+relu+pool gradient",
     .split = TW_SPLIT_SLOTS,
     .flops = gradient_flops,
+    .flops_done = open_flops,
     .workspace = workspace,
     .run = run_gradient,
     .algorithm = gradient_algorithm,

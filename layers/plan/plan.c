@@ -5,7 +5,7 @@
 
 #include "core/memory.h"
 #include "layers/plan/lower.h"
-#include "layers/plan/plan_internal.h"
+#include "layers/plan/plan_profile_internal.h"
 
 /* The one batch size behind all batched inputs. */
 static enum tw_status find_capacity(tw_plan *plan)
@@ -149,6 +149,7 @@ void tw_plan_release(tw_plan *plan)
     tw_free(plan->memory);
     tw_free(plan->sums);
     tw_free(plan->workspace);
+    tw_profile_release(plan->profile);
     tw_graph_release(plan->lowered);
     tw_free(plan->map);
     tw_free(plan);

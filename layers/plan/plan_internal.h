@@ -67,6 +67,7 @@ struct tw_plan {
     ptrdiff_t capacity; /* largest number of samples; 0: nothing is batched */
     ptrdiff_t samples;  /* of the current or latest run */
     double forward_flops, backward_flops;
+    struct tw_profile *profile; /* plan_profile_internal.h; NULL: nothing has been measured */
 };
 
 /* Groups the nodes into stages. */

@@ -1,5 +1,6 @@
 /* One run of a plan: a single parallel region through all stages. */
-#include "layers/plan/plan_internal.h"
+#include "core/clock.h"
+#include "layers/plan/plan_profile_internal.h"
 
 /* Inputs, parameters, gradients and their views; values in the plan's own memory have theirs already. */
 static enum tw_status resolve_addresses(tw_plan *plan)
@@ -52,6 +53,9 @@ static void run_node(tw_plan *plan, uint32_t index, ptrdiff_t begin, ptrdiff_t e
     if (execution.node->operation->run && begin < end) {
         execution.node->operation->run(&execution, begin, end,
                                        plan->workspace + (size_t)rank * plan->workspace_bytes);
+        if (tw_profile_on(plan)) {
+            tw_profile_lap_node(plan, index, begin, end, rank);
+        }
     }
 }
 
@@ -129,20 +133,35 @@ struct run {
     bool adds; /* some gradient is added to an earlier one */
 };
 
+/* The barrier after stage `stage`. */
+static void meet(tw_plan *plan, size_t stage, int rank)
+{
+    tw_team_barrier(plan->team);
+    if (tw_profile_on(plan)) {
+        tw_profile_lap_wait(plan, stage, rank);
+    }
+}
+
 static void run_member(void *context, int rank, int threads)
 {
     const struct run *run = context;
     tw_plan *plan = run->plan;
 
+    if (tw_profile_on(plan)) {
+        tw_profile_lap_entry(plan, rank);
+    }
     for (size_t s = 0; s < run->stages; s++) {
         run_stage(plan, &plan->stages[s], rank);
         if (s + 1 < run->stages && tw_plan_barrier_after(plan, s)) {
-            tw_team_barrier(plan->team);
+            meet(plan, s, rank);
         }
     }
     if (run->adds) {
-        tw_team_barrier(plan->team);
+        meet(plan, run->stages - 1, rank);
         add_sums(plan, rank, threads);
+        if (tw_profile_on(plan)) {
+            tw_profile_lap_sums(plan, rank);
+        }
     }
 }
 
@@ -169,6 +188,7 @@ static void mark_gradients(const tw_plan *plan)
 enum tw_status tw_plan_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_half half)
 {
     struct run run = {.plan = plan};
+    int64_t started = tw_profile_on(plan) ? tw_clock() : 0;
     enum tw_status status = check_run(plan, samples, half);
 
     if (status != TW_OK) {
@@ -182,7 +202,13 @@ enum tw_status tw_plan_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_half h
     plan->samples = samples;
     plan->last_half = half;
     plan->runs++;
+    if (tw_profile_on(plan)) {
+        tw_profile_begin_run(plan, started);
+    }
     tw_team_run(plan->team, run_member, &run);
+    if (tw_profile_on(plan)) {
+        tw_profile_end_run(plan, run.stages, half);
+    }
     if (half == TW_PLAN_BACKWARD) {
         mark_gradients(plan);
     }
