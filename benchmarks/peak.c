@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "core/memory.h"
+#include "kernels/peak/peak.h"
 
 #define MOST_ARRAYS 4
 
@@ -47,24 +48,10 @@ static double now(void)
 
 double tw_peak_flops(enum tw_isa isa)
 {
-    enum { ROUNDS = 400000, RUNS = 40 }; /* about a millisecond each */
     static double peaks[TW_ISA_COUNT];
-    const struct tw_peak_loops *loops = loops_of(isa);
-    volatile float sink;
 
-    if (!loops)
-        return 0.0;
-    if (peaks[isa] > 0.0)
-        return peaks[isa];
-    for (int run = 0; run < RUNS; run++) {
-        const double begin = now();
-        double flops;
-
-        sink = loops->fma(ROUNDS);
-        (void)sink;
-        flops = 2.0 * ROUNDS * TW_PEAK_CHAINS * loops->lanes / (now() - begin);
-        peaks[isa] = flops > peaks[isa] ? flops : peaks[isa];
-    }
+    if (peaks[isa] == 0.0)
+        peaks[isa] = tw_f32_peak_flops(isa);
     return peaks[isa];
 }
 

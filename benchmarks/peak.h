@@ -24,8 +24,8 @@ enum tw_traffic {
 int tw_traffic_arrays(enum tw_traffic traffic);
 int tw_traffic_streams(enum tw_traffic traffic);
 
-/* Floating-point operations per second of one thread, an fma counting as two; 0 where the ISA has no vector
- * loop here. The best of several short runs, measured at the first call. */
+/* Floating-point operations per second of one thread, an fma counting as two; 0 where the ISA has no
+ * kernel in kernels/peak. Measured at the first call. */
 double tw_peak_flops(enum tw_isa isa);
 
 /* Bytes per second, every stream counted, of one thread going again and again through arrays of `bytes` bytes
@@ -34,15 +34,11 @@ double tw_peak_bandwidth(enum tw_isa isa, enum tw_traffic traffic, size_t bytes)
 
 /* The loops of an ISA. */
 struct tw_peak_loops {
-    /* `rounds` times one fma on TW_PEAK_CHAINS vectors; the result must be used. */
-    float (*fma)(long rounds);
-    int lanes;
     /* One pass over `count` floats, a multiple of TW_PEAK_STEP, in each of the aligned arrays. */
     void (*pass[TW_TRAFFIC_COUNT])(float *const *arrays, ptrdiff_t count);
 };
 
-#define TW_PEAK_CHAINS 12  /* independent: latency 4 or 5 times 2 units, rounded up, and registers for it */
-#define TW_PEAK_STEP   128 /* floats */
+#define TW_PEAK_STEP 128 /* floats */
 
 extern const struct tw_peak_loops tw_peak_loops__avx2, tw_peak_loops__avx512;
 

@@ -6,11 +6,9 @@
 #define VECTOR            __m256
 #define LANES             8
 #define ZERO()            _mm256_setzero_ps()
-#define SPREAD(value)     _mm256_set1_ps(value)
 #define LOAD(pointer)     _mm256_loadu_ps(pointer)
 #define STORE(pointer, v) _mm256_storeu_ps(pointer, v)
 #define ADD(a, b)         _mm256_add_ps(a, b)
-#define FMA(a, b, c)      _mm256_fmadd_ps(a, b, c)
 #include "benchmarks/peak_loops.h"
 
 const struct tw_peak_loops tw_peak_loops__avx2 = PEAK_LOOPS;

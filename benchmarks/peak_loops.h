@@ -1,37 +1,8 @@
 /* The loops of peak.h, written once in terms of a vector: the file that includes this defines
- *   VECTOR, LANES, ZERO(), SPREAD(value), LOAD(pointer), STORE(pointer, v), ADD(a, b), FMA(a, b, c)
+ *   VECTOR, LANES, ZERO(), LOAD(pointer), STORE(pointer, v), ADD(a, b)
  * and gets a static function for each loop.
  */
 #include "benchmarks/peak.h"
-
-static float fma_loop(long rounds)
-{
-    const VECTOR factor = SPREAD(0.5f), start = SPREAD(1.0f);
-    /* All different, or the compiler makes one chain of them. */
-    VECTOR c0 = SPREAD(0.0f), c1 = SPREAD(1.0f), c2 = SPREAD(2.0f), c3 = SPREAD(3.0f), c4 = SPREAD(4.0f),
-           c5 = SPREAD(5.0f), c6 = SPREAD(6.0f), c7 = SPREAD(7.0f), c8 = SPREAD(8.0f), c9 = SPREAD(9.0f),
-           c10 = SPREAD(10.0f), c11 = SPREAD(11.0f);
-    float sums[LANES];
-
-    for (long i = 0; i < rounds; i++) {
-        c0 = FMA(c0, factor, start);
-        c1 = FMA(c1, factor, start);
-        c2 = FMA(c2, factor, start);
-        c3 = FMA(c3, factor, start);
-        c4 = FMA(c4, factor, start);
-        c5 = FMA(c5, factor, start);
-        c6 = FMA(c6, factor, start);
-        c7 = FMA(c7, factor, start);
-        c8 = FMA(c8, factor, start);
-        c9 = FMA(c9, factor, start);
-        c10 = FMA(c10, factor, start);
-        c11 = FMA(c11, factor, start);
-    }
-    c0 = ADD(ADD(ADD(c0, c1), ADD(c2, c3)), ADD(ADD(c4, c5), ADD(c6, c7)));
-    c0 = ADD(c0, ADD(ADD(c8, c9), ADD(c10, c11)));
-    STORE(sums, c0);
-    return sums[0];
-}
 
 /* Eight sums: two loads a cycle, each with an addition that takes three or four. */
 static void load_pass(float *const *arrays, ptrdiff_t count)
@@ -121,7 +92,7 @@ static void adam_pass(float *const *arrays, ptrdiff_t count)
 
 #define PEAK_LOOPS                                 \
     {                                              \
-        .fma = fma_loop, .lanes = LANES, .pass = { \
+        .pass = {                                  \
             [TW_TRAFFIC_LOAD] = load_pass,         \
             [TW_TRAFFIC_STORE] = store_pass,       \
             [TW_TRAFFIC_COPY] = copy_pass,         \
