@@ -59,6 +59,8 @@ struct tw_operation {
     enum tw_status (*check)(const struct tw_execution *execution);
     /* Name of the algorithm the kernels take, for --print-plan; NULL: none worth naming. */
     const char *(*algorithm)(const struct tw_execution *execution);
+    /* Layout of output 0 by its family's name for it; NULL: plain, row-major in the order of its shape. */
+    const char *layout;
     /* Output 0 may use the memory of input 0 when nobody needs that afterwards. */
     bool in_place;
 };

@@ -78,6 +78,7 @@ const struct tw_operation tw_operation_conv2d_weight_gradient = {
     .workspace = weight_gradient_workspace,
     .run = run_weight_gradient,
     .algorithm = weight_gradient_algorithm,
+    .layout = "slots",
 };
 
 /* dy -> slots of db, where the weight is frozen. The order is the weight gradient kernel's: one chain of
@@ -127,4 +128,5 @@ const struct tw_operation tw_operation_conv2d_bias_gradient = {
     .split = TW_SPLIT_SLOTS,
     .flops = bias_gradient_flops,
     .run = run_bias_gradient,
+    .layout = "slots",
 };

@@ -149,6 +149,7 @@ const struct tw_operation tw_operation_conv_pool_planar = {
     .workspace = workspace,
     .run = run_planar,
     .algorithm = planar_algorithm,
+    .layout = "blocked",
 };
 
 /* --- (x blocked, winograd weights, bias) -> y, code ----------------------------------------------------- */
@@ -171,6 +172,7 @@ const struct tw_operation tw_operation_conv_pool = {
     .workspace = workspace,
     .run = run_blocked,
     .algorithm = blocked_algorithm,
+    .layout = "blocked",
 };
 
 /* --- (x, code, dy) -> slots of dw, slots of db ---------------------------------------------------------- */
@@ -202,6 +204,7 @@ const struct tw_operation tw_operation_conv_pool_planar_gradient = {
     .workspace = workspace,
     .run = run_planar_gradient,
     .algorithm = gradient_algorithm,
+    .layout = "slots",
 };
 
 /* --- (x blocked, code, dy, scatter weights or none) -> slots of dw, slots of db, dx or none ------------- */
@@ -233,4 +236,5 @@ const struct tw_operation tw_operation_conv_pool_gradient = {
     .workspace = workspace,
     .run = run_gradient,
     .algorithm = gradient_algorithm,
+    .layout = "scatter slots",
 };

@@ -53,6 +53,7 @@ const struct tw_operation tw_operation_pack_planar = {
     .units = out_blocks,
     .flops = tw_flops_per_output_element,
     .run = run_pack_planar,
+    .layout = "planar",
 };
 
 const struct tw_operation tw_operation_pack_winograd = {
@@ -61,6 +62,7 @@ const struct tw_operation tw_operation_pack_winograd = {
     .units = out_blocks,
     .flops = tw_flops_per_output_element,
     .run = run_pack_winograd,
+    .layout = "winograd",
 };
 
 const struct tw_operation tw_operation_pack_scatter = {
@@ -69,6 +71,7 @@ const struct tw_operation tw_operation_pack_scatter = {
     .units = in_blocks,
     .flops = tw_flops_per_output_element,
     .run = run_pack_scatter,
+    .layout = "scatter",
 };
 
 const struct tw_operation tw_operation_unpack_scatter = {
@@ -113,6 +116,7 @@ const struct tw_operation tw_operation_block = {
     .split = TW_SPLIT_SAMPLES,
     .flops = tw_flops_per_output_element,
     .run = run_block,
+    .layout = "blocked",
 };
 
 const struct tw_operation tw_operation_unblock = {

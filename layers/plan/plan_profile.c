@@ -1,6 +1,7 @@
 /* Counting: laps of every thread, and operations done in some of the runs. */
 #include "core/clock.h"
 #include "core/memory.h"
+#include "kernels/peak/peak.h"
 #include "layers/plan/plan_profile_internal.h"
 
 /* Looking at every window of a gradient costs far more than a lap, so only one run in so many does. */
@@ -37,6 +38,42 @@ static enum tw_status make_members(struct tw_profile *profile, size_t nodes, siz
     return TW_OK;
 }
 
+struct peaks {
+    enum tw_isa isa;
+    double *of_thread;
+};
+
+static void measure_peak(void *context, int rank, int threads)
+{
+    const struct peaks *peaks = context;
+
+    (void)threads;
+    peaks->of_thread[rank] = tw_f32_peak_flops(peaks->isa);
+}
+
+/* Of one thread while all are at work. Where the plan's kernels are scalar it is that of the best there are. */
+static enum tw_status find_peak(const tw_plan *plan, double *flops)
+{
+    int threads = tw_team_threads(plan->team);
+    struct peaks peaks = {.isa = plan->kernels->isa,
+                          .of_thread = tw_alloc_array((size_t)threads, sizeof *flops)};
+    double unused, sum = 0.0;
+
+    if (!peaks.of_thread) {
+        return TW_ERROR_MEMORY;
+    }
+    for (int isa = TW_ISA_COUNT - 1; !tw_f32_peak_of(peaks.isa, &unused) && isa > 0; isa--) {
+        peaks.isa = tw_isa_available((enum tw_isa)isa) ? (enum tw_isa)isa : peaks.isa;
+    }
+    tw_team_run(plan->team, measure_peak, &peaks);
+    for (int rank = 0; rank < threads; rank++) {
+        sum += peaks.of_thread[rank];
+    }
+    *flops = sum / threads;
+    tw_free(peaks.of_thread);
+    return TW_OK;
+}
+
 enum tw_status tw_plan_profile_start(tw_plan *plan)
 {
     struct tw_profile *profile = tw_alloc(sizeof *profile);
@@ -45,7 +82,8 @@ enum tw_status tw_plan_profile_start(tw_plan *plan)
         return TW_ERROR_MEMORY;
     }
     profile->threads = tw_team_threads(plan->team);
-    if (make_members(profile, plan->graph->node_count, plan->stage_count) != TW_OK) {
+    if (make_members(profile, plan->graph->node_count, plan->stage_count) != TW_OK ||
+        find_peak(plan, &profile->peak_flops) != TW_OK) {
         tw_profile_release(profile);
         return TW_ERROR_MEMORY;
     }
@@ -126,9 +164,11 @@ void tw_profile_end_run(struct tw_plan *plan, size_t stages, enum tw_plan_half h
 
         if (stages > 0 && member->last >= profile->started) { /* it took part */
             member->waits[stages - 1] += now - member->last;
+            member->runs++;
         }
     }
     profile->total += now - profile->started;
+    profile->samples += plan->samples;
     profile->runs++;
     profile->backward_runs += backward;
     profile->counted += profile->counting;

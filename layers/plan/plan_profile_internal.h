@@ -12,6 +12,7 @@ struct tw_profile_member {
     int64_t entry;                       /* from the start of runs to its first node */
     int64_t sums;                        /* adding gradients to earlier ones */
     int64_t counting;                    /* of operations done */
+    int64_t runs;                        /* it took part in */
     int64_t *nodes;                      /* of each node */
     int64_t *waits;                      /* after each stage */
     double *done;                        /* operations of each node in the runs that counted them */
@@ -23,13 +24,18 @@ struct tw_profile {
     int threads;
     int64_t started; /* of the current run */
     int64_t total;   /* nanoseconds of all runs */
+    int64_t samples; /* of all runs */
     int64_t runs, backward_runs;
     int64_t counted, backward_counted; /* of these, those that counted operations done */
+    double peak_flops;
     struct tw_profile_member *members;
     unsigned char *memory; /* of the members' arrays */
 };
 
 void tw_profile_release(struct tw_profile *profile);
+
+/* Of nodes [first, end) in a run of `samples` samples. */
+struct tw_plan_work tw_plan_work(const tw_plan *plan, uint32_t first, uint32_t end, ptrdiff_t samples);
 
 /* --- hooks ---------------------------------------------------------------------------------------------- */
 
