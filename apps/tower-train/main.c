@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apps/tower-train/interrupt.h"
+#include "apps/tower-train/profiling.h"
 #include "apps/tower-train/summary.h"
 
 static enum tw_status work(struct trainer *trainer, struct report *report)
@@ -14,6 +15,10 @@ static enum tw_status work(struct trainer *trainer, struct report *report)
     enum tw_status status;
 
     report_start(report, trainer);
+    status = profiling_start(trainer);
+    if (status) {
+        return status;
+    }
     if (!trainer->options->eval_only && trainer->options->epochs > 0)
         return train_run(trainer, &observer);
     status = train_evaluate(trainer, &result);
@@ -40,6 +45,9 @@ static enum tw_status finish(struct trainer *trainer, struct report *report, enu
     }
     if (interrupted)
         report_message(report, saved ? "the weights were saved" : "nothing was saved: --save was not given");
+    if (report->out) {
+        profiling_print(report->out, trainer);
+    }
     report_end(report, saved);
     return trainer->options->json ? summary_print(report, trainer, interrupted, saved) : TW_OK;
 }

@@ -36,7 +36,8 @@ enum key {
     KEY_QUIET,
     KEY_JSON,
     KEY_PRINT_MODEL,
-    KEY_PRINT_PLAN, /* the last flag */
+    KEY_PRINT_PLAN,
+    KEY_PROFILE, /* the last flag */
 };
 
 #define OPTION(long_name, option_key, value, text)                              \
@@ -83,6 +84,7 @@ static const struct argp_option option_table[] = {
     OPTION("json", KEY_JSON, NULL, "the final summary as JSON on stdout, everything else on stderr"),
     OPTION("print-model", KEY_PRINT_MODEL, NULL, "print the module tree"),
     OPTION("print-plan", KEY_PRINT_PLAN, NULL, "print what runs where"),
+    OPTION("profile", KEY_PROFILE, NULL, "at the end, where the time went, stage by stage"),
     {0},
 };
 
@@ -165,6 +167,7 @@ static void set_flag(struct options *o, int key)
     o->json |= key == KEY_JSON;
     o->print_model |= key == KEY_PRINT_MODEL;
     o->print_plan |= key == KEY_PRINT_PLAN;
+    o->profile |= key == KEY_PROFILE;
 }
 
 /* NAN marks what was not given; the defaults depend on the optimizer, which may come last. */
@@ -207,7 +210,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         status = tw_fail(TW_ERROR_ARGUMENT, "'%s': every argument is an option", text);
     else if (key == ARGP_KEY_END)
         status = check_together(o);
-    else if (key < KEY_EPOCHS || key > KEY_PRINT_PLAN)
+    else if (key < KEY_EPOCHS || key > KEY_PROFILE)
         return ARGP_ERR_UNKNOWN;
     else if (key <= KEY_WEIGHT_DECAY)
         status = set_number(o, key, text);

@@ -25,7 +25,7 @@ struct options {
     enum tw_isa isa; /* TW_ISA_COUNT: chosen */
     int64_t plan;
     const char *save, *load, *log; /* files; NULL: none */
-    bool eval_only, quiet, json, print_model, print_plan;
+    bool eval_only, quiet, json, print_model, print_plan, profile;
 };
 
 /* Fills `*options` from the command line. Bad usage prints one line that quotes what is wrong and a hint on

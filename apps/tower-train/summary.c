@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "apps/common/text.h"
+#include "apps/tower-train/profiling.h"
 #include "core/memory.h"
 
 static bool add_text(cJSON *object, const char *name, const char *text)
@@ -70,7 +71,8 @@ enum tw_status summary_print(const struct report *report, const struct trainer *
     enum tw_status status = TW_OK;
 
     if (object && epoch_log_fields(object, &report->latest) && add_request(object, trainer) &&
-        add_choices(object, trainer) && add_ending(object, report, interrupted, saved))
+        add_choices(object, trainer) && add_ending(object, report, interrupted, saved) &&
+        profiling_json(object, trainer))
         text = cJSON_Print(object);
     if (text)
         printf("%s\n", text);

@@ -5,6 +5,7 @@
 
 #include "apps/common/text.h"
 #include "apps/tower-train/interrupt.h"
+#include "core/clock.h"
 
 /* Sums over the images of an epoch so far. */
 struct tally {
@@ -42,6 +43,7 @@ enum tw_status train_evaluate(struct trainer *trainer, struct epoch_result *resu
 static enum tw_status train_step(struct trainer *t, ptrdiff_t samples, struct tally *tally)
 {
     struct tw_loader *loader = &t->train_loader;
+    int64_t started = tw_clock(), ran;
     ptrdiff_t correct;
     float loss;
     enum tw_status status;
@@ -52,12 +54,15 @@ static enum tw_status train_step(struct trainer *t, ptrdiff_t samples, struct ta
                            &correct);
     if (status)
         return status;
+    ran = tw_clock();
     if (!isfinite(loss))
         return tw_fail(TW_ERROR_ARGUMENT,
                        "the training loss is not finite any more: a smaller --lr may help");
     status = tw_optimizer_step(t->optimizer, t->compute.team);
     if (status)
         return status;
+    t->times.run += ran - started;
+    t->times.optimizer += tw_clock() - ran;
     t->step++;
     tally->loss += (double)loss * (double)samples;
     tally->images += samples;
@@ -84,16 +89,26 @@ static struct step_result progress_of(const struct trainer *t, const struct tall
     };
 }
 
+static ptrdiff_t next_batch(struct trainer *t)
+{
+    int64_t started = tw_clock();
+    ptrdiff_t samples = tw_loader_next(&t->train_loader);
+
+    t->times.gather += tw_clock() - started;
+    return samples;
+}
+
 static enum tw_status train_epoch(struct trainer *t, const struct train_observer *observer, int64_t epoch,
                                   struct epoch_result *result)
 {
     struct tw_loader *loader = &t->train_loader;
     struct tally tally = {.started = app_seconds()};
     struct step_result progress = {0};
+    int64_t started = tw_clock();
     ptrdiff_t samples;
 
     tw_loader_start(loader, &t->rng);
-    for (int64_t step = 1; (samples = tw_loader_next(loader)) > 0; step++) {
+    for (int64_t step = 1; (samples = next_batch(t)) > 0; step++) {
         if (train_step(t, samples, &tally))
             return tw_fail_in("epoch %" PRId64 ", step %" PRId64 ": ", epoch, step);
         progress = progress_of(t, &tally, epoch, step);
@@ -103,6 +118,7 @@ static enum tw_status train_epoch(struct trainer *t, const struct train_observer
                            "interrupted after epoch %" PRId64 ", step %" PRId64 " of %" PRId64, epoch, step,
                            progress.steps);
     }
+    t->times.total += tw_clock() - started;
     result->train_seconds = app_seconds() - tally.started;
     result->train_loss = progress.loss;
     result->images_per_second = (double)tally.images / result->train_seconds;

@@ -12,6 +12,11 @@
 
 #define EVALUATION_BATCH 250
 
+/* Nanoseconds (core/clock.h) over all training steps. */
+struct step_times {
+    int64_t gather, run, optimizer, total;
+};
+
 struct trainer {
     const struct options *options;
     struct tw_rng rng; /* of weights first, then of every epoch's order: as a PyTorch script draws them */
@@ -23,6 +28,7 @@ struct trainer {
     tw_optimizer *optimizer;
     struct tw_schedule schedule;
     int64_t step; /* steps done since the start */
+    struct step_times times;
 };
 
 /* Checks that the files can be written, reads the data, builds and loads the model, records and plans.
