@@ -23,12 +23,15 @@ static void differentiate_node(struct gradients *gradients, size_t index)
 {
     /* A copy: the list of nodes moves when rules append to it. */
     const struct tw_graph_node node = gradients->graph->nodes[index];
+    char *path = gradients->graph->path;
     tw_value dy = gradients->of[node.output[0]], dx[TW_NODE_MAX_INPUTS] = {{0}};
 
     if (dy.index == 0 || !node.operation->differentiate) {
         return;
     }
+    gradients->graph->path = node.path; /* gradients belong to the module that recorded the operation */
     node.operation->differentiate(gradients->graph, &node, dy, dx);
+    gradients->graph->path = path;
     for (int i = 0; i < node.inputs; i++) {
         if (dx[i].index != 0) {
             contribute(gradients, node.input[i], dx[i]);

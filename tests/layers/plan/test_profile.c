@@ -1,0 +1,311 @@
+/* Profiles: work as counted by hand, laps that leave no gap, and no trace of the measuring in the results. */
+#include "layers/plan/plan_profile.h"
+
+#include <string.h>
+
+#include "core/memory.h"
+#include "layers/models/tower.h"
+#include "layers/module/state_dict.h"
+#include "tests/support/test_support.h"
+#include "tests/support/trial.h"
+
+enum { BATCH = 19, STEPS = 3 };
+
+static struct tw_dataset digits;
+
+struct run {
+    tw_module *tower;
+    struct tw_trial trial;
+};
+
+static struct run open_run(int threads, int level)
+{
+    struct run run = {0};
+    struct tw_rng rng;
+
+    tw_rng_seed(&rng, 1);
+    run.tower = tw_tower_new(&rng);
+    run.trial = tw_trial_new(run.tower,
+                             &(struct tw_trial_options){.threads = threads, .level = level, .batch = BATCH});
+    return run;
+}
+
+static void close_run(struct run *run)
+{
+    tw_trial_release(&run->trial);
+    tw_module_release(run->tower);
+}
+
+static void step(struct run *run, ptrdiff_t samples)
+{
+    tw_trial_step(&run->trial, digits.images->data, digits.labels->data, samples);
+}
+
+static bool is_product(const struct tw_plan_node_profile *node)
+{
+    return strncmp(node->operation, "conv", 4) == 0 ||
+           (strncmp(node->operation, "linear", 6) == 0 && !strstr(node->operation, "bias"));
+}
+
+/* Multiply-adds of the tower for one image, times 2. */
+static const double conv1 = 2.0 * 28 * 28 * 32 * 9, conv2 = 2.0 * 14 * 14 * 64 * 32 * 9,
+                    fc1 = 2.0 * 3136 * 128, fc2 = 2.0 * 128 * 10;
+
+/* Products of both halves, dense and done. */
+static void sum_products(const tw_plan *plan, struct tw_plan_work *forward, struct tw_plan_work *backward)
+{
+    *forward = *backward = (struct tw_plan_work){0};
+    for (size_t i = 0; i < tw_plan_profile_nodes(plan); i++) {
+        struct tw_plan_stage_profile stage;
+        struct tw_plan_node_profile node;
+
+        assert_ok(tw_plan_profile_node(plan, i, &node));
+        assert_ok(tw_plan_profile_stage(plan, node.stage, &stage));
+        if (is_product(&node)) {
+            struct tw_plan_work *sum = stage.backward ? backward : forward;
+
+            sum->dense += node.work.dense;
+            sum->done += node.work.done;
+        }
+    }
+}
+
+/* 25.0 MFLOP per image, whatever the level; what is done of them depends on the algorithm. */
+static void work_is_what_a_hand_counts(void **state)
+{
+    (void)state;
+    for (int level = 0; level < TW_PLAN_LEVELS; level++) {
+        struct run run = open_run(1, level);
+        struct tw_plan_work forward, backward;
+
+        sum_products(run.trial.plan, &forward, &backward);
+        assert_float_equal(forward.dense, BATCH * (conv1 + conv2 + fc1 + fc2), 1e-3);
+        assert_float_equal(backward.dense, BATCH * (conv1 + 2 * conv2 + 2 * fc1 + 2 * fc2), 1e-3);
+        assert_float_equal((forward.dense + backward.dense) / BATCH, 24.995e6, 0.001e6);
+        if (level < 2) {
+            assert_float_equal(forward.done, forward.dense, 1e-3);
+            assert_float_equal(backward.done, backward.dense, 1e-3);
+        } else { /* Winograd, and one position of four of every window as long as nothing has run */
+            assert_float_equal(forward.done, BATCH * (conv1 + conv2 * 16 / 36 + fc1 + fc2), 1e-3);
+            assert_float_equal(backward.done, BATCH * (conv1 / 4 + 2 * conv2 / 4 + 2 * fc1 + 2 * fc2), 1e-3);
+        }
+        close_run(&run);
+    }
+}
+
+/* Once it has run, the open windows of conv2 are counted: as many as its pooled outputs above 0. */
+static void open_windows_are_counted(void **state)
+{
+    struct run run = open_run(2, 2), plain = open_run(1, 0);
+    struct tw_plan_work forward, backward;
+    tw_value pooled = {0};
+    const float *y;
+    double open = 0.0;
+
+    (void)state;
+    for (uint32_t i = 1; i < plain.trial.graph->value_count; i++) {
+        if (plain.trial.graph->values[i].shape.ndim == 4 &&
+            plain.trial.graph->values[i].shape.extent[2] == 7 &&
+            plain.trial.graph->values[i].dtype == TW_F32 && pooled.index == 0) {
+            pooled = (tw_value){i};
+        }
+    }
+    assert_ok(tw_plan_profile_start(run.trial.plan));
+    step(&run, BATCH);
+    step(&plain, BATCH);
+    y = tw_plan_data(plain.trial.plan, pooled);
+    assert_non_null(y);
+    for (ptrdiff_t i = 0; i < BATCH * 64 * 49; i++) {
+        open += y[i] > 0.0f;
+    }
+    assert_true(open > 0 && open < BATCH * 64 * 49);
+    sum_products(run.trial.plan, &forward, &backward);
+    /* Winograd rounds in its own way: a handful of outputs about 0 may fall on the other side. */
+    assert_float_equal(backward.done, BATCH * (conv1 / 4 + 2 * fc1 + 2 * fc2) + open * 2 * 9 * 32 * 2,
+                       8.0 * 2 * 9 * 32 * 2);
+    close_run(&run);
+    close_run(&plain);
+}
+
+/* The sum of every thread's laps is the time of the runs; stages and the rest add up to it. */
+static void laps_leave_no_gap(void **state)
+{
+    static const int teams[] = {1, 2, 3};
+
+    (void)state;
+    for (size_t t = 0; t < 3; t++) {
+        struct run run = open_run(teams[t], 2);
+        struct tw_plan_profile profile;
+        struct tw_plan_thread_profile thread;
+        double stages = 0.0;
+
+        assert_ok(tw_plan_profile_start(run.trial.plan));
+        for (int i = 0; i < STEPS; i++) {
+            step(&run, BATCH - i);
+        }
+        profile = tw_plan_profile(run.trial.plan);
+        assert_int_equal(profile.runs, STEPS);
+        assert_int_equal(profile.backward_runs, STEPS);
+        assert_int_equal(profile.samples, BATCH - 1);
+        for (int rank = 0; rank < teams[t]; rank++) {
+            int64_t laps;
+
+            assert_ok(tw_plan_profile_thread(run.trial.plan, rank, &thread));
+            laps = thread.entry + thread.nodes + thread.waits + thread.sums + thread.counting;
+            assert_int_equal(thread.runs, STEPS);
+            assert_float_equal(1e-9 * (double)laps, STEPS * profile.seconds, 1e-9);
+        }
+        for (size_t i = 0; i < tw_plan_profile_stages(run.trial.plan); i++) {
+            struct tw_plan_stage_profile stage;
+
+            assert_ok(tw_plan_profile_stage(run.trial.plan, i, &stage));
+            assert_true(stage.longest_seconds <= stage.busy_seconds && stage.wait_seconds >= 0.0);
+            assert_true(stage.longest_seconds > 0.0);
+            stages += stage.seconds;
+        }
+        assert_float_equal(stages + profile.entry_seconds + profile.sums_seconds + profile.counting_seconds,
+                           profile.seconds, 1e-8);
+        close_run(&run);
+    }
+}
+
+static void off_means_nothing_is_counted(void **state)
+{
+    struct run run = open_run(2, 2);
+    struct tw_plan_thread_profile thread, later;
+    struct tw_plan_stage_profile stage;
+
+    (void)state;
+    step(&run, BATCH);
+    assert_int_equal(tw_plan_profile(run.trial.plan).runs, 0);
+    assert_int_equal(tw_plan_profile_thread(run.trial.plan, 0, &thread), TW_ERROR_ARGUMENT);
+    assert_ok(tw_plan_profile_stage(run.trial.plan, 0, &stage));
+    assert_true(stage.seconds == 0.0 && stage.busy_seconds == 0.0 && stage.wait_seconds == 0.0);
+    assert_null(tw_plan_profile_text(run.trial.plan));
+    assert_int_equal(tw_error_status(), TW_ERROR_STATE);
+    assert_ok(tw_plan_profile_start(run.trial.plan));
+    step(&run, BATCH);
+    tw_plan_profile_stop(run.trial.plan);
+    assert_ok(tw_plan_profile_thread(run.trial.plan, 0, &thread));
+    step(&run, BATCH);
+    assert_ok(tw_plan_profile_thread(run.trial.plan, 0, &later));
+    assert_memory_equal(&thread, &later, sizeof thread);
+    assert_int_equal(tw_plan_profile(run.trial.plan).runs, 1);
+    assert_int_equal(tw_plan_profile_thread(run.trial.plan, 2, &thread), TW_ERROR_ARGUMENT);
+    assert_int_equal(tw_plan_profile_stage(run.trial.plan, 1000, &stage), TW_ERROR_ARGUMENT);
+    close_run(&run);
+}
+
+/* Same weights, and no allocation in a measured step. */
+static void measuring_changes_nothing(void **state)
+{
+    char hash[2][TW_SHA256_TEXT_BYTES];
+
+    (void)state;
+    for (int level = 0; level < TW_PLAN_LEVELS; level++) {
+        for (int measured = 0; measured < 2; measured++) {
+            struct run run = open_run(2, level);
+            uint64_t calls;
+
+            if (measured) {
+                assert_ok(tw_plan_profile_start(run.trial.plan));
+            }
+            step(&run, BATCH);
+            calls = tw_memory_usage().calls;
+            for (int i = 1; i < STEPS; i++) {
+                step(&run, BATCH);
+            }
+            assert_int_equal(tw_memory_usage().calls, calls);
+            assert_ok(tw_module_sha256(run.tower, hash[measured]));
+            close_run(&run);
+        }
+        assert_string_equal(hash[0], hash[1]);
+    }
+}
+
+/* Two runs without zeroing in between add up; the time of adding is on the books. */
+static void sums_and_forward_runs_are_counted(void **state)
+{
+    struct run run = open_run(2, 2);
+    struct tw_plan_profile profile;
+    struct tw_plan_stage_profile stage;
+
+    (void)state;
+    assert_ok(tw_plan_profile_start(run.trial.plan));
+    tw_trial_predict(&run.trial, digits.images->data, digits.labels->data, BATCH);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(tw_plan_run(run.trial.plan, BATCH, TW_PLAN_BACKWARD));
+    }
+    profile = tw_plan_profile(run.trial.plan);
+    assert_int_equal(profile.runs, 3);
+    assert_int_equal(profile.backward_runs, 2);
+    assert_true(profile.sums_seconds > 0.0);
+    assert_ok(tw_plan_profile_stage(run.trial.plan, tw_plan_profile_stages(run.trial.plan) - 1, &stage));
+    assert_true(stage.backward && stage.busy_seconds > 0.0);
+    close_run(&run);
+}
+
+static void text_shows_what_was_measured(void **state)
+{
+    struct run run = open_run(2, 2);
+    char *text;
+
+    (void)state;
+    assert_ok(tw_plan_profile_start(run.trial.plan));
+    step(&run, BATCH);
+    text = tw_plan_profile_text(run.trial.plan);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "1 runs of 19 samples on 2 threads"));
+    assert_non_null(strstr(text, "conv+relu+pool (winograd)"));
+    assert_non_null(strstr(text, "blocked"));
+    assert_non_null(strstr(text, "backward"));
+    tw_free(text);
+    close_run(&run);
+}
+
+static void out_of_memory_is_an_error(void **state)
+{
+    struct run run = open_run(2, 2);
+
+    (void)state;
+    for (long allowed = 0; allowed < 4; allowed++) {
+        enum tw_status status;
+
+        tw_memory_fail_after(allowed);
+        status = tw_plan_profile_start(run.trial.plan);
+        tw_memory_fail_after(-1);
+        assert_int_equal(status, TW_ERROR_MEMORY);
+        step(&run, BATCH);
+        assert_int_equal(tw_plan_profile(run.trial.plan).runs, 0);
+    }
+    close_run(&run);
+}
+
+static int make_digits(void **state)
+{
+    (void)state;
+    return tw_dataset_synthetic(BATCH, TW_SUBSET_TRAIN, 1, &digits) == TW_OK ? 0 : -1;
+}
+
+static int free_digits(void **state)
+{
+    (void)state;
+    tw_dataset_release(&digits);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(work_is_what_a_hand_counts),
+        cmocka_unit_test(open_windows_are_counted),
+        cmocka_unit_test(laps_leave_no_gap),
+        cmocka_unit_test(off_means_nothing_is_counted),
+        cmocka_unit_test(measuring_changes_nothing),
+        cmocka_unit_test(sums_and_forward_runs_are_counted),
+        cmocka_unit_test(text_shows_what_was_measured),
+        cmocka_unit_test(out_of_memory_is_an_error),
+    };
+
+    return cmocka_run_group_tests(tests, make_digits, free_digits);
+}
