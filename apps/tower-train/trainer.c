@@ -66,6 +66,7 @@ static enum tw_status open_recording(struct trainer *t, const struct tw_loader *
         .kernels = t->compute.kernels,
         .team = t->compute.team,
         .seed = t->options->seed,
+        .constant_parameters = !training,
     };
 
     return recording_open(t->model, smaller(loader->batch_size, loader->count), shape->extent[2],
