@@ -8,8 +8,11 @@
 
 struct tw_storage {
     atomic_size_t references; /* tensors that view it */
-    void *owned;              /* the bytes, unless a caller owns them */
+    atomic_uint_least64_t version;
+    void *owned; /* the bytes, unless a caller owns them */
 };
+
+static atomic_uint_least64_t latest_version;
 
 size_t tw_dtype_size(enum tw_dtype dtype)
 {
@@ -102,6 +105,7 @@ static struct tw_tensor *new_tensor(enum tw_dtype dtype, const struct tw_shape *
         goto fail;
     }
     atomic_init(&tensor->storage->references, 1);
+    tw_tensor_changed(tensor);
     if (foreign == NULL) {
         tensor->storage->owned = tw_alloc(tw_tensor_bytes(tensor));
         if (tensor->storage->owned == NULL) {
@@ -158,6 +162,16 @@ void tw_tensor_release(struct tw_tensor *tensor)
     }
     drop_storage(tensor->storage);
     tw_free(tensor);
+}
+
+uint64_t tw_tensor_version(const struct tw_tensor *tensor)
+{
+    return atomic_load(&tensor->storage->version);
+}
+
+void tw_tensor_changed(const struct tw_tensor *tensor)
+{
+    atomic_store(&tensor->storage->version, atomic_fetch_add(&latest_version, 1) + 1);
 }
 
 bool tw_tensor_shares_storage(const struct tw_tensor *a, const struct tw_tensor *b)

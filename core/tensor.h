@@ -126,6 +126,13 @@ void tw_tensor_fill(struct tw_tensor *tensor, double value);
 enum tw_status tw_tensor_get(const struct tw_tensor *tensor, const ptrdiff_t *index, double *value);
 enum tw_status tw_tensor_set(struct tw_tensor *tensor, const ptrdiff_t *index, double value);
 
+/* When the bytes behind a tensor were last written: a number that grows whenever a function of the libraries writes
+ * the storage through any of its views, and differs between any two writes in the process. Who writes through
+ * `data` says so with tw_tensor_changed: plans keep what they derive from parameters for as long as these numbers
+ * stand still (layers/plan/plan.h). Thread-safe. */
+uint64_t tw_tensor_version(const struct tw_tensor *tensor);
+void tw_tensor_changed(const struct tw_tensor *tensor);
+
 /* Whether two tensors view the same storage. */
 bool tw_tensor_shares_storage(const struct tw_tensor *a, const struct tw_tensor *b);
 

@@ -132,6 +132,7 @@ enum tw_status tw_tensor_copy(struct tw_tensor *target, const struct tw_tensor *
     if (tw_tensor_count(source) == 0) {
         return TW_OK;
     }
+    tw_tensor_changed(target);
     if (target->dtype == source->dtype && tw_tensor_is_contiguous(target) &&
         tw_tensor_is_contiguous(source)) {
         memmove(target->data, source->data, tw_tensor_bytes(source));
@@ -161,6 +162,7 @@ void tw_tensor_fill(struct tw_tensor *tensor, double value)
     if (tw_tensor_count(tensor) == 0) {
         return;
     }
+    tw_tensor_changed(tensor);
     do {
         char *row = (char *)tensor->data + offset_of(tensor, index);
 
@@ -200,6 +202,7 @@ enum tw_status tw_tensor_set(struct tw_tensor *tensor, const ptrdiff_t *index, d
     if (check_index(tensor, index) != TW_OK) {
         return TW_ERROR_ARGUMENT;
     }
+    tw_tensor_changed(tensor);
     store(tensor->dtype, (char *)tensor->data + offset_of(tensor, index), (struct number){.real = value});
     return TW_OK;
 }

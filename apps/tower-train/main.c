@@ -1,9 +1,7 @@
 /* tower-train: trains the Tower on handwritten digits. */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "apps/common/output.h"
 #include "apps/tower-train/interrupt.h"
 #include "apps/tower-train/profiling.h"
 #include "apps/tower-train/summary.h"
@@ -52,14 +50,6 @@ static enum tw_status finish(struct trainer *trainer, struct report *report, enu
     return trainer->options->json ? summary_print(report, trainer, interrupted, saved) : TW_OK;
 }
 
-/* What was printed must have arrived: a full disk or a closed pipe is a failure too. */
-static enum tw_status flush_output(void)
-{
-    if (fflush(stdout) || ferror(stdout))
-        return tw_fail(TW_ERROR_IO, "standard output: %s", strerror(errno));
-    return TW_OK;
-}
-
 int main(int argc, char **argv)
 {
     struct options options;
@@ -74,7 +64,7 @@ int main(int argc, char **argv)
     if (!status)
         status = finish(&trainer, &report, work(&trainer, &report));
     if (!status)
-        status = flush_output();
+        status = output_flush();
     if (status)
         report_message(&report, tw_error_message());
     else

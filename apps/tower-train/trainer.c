@@ -1,5 +1,6 @@
 #include "apps/tower-train/trainer.h"
 
+#include "apps/common/weights.h"
 #include "layers/io/atomic_file.h"
 #include "layers/io/safetensors.h"
 #include "layers/models/tower.h"
@@ -16,17 +17,6 @@ static enum tw_status check_outputs(const struct options *options)
     return TW_OK;
 }
 
-static enum tw_status load_weights(tw_module *model, const char *path)
-{
-    tw_state_dict dict = {0};
-    enum tw_status status = tw_safetensors_load(path, &dict);
-
-    if (!status && tw_module_load_state_dict(model, &dict, true))
-        status = tw_fail_in("%s: ", path);
-    tw_state_dict_release(&dict);
-    return status;
-}
-
 static enum tw_status build_model(struct trainer *t)
 {
     enum tw_status status;
@@ -37,7 +27,7 @@ static enum tw_status build_model(struct trainer *t)
         return tw_error_status();
     status = tw_init_module(t->model, t->options->init, &t->rng);
     if (!status && t->options->load)
-        status = load_weights(t->model, t->options->load);
+        status = weights_load(t->model, t->options->load);
     return status;
 }
 
@@ -66,6 +56,7 @@ static enum tw_status open_recording(struct trainer *t, const struct tw_loader *
         .kernels = t->compute.kernels,
         .team = t->compute.team,
         .seed = t->options->seed,
+        .constant_parameters = !training,
     };
 
     return recording_open(t->model, smaller(loader->batch_size, loader->count), shape->extent[2],

@@ -82,6 +82,7 @@ enum tw_status tw_init_uniform(struct tw_tensor *tensor, struct tw_rng *rng, dou
         return tw_fail(TW_ERROR_ARGUMENT, "init: uniform from %g to %g, expected finite floats low <= high",
                        low, high);
     }
+    tw_tensor_changed(tensor);
     tw_rng_fill_uniform(rng, tensor->data, tw_tensor_count(tensor), (float)low, (float)high);
     return TW_OK;
 }
@@ -100,6 +101,7 @@ enum tw_status tw_init_normal(struct tw_tensor *tensor, struct tw_rng *rng, doub
                        "deviation that is not negative",
                        mean, standard_deviation);
     }
+    tw_tensor_changed(tensor);
     tw_rng_fill_normal(rng, tensor->data, tw_tensor_count(tensor), (float)mean, (float)standard_deviation);
     return TW_OK;
 }

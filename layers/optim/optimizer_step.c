@@ -88,6 +88,7 @@ static ptrdiff_t prepare(tw_optimizer *optimizer)
         /* Through the function, for a gradient that is marked zero and whose memory may be stale. */
         slot->gradient = tw_parameter_gradient(parameter)->data;
         prepare_coefficients(optimizer, slot);
+        tw_tensor_changed(parameter->data);
         chunks += (tw_tensor_count(parameter->data) + CHUNK_ELEMENTS - 1) / CHUNK_ELEMENTS;
         slot->chunk_end = chunks;
     }

@@ -114,7 +114,9 @@ static enum tw_status compile(tw_plan *plan, const struct tw_plan_options *optio
         status = measure(plan);
     }
     if (status == TW_OK) {
+        tw_plan_find_constants(plan);
         status = tw_plan_make_stages(plan);
+        tw_plan_count_constant_stages(plan);
     }
     return status == TW_OK ? tw_plan_place_values(plan) : status;
 }
@@ -131,6 +133,7 @@ tw_plan *tw_plan_new(tw_graph *graph, const struct tw_plan_options *options)
     plan->team = options->team;
     plan->level = options->level;
     plan->seed = options->seed;
+    plan->constant_parameters = options->constant_parameters;
     if (compile(plan, options) != TW_OK) {
         tw_plan_release(plan);
         return NULL;

@@ -37,6 +37,12 @@ struct tw_plan_options {
     const struct tw_kernels *kernels; /* NULL: level 0 the reference, else the best of tw_isa_choose */
     struct tw_team *team;             /* borrowed; must outlive the plan */
     uint64_t seed;                    /* of random streams (dropout) */
+
+    /* What depends on parameters alone (packed weights) is computed by the first run, and again by the first run
+     * after a parameter has changed: tw_tensor_version of its data tells, so loading, initialising, an optimizer's
+     * step and every function on tensors are noticed. The caller promises to call tw_tensor_changed after writing
+     * parameters through a bare pointer. Without this flag it is computed in every run, and nothing is promised. */
+    bool constant_parameters;
 };
 
 /* Compiles `graph`, which must be without error, and is borrowed: it must outlive the plan and not grow any

@@ -64,6 +64,12 @@ struct tw_plan {
     unsigned char *workspace;
     size_t workspace_bytes; /* per thread */
 
+    /* Constant parameters (plan_constants.c). */
+    bool constant_parameters;
+    uint32_t constant_end;      /* nodes before it depend on parameters alone; 1: none, or not to be kept */
+    size_t constant_stages;     /* the stages of those nodes */
+    uint64_t constants_version; /* latest version of a parameter when they were run; 0: not yet */
+
     ptrdiff_t capacity; /* largest number of samples; 0: nothing is batched */
     ptrdiff_t samples;  /* of the current or latest run */
     double forward_flops, backward_flops;
@@ -75,6 +81,20 @@ enum tw_status tw_plan_make_stages(tw_plan *plan);
 
 /* Decides where every value lies, sizes and allocates the blocks. */
 enum tw_status tw_plan_place_values(tw_plan *plan);
+
+/* Finds the leading nodes that depend on parameters alone, if they are to be kept. Before stages and memory. */
+void tw_plan_find_constants(tw_plan *plan);
+
+/* Counts the leading stages that run nothing but such nodes. After the stages are made. */
+void tw_plan_count_constant_stages(tw_plan *plan);
+
+/* Whether a value is written by such a node: then its memory is its own. */
+bool tw_plan_is_constant(const tw_plan *plan, uint32_t value);
+
+/* The first stage that the next run has to run: 0 if a parameter has changed. Before the run resolves the addresses,
+ * since a parameter's data may also have moved. tw_plan_forget_constants if that run does not come about. */
+size_t tw_plan_first_stage(tw_plan *plan);
+void tw_plan_forget_constants(tw_plan *plan);
 
 /* What the functions of node `index` see in a run of `samples` samples, with the plan's current addresses. */
 struct tw_execution tw_plan_execution(const tw_plan *plan, uint32_t index, ptrdiff_t samples);

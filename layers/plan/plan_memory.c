@@ -27,7 +27,8 @@ static void classify(tw_plan *plan)
         place->first = INT_MAX;
         place->last = -1;
         place->bytes = value_bytes(value);
-        place->lasting = plan->level == 0 || value->keep || value->shape.ndim == 0;
+        place->lasting =
+            plan->level == 0 || value->keep || value->shape.ndim == 0 || tw_plan_is_constant(plan, i);
         place->kind = value->kind == TW_VALUE_INPUT       ? TW_PLACE_BOUND
                       : value->kind == TW_VALUE_PARAMETER ? TW_PLACE_PARAMETER
                       : value->is_parameter_gradient      ? TW_PLACE_GRADIENT

@@ -129,7 +129,7 @@ static void add_sums(tw_plan *plan, int rank, int threads)
 
 struct run {
     tw_plan *plan;
-    size_t stages;
+    size_t first, stages;
     bool adds; /* some gradient is added to an earlier one */
 };
 
@@ -150,7 +150,7 @@ static void run_member(void *context, int rank, int threads)
     if (tw_profile_on(plan)) {
         tw_profile_lap_entry(plan, rank);
     }
-    for (size_t s = 0; s < run->stages; s++) {
+    for (size_t s = run->first; s < run->stages; s++) {
         run_stage(plan, &plan->stages[s], rank);
         if (s + 1 < run->stages && tw_plan_barrier_after(plan, s)) {
             meet(plan, s, rank);
@@ -187,11 +187,12 @@ static void mark_gradients(const tw_plan *plan)
 
 enum tw_status tw_plan_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_half half)
 {
-    struct run run = {.plan = plan};
+    struct run run = {.plan = plan, .first = tw_plan_first_stage(plan)};
     int64_t started = tw_profile_on(plan) ? tw_clock() : 0;
     enum tw_status status = check_run(plan, samples, half);
 
     if (status != TW_OK) {
+        tw_plan_forget_constants(plan);
         return status;
     }
     run.stages = half == TW_PLAN_BACKWARD ? plan->stage_count : plan->forward_stages;
