@@ -30,6 +30,8 @@
         .f32_log_softmax_forward = tw_f32_log_softmax_forward__##suffix,                                    \
         .f32_log_softmax_gradient = tw_f32_log_softmax_gradient__##suffix,                                  \
         .f32_nll_forward = tw_f32_nll_forward__##suffix, .f32_nll_gradient = tw_f32_nll_gradient__##suffix, \
+        .f32_smoothed_nll_forward = tw_f32_smoothed_nll_forward__##suffix,                                  \
+        .f32_smoothed_nll_gradient = tw_f32_smoothed_nll_gradient__##suffix,                                \
         .f32_exp = tw_f32_exp__##suffix, .f32_log = tw_f32_log__##suffix, .f32_sgd = tw_f32_sgd__##suffix,  \
         .f32_adam = tw_f32_adam__##suffix,                                                                  \
     }

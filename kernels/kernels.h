@@ -57,6 +57,8 @@ struct tw_kernels {
     tw_f32_softmax_gradient_fn *f32_log_softmax_gradient;
     tw_f32_nll_forward_fn *f32_nll_forward;
     tw_f32_nll_gradient_fn *f32_nll_gradient;
+    tw_f32_smoothed_nll_forward_fn *f32_smoothed_nll_forward;
+    tw_f32_smoothed_nll_gradient_fn *f32_smoothed_nll_gradient;
     tw_f32_map_fn *f32_exp;
     tw_f32_map_fn *f32_log;
 

@@ -9,8 +9,10 @@ bool epoch_log_fields(cJSON *object, const struct epoch_result *result)
 {
     return cJSON_AddNumberToObject(object, "epoch", (double)result->epoch) &&
            cJSON_AddNumberToObject(object, "train_loss", result->train_loss) &&
-           cJSON_AddNumberToObject(object, "test_loss", result->test_loss) &&
-           cJSON_AddNumberToObject(object, "test_accuracy", result->test_accuracy) &&
+           cJSON_AddNumberToObject(object, result->validation ? "validation_loss" : "test_loss",
+                                   result->test_loss) &&
+           cJSON_AddNumberToObject(object, result->validation ? "validation_accuracy" : "test_accuracy",
+                                   result->test_accuracy) &&
            cJSON_AddNumberToObject(object, "images_per_second", result->images_per_second) &&
            cJSON_AddNumberToObject(object, "seconds", result->seconds) &&
            cJSON_AddStringToObject(object, "weights_sha256", result->weights_sha256);

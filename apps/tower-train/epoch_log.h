@@ -13,7 +13,7 @@ struct epoch_log {
     char *lines;      /* of all epochs so far; owned */
 };
 
-/* Adds epoch, train_loss, test_loss, test_accuracy (0 to 1), images_per_second (of training), seconds
+/* Adds epoch, train_loss, test_loss, test_accuracy (0 to 1; validation_… of images held back), images_per_second (of training), seconds
  * (training and evaluation) and weights_sha256 to `object`; what was not measured is null. false without
  * memory. */
 bool epoch_log_fields(cJSON *object, const struct epoch_result *result);

@@ -3,7 +3,8 @@
 #include "apps/common/digits.h"
 #include "layers/graph/functional.h"
 
-static enum tw_status record(tw_module *model, struct tw_shape shape, bool training, struct recording *r)
+static enum tw_status record(tw_module *model, struct tw_shape shape, bool training, double label_smoothing,
+                             struct recording *r)
 {
     tw_graph *g = r->graph;
     tw_value x;
@@ -14,7 +15,8 @@ static enum tw_status record(tw_module *model, struct tw_shape shape, bool train
     r->labels = tw_graph_input(g, "labels", TW_I32, TW_SHAPE(shape.extent[0]), true);
     x = tw_normalize(g, r->images, DIGITS_MEAN, DIGITS_STANDARD_DEVIATION);
     r->logits = tw_call(model, g, x);
-    r->loss = tw_cross_entropy(g, r->logits, r->labels, training ? TW_REDUCTION_MEAN : TW_REDUCTION_SUM);
+    r->loss = tw_cross_entropy_with(g, r->logits, r->labels, training ? TW_REDUCTION_MEAN : TW_REDUCTION_SUM,
+                                    label_smoothing);
     status = tw_graph_status(g);
     if (status)
         return status;
@@ -25,7 +27,7 @@ static enum tw_status record(tw_module *model, struct tw_shape shape, bool train
 }
 
 enum tw_status recording_open(tw_module *model, ptrdiff_t batch, ptrdiff_t height, ptrdiff_t width,
-                              bool training, const struct tw_plan_options *options,
+                              bool training, double label_smoothing, const struct tw_plan_options *options,
                               struct recording *recording)
 {
     enum tw_status status;
@@ -33,7 +35,7 @@ enum tw_status recording_open(tw_module *model, ptrdiff_t batch, ptrdiff_t heigh
     *recording = (struct recording){.graph = tw_graph_new()};
     if (!recording->graph)
         return tw_error_status();
-    status = record(model, TW_SHAPE(batch, 1, height, width), training, recording);
+    status = record(model, TW_SHAPE(batch, 1, height, width), training, label_smoothing, recording);
     if (!status) {
         recording->plan = tw_plan_new(recording->graph, options);
         status = recording->plan ? TW_OK : tw_error_status();

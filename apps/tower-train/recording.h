@@ -20,11 +20,11 @@ struct recording {
 };
 
 /* Records `model` for batches of up to `batch` images. `training`: in train mode, differentiated from the
- * mean cross-entropy. Otherwise in eval mode with the sum of the cross-entropies, so that batches of any size
+ * mean cross-entropy with labels smoothed by `label_smoothing`. Otherwise (then give 0) in eval mode with the sum of the cross-entropies, so that batches of any size
  * add up to the mean over a set. The model is left in the mode recorded and must outlive the recording.
  * `*recording` is empty on failure. */
 enum tw_status recording_open(tw_module *model, ptrdiff_t batch, ptrdiff_t height, ptrdiff_t width,
-                              bool training, const struct tw_plan_options *options,
+                              bool training, double label_smoothing, const struct tw_plan_options *options,
                               struct recording *recording);
 void recording_release(struct recording *recording);
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "apps/common/model_table.h"
@@ -28,11 +29,45 @@ void report_release(struct report *report)
     epoch_log_release(&report->log);
 }
 
+/* The recipe, and what the command line made different. */
+static void print_recipe(FILE *out, const struct options *o)
+{
+    const struct recipe *r = o->recipe;
+    const struct tw_optimizer_options *knobs = &r->knobs;
+    const struct {
+        const char *option;
+        bool differs;
+    } changes[] = {
+        {"--epochs", o->epochs != r->epochs},
+        {"--batch-size", o->batch_size != r->batch_size},
+        {"--optimizer", o->optimizer != r->optimizer},
+        {"--lr", o->knobs.learning_rate != knobs->learning_rate},
+        {"--momentum", o->knobs.momentum != knobs->momentum},
+        {"--beta1", o->knobs.beta1 != knobs->beta1},
+        {"--beta2", o->knobs.beta2 != knobs->beta2},
+        {"--weight-decay", o->knobs.weight_decay != knobs->weight_decay},
+        {"--schedule", strcmp(o->schedule, r->schedule) != 0},
+        {"--label-smoothing", o->label_smoothing != r->label_smoothing},
+        {"--augment", strcmp(o->augmentation, r->augmentation) != 0},
+    };
+    const char *separator = ", but for ";
+
+    fprintf(out, "  recipe     %s", r->name);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        if (changes[i].differs) {
+            fprintf(out, "%s%s", separator, changes[i].option);
+            separator = " ";
+        }
+    }
+    fprintf(out, "\n");
+}
+
 static void print_training(FILE *out, const struct trainer *t)
 {
     const struct options *o = t->options;
     char count[APP_TEXT_BYTES];
 
+    print_recipe(out, o);
     fprintf(out, "  training   %" PRId64 " %s of %s images in batches of %" PRId64 ", seed %" PRIu64 "\n",
             o->epochs, o->epochs == 1 ? "epoch" : "epochs", app_count_text(t->train_loader.count, count),
             o->batch_size, o->seed);
@@ -42,6 +77,13 @@ static void print_training(FILE *out, const struct trainer *t)
         fprintf(out, ", momentum %g\n", o->knobs.momentum);
     else
         fprintf(out, ", betas %g and %g, epsilon %g\n", o->knobs.beta1, o->knobs.beta2, o->knobs.epsilon);
+    if (o->label_smoothing > 0) {
+        fprintf(out, "  labels     smoothed by %g in the training loss\n", o->label_smoothing);
+    }
+    if (o->augment.translate > 0) {
+        fprintf(out, "  images     moved by up to %td %s each epoch\n", o->augment.translate,
+                o->augment.translate == 1 ? "pixel" : "pixels");
+    }
 }
 
 static void print_plan(FILE *out, const char *name, const struct recording *recording)
@@ -64,12 +106,20 @@ static void print_choices(FILE *out, const struct trainer *t)
     fprintf(out, "  plan       level %" PRId64 "\n", o->plan);
     if (!o->eval_only)
         print_training(out, t);
-    fprintf(out, "  test set   %s images\n\n", app_count_text(t->test_loader.count, count));
+    app_count_text(t->evaluation_loader.count, count);
+    if (o->validation > 0) {
+        fprintf(out,
+                "  validation %s images, the last of the training set; the test set is not looked at\n\n",
+                count);
+    } else {
+        fprintf(out, "  test set   %s images\n\n", count);
+    }
 }
 
 void report_start(struct report *report, const struct trainer *trainer)
 {
     const struct options *o = report->options;
+    const bool validation = o->validation > 0;
     char *tree;
 
     if (!report->out)
@@ -88,8 +138,9 @@ void report_start(struct report *report, const struct trainer *trainer)
         print_plan(report->out, "evaluation", &trainer->evaluation);
     }
     if (!o->eval_only && o->epochs > 0)
-        fprintf(report->out, "\n%7s  %10s  %9s  %13s  %8s  %7s  %s\n", "epoch", "train loss", "test loss",
-                "test accuracy", "images/s", "seconds", "SHA-256 of the weights");
+        fprintf(report->out, "\n%7s  %10s  %9s  %13s  %8s  %7s  %s\n", "epoch", "train loss",
+                validation ? "val. loss" : "test loss", validation ? "val. accuracy" : "test accuracy",
+                "images/s", "seconds", "SHA-256 of the weights");
     fflush(report->out);
 }
 

@@ -26,15 +26,17 @@ static bool add_request(cJSON *object, const struct trainer *t)
 
     /* Raw: cJSON keeps numbers as doubles, which cannot hold every seed. */
     snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
-    return add_number(object, "epochs", (double)o->epochs) &&
+    return add_text(object, "recipe", o->recipe->name) && add_number(object, "epochs", (double)o->epochs) &&
            add_number(object, "batch_size", (double)o->batch_size) &&
            cJSON_AddRawToObject(object, "seed", seed) &&
            add_text(object, "optimizer", tw_optimizer_name(o->optimizer)) &&
            add_number(object, "learning_rate", o->knobs.learning_rate) &&
-           add_number(object, "momentum", o->knobs.momentum) &&
+           add_number(object, "momentum", o->knobs.momentum) && add_number(object, "beta1", o->knobs.beta1) &&
+           add_number(object, "beta2", o->knobs.beta2) &&
            add_number(object, "weight_decay", o->knobs.weight_decay) &&
-           add_text(object, "schedule", o->schedule) && add_text(object, "init", o->load ? NULL : o->init) &&
-           add_text(object, "loaded_from", o->load) &&
+           add_number(object, "label_smoothing", o->label_smoothing) &&
+           add_text(object, "augmentation", o->augmentation) && add_text(object, "schedule", o->schedule) &&
+           add_text(object, "init", o->load ? NULL : o->init) && add_text(object, "loaded_from", o->load) &&
            cJSON_AddBoolToObject(object, "eval_only", o->eval_only);
 }
 
@@ -42,7 +44,8 @@ static bool add_choices(cJSON *object, const struct trainer *t)
 {
     return add_text(object, "data", t->digits.source) &&
            add_number(object, "train_images", (double)t->train_loader.count) &&
-           add_number(object, "test_images", (double)t->test_loader.count) &&
+           add_number(object, t->options->validation > 0 ? "validation_images" : "test_images",
+                      (double)t->evaluation_loader.count) &&
            add_number(object, "parameters", (double)tw_module_parameter_elements(t->model, false)) &&
            add_number(object, "plan", (double)t->options->plan) &&
            add_number(object, "threads", t->compute.size.threads) &&

@@ -16,7 +16,7 @@ struct tally {
 
 enum tw_status train_evaluate(struct trainer *trainer, struct epoch_result *result)
 {
-    struct tw_loader *loader = &trainer->test_loader;
+    struct tw_loader *loader = &trainer->evaluation_loader;
     ptrdiff_t samples, correct, all_correct = 0;
     double loss_sum = 0;
     float loss;
@@ -34,6 +34,7 @@ enum tw_status train_evaluate(struct trainer *trainer, struct epoch_result *resu
         loss_sum += (double)loss;
         all_correct += correct;
     }
+    result->validation = trainer->options->validation > 0;
     result->test_loss = loss_sum / (double)loader->count;
     result->test_accuracy = (double)all_correct / (double)loader->count;
     return tw_module_sha256(trainer->model, result->weights_sha256);

@@ -8,9 +8,11 @@
 
 /* What one epoch gave. */
 struct epoch_result {
-    int64_t epoch;     /* from 1; 0: evaluated without training */
-    double train_loss; /* mean over the images as they were trained on; NAN without training */
-    double test_loss;  /* mean over the test images */
+    int64_t epoch; /* from 1; 0: evaluated without training */
+    double
+        train_loss; /* mean over the images as they were trained on, labels smoothed if asked for; NAN without training */
+    bool validation;  /* whether "test" below is the images held back by --validation, not the test set */
+    double test_loss; /* mean over the images evaluated, labels as they are */
     double test_accuracy;
     double train_seconds;     /* of the steps alone */
     double seconds;           /* training and evaluation */
@@ -35,7 +37,7 @@ struct train_observer {
     void (*epoch)(void *context, const struct epoch_result *result);
 };
 
-/* Evaluates the test set: test_loss, test_accuracy and weights_sha256 of `*result`. TW_ERROR_INTERRUPTED if a
+/* Evaluates the test set, or what --validation holds back: validation, test_loss, test_accuracy and weights_sha256 of `*result`. TW_ERROR_INTERRUPTED if a
  * signal came meanwhile. */
 enum tw_status train_evaluate(struct trainer *trainer, struct epoch_result *result);
 

@@ -31,15 +31,42 @@ static enum tw_status build_model(struct trainer *t)
     return status;
 }
 
+/* Chooses what is trained and what is evaluated on: with --validation both are parts of the training set. */
+static enum tw_status choose_sets(struct trainer *t)
+{
+    const struct tw_dataset *train = &t->digits.train, *test = &t->digits.test;
+    const ptrdiff_t held_back = (ptrdiff_t)t->options->validation;
+    const ptrdiff_t kept = tw_dataset_count(train) - held_back;
+    enum tw_status status = TW_OK;
+
+    if (held_back > 0 && kept < 1) {
+        return tw_fail(TW_ERROR_ARGUMENT,
+                       "--validation: %td of %td training images, none is left to train on", held_back,
+                       tw_dataset_count(train));
+    }
+    if (!t->options->eval_only) {
+        status = tw_dataset_slice(train, 0, kept, &t->training_set);
+    }
+    if (status) {
+        return status;
+    }
+    return held_back > 0 ? tw_dataset_slice(train, kept, kept + held_back, &t->evaluation_set)
+                         : tw_dataset_slice(test, 0, tw_dataset_count(test), &t->evaluation_set);
+}
+
 static enum tw_status open_loaders(struct trainer *t)
 {
-    enum tw_status status;
+    enum tw_status status = choose_sets(t);
 
-    status = tw_loader_init(&t->test_loader, &t->digits.test, EVALUATION_BATCH, 0);
+    if (!status)
+        status = tw_loader_init(&t->evaluation_loader, &t->evaluation_set, EVALUATION_BATCH, 0);
     if (status || t->options->eval_only)
         return status;
-    return tw_loader_init(&t->train_loader, &t->digits.train, (ptrdiff_t)t->options->batch_size,
-                          (ptrdiff_t)t->options->limit);
+    status = tw_loader_init(&t->train_loader, &t->training_set, (ptrdiff_t)t->options->batch_size,
+                            (ptrdiff_t)t->options->limit);
+    if (!status)
+        tw_loader_augment(&t->train_loader, &t->options->augment, t->options->seed);
+    return status;
 }
 
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b)
@@ -60,7 +87,8 @@ static enum tw_status open_recording(struct trainer *t, const struct tw_loader *
     };
 
     return recording_open(t->model, smaller(loader->batch_size, loader->count), shape->extent[2],
-                          shape->extent[3], training, &options, recording);
+                          shape->extent[3], training, training ? t->options->label_smoothing : 0, &options,
+                          recording);
 }
 
 static enum tw_status open_optimizer(struct trainer *t)
@@ -98,7 +126,7 @@ enum tw_status trainer_open(const struct options *options, struct trainer *train
     if (!status && !options->eval_only)
         status = open_optimizer(trainer);
     if (!status)
-        status = open_recording(trainer, &trainer->test_loader, false, &trainer->evaluation);
+        status = open_recording(trainer, &trainer->evaluation_loader, false, &trainer->evaluation);
     if (status)
         trainer_release(trainer);
     return status;
@@ -111,7 +139,9 @@ void trainer_release(struct trainer *trainer)
     recording_release(&trainer->training);
     compute_release(&trainer->compute);
     tw_loader_release(&trainer->train_loader);
-    tw_loader_release(&trainer->test_loader);
+    tw_loader_release(&trainer->evaluation_loader);
+    tw_dataset_release(&trainer->training_set);
+    tw_dataset_release(&trainer->evaluation_set);
     digits_release(&trainer->digits);
     tw_module_release(trainer->model);
     *trainer = (struct trainer){0};

@@ -21,10 +21,11 @@ struct trainer {
     const struct options *options;
     struct tw_rng rng; /* of weights first, then of every epoch's order: as a PyTorch script draws them */
     struct digits digits;
+    struct tw_dataset training_set, evaluation_set; /* parts of the digits */
     struct compute compute;
     tw_module *model;
     struct recording training, evaluation; /* training is empty with --eval-only */
-    struct tw_loader train_loader, test_loader;
+    struct tw_loader train_loader, evaluation_loader;
     tw_optimizer *optimizer;
     struct tw_schedule schedule;
     int64_t step; /* steps done since the start */

@@ -18,6 +18,12 @@
  * contributions over the rows, times `scale` (1 for sum, 1/rows for mean, rounded to float). Its gradient:
  * dx = 0, but -(dloss * scale) at the label. Labels lie in [0, columns): the caller has checked.
  *
+ * Smoothed NLL (label smoothing: Szegedy et al., arXiv 1512.00567; PyTorch's cross_entropy spreads it likewise): the
+ * target of a row is `share` at every column and `keep` more at the label. With t = the 16-lane sum over the row of
+ * log_probability, the contribution of row r is -fma(keep, log_probability[r][label[r]], share * t); summed and scaled
+ * as above. Its gradient, with g = -(dloss * scale): dx = g * share, but g * (keep + share) at the label. For a
+ * smoothing e over `columns` classes keep = 1 - e and share = e / columns; each is rounded to float by the caller.
+ *
  * In place (y == x, dx == dy) is allowed. Nothing else is written.
  */
 #ifndef TOWER_KERNELS_SOFTMAX_SOFTMAX_H
@@ -33,17 +39,31 @@ typedef void tw_f32_nll_forward_fn(ptrdiff_t rows, ptrdiff_t columns, const floa
                                    const int32_t *label, float scale, float *total);
 typedef void tw_f32_nll_gradient_fn(ptrdiff_t rows, ptrdiff_t columns, const int32_t *label, float scale,
                                     float dloss, float *dx);
+
+/* What a smoothed target gives to the label beyond the others, and to every column. */
+struct tw_smoothing {
+    float keep, share;
+};
+typedef void tw_f32_smoothed_nll_forward_fn(ptrdiff_t rows, ptrdiff_t columns, const float *log_probability,
+                                            const int32_t *label, struct tw_smoothing smoothing, float scale,
+                                            float *total);
+typedef void tw_f32_smoothed_nll_gradient_fn(ptrdiff_t rows, ptrdiff_t columns, const int32_t *label,
+                                             struct tw_smoothing smoothing, float scale, float dloss,
+                                             float *dx);
+
 /* y[i] = exp(x[i]) and log(x[i]) as above, for tests and for operations built on them. */
 typedef void tw_f32_map_fn(ptrdiff_t count, const float *x, float *y);
 
-#define TW_DECLARE_SOFTMAX(isa)                                    \
-    tw_f32_softmax_forward_fn tw_f32_softmax_forward__##isa;       \
-    tw_f32_softmax_gradient_fn tw_f32_softmax_gradient__##isa;     \
-    tw_f32_softmax_forward_fn tw_f32_log_softmax_forward__##isa;   \
-    tw_f32_softmax_gradient_fn tw_f32_log_softmax_gradient__##isa; \
-    tw_f32_nll_forward_fn tw_f32_nll_forward__##isa;               \
-    tw_f32_nll_gradient_fn tw_f32_nll_gradient__##isa;             \
-    tw_f32_map_fn tw_f32_exp__##isa;                               \
+#define TW_DECLARE_SOFTMAX(isa)                                          \
+    tw_f32_softmax_forward_fn tw_f32_softmax_forward__##isa;             \
+    tw_f32_softmax_gradient_fn tw_f32_softmax_gradient__##isa;           \
+    tw_f32_softmax_forward_fn tw_f32_log_softmax_forward__##isa;         \
+    tw_f32_softmax_gradient_fn tw_f32_log_softmax_gradient__##isa;       \
+    tw_f32_nll_forward_fn tw_f32_nll_forward__##isa;                     \
+    tw_f32_nll_gradient_fn tw_f32_nll_gradient__##isa;                   \
+    tw_f32_smoothed_nll_forward_fn tw_f32_smoothed_nll_forward__##isa;   \
+    tw_f32_smoothed_nll_gradient_fn tw_f32_smoothed_nll_gradient__##isa; \
+    tw_f32_map_fn tw_f32_exp__##isa;                                     \
     tw_f32_map_fn tw_f32_log__##isa
 
 TW_DECLARE_SOFTMAX(reference);

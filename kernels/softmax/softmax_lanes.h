@@ -186,6 +186,46 @@ void TW_VARIANT(tw_f32_nll_gradient)(ptrdiff_t rows, ptrdiff_t columns, const in
     }
 }
 
+void TW_VARIANT(tw_f32_smoothed_nll_forward)(ptrdiff_t rows, ptrdiff_t columns, const float *log_probability,
+                                             const int32_t *label, struct tw_smoothing smoothing, float scale,
+                                             float *total)
+{
+    struct tw_lanes sum = tw_lanes_set(0.0f);
+
+    for (ptrdiff_t first = 0; first < rows; first += TW_LANES) {
+        float loss[TW_LANES] = {0};
+
+        for (ptrdiff_t r = first; r < rows && r < first + TW_LANES; r++) {
+            const float *row = log_probability + r * columns;
+
+            loss[r - first] =
+                -fmaf(smoothing.keep, row[label[r]], smoothing.share * row_total(columns, NULL, row));
+        }
+        sum = tw_lanes_add(sum, tw_lanes_load(loss));
+    }
+    *total = tw_lanes_fold_add(sum) * scale;
+}
+
+void TW_VARIANT(tw_f32_smoothed_nll_gradient)(ptrdiff_t rows, ptrdiff_t columns, const int32_t *label,
+                                              struct tw_smoothing smoothing, float scale, float dloss,
+                                              float *dx)
+{
+    const float g = -(dloss * scale), at_label = g * (smoothing.keep + smoothing.share);
+    const struct tw_lanes elsewhere = tw_lanes_set(g * smoothing.share);
+    const ptrdiff_t count = rows * columns;
+    ptrdiff_t i = 0;
+
+    for (; count - i >= TW_LANES; i += TW_LANES) {
+        tw_lanes_store(dx + i, elsewhere);
+    }
+    if (i < count) {
+        tw_lanes_store_part(dx + i, (int)(count - i), elsewhere);
+    }
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        dx[r * columns + label[r]] = at_label;
+    }
+}
+
 void TW_VARIANT(tw_f32_exp)(ptrdiff_t count, const float *x, float *y)
 {
     ptrdiff_t i = 0;

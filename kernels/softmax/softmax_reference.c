@@ -204,6 +204,37 @@ void tw_f32_nll_gradient__reference(ptrdiff_t rows, ptrdiff_t columns, const int
     }
 }
 
+void tw_f32_smoothed_nll_forward__reference(ptrdiff_t rows, ptrdiff_t columns, const float *log_probability,
+                                            const int32_t *label, struct tw_smoothing smoothing, float scale,
+                                            float *total)
+{
+    float sum[TW_LANES] = {0};
+
+    for (ptrdiff_t r = 0; r < rows; r++, log_probability += columns) {
+        float lane[TW_LANES] = {0};
+
+        for (ptrdiff_t c = 0; c < columns; c++) {
+            lane[c % TW_LANES] += log_probability[c];
+        }
+        sum[r % TW_LANES] += -fmaf(smoothing.keep, log_probability[label[r]], smoothing.share * fold(lane));
+    }
+    *total = fold(sum) * scale;
+}
+
+void tw_f32_smoothed_nll_gradient__reference(ptrdiff_t rows, ptrdiff_t columns, const int32_t *label,
+                                             struct tw_smoothing smoothing, float scale, float dloss,
+                                             float *dx)
+{
+    const float g = -(dloss * scale);
+    const float at_label = g * (smoothing.keep + smoothing.share), elsewhere = g * smoothing.share;
+
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        for (ptrdiff_t c = 0; c < columns; c++) {
+            dx[r * columns + c] = c == label[r] ? at_label : elsewhere;
+        }
+    }
+}
+
 void tw_f32_exp__reference(ptrdiff_t count, const float *x, float *y)
 {
     for (ptrdiff_t i = 0; i < count; i++) {

@@ -11,6 +11,7 @@
 
 #include "core/rng.h"
 #include "core/tensor.h"
+#include "layers/data/augment.h"
 
 struct tw_dataset {
     struct tw_tensor *images; /* uint8 (count, 1, height, width) */
@@ -20,6 +21,11 @@ struct tw_dataset {
 
 void tw_dataset_release(struct tw_dataset *dataset);
 ptrdiff_t tw_dataset_count(const struct tw_dataset *dataset);
+
+/* Samples [begin, end) of a data set, sharing its memory, as a data set to be released on its own: to hold some back
+ * for validation. TW_ERROR_ARGUMENT unless 0 <= begin < end <= count. `*part` is empty on failure. */
+enum tw_status tw_dataset_slice(const struct tw_dataset *dataset, ptrdiff_t begin, ptrdiff_t end,
+                                struct tw_dataset *part);
 
 /* --- IDX ------------------------------------------------------------------------------------------------ */
 
@@ -63,6 +69,9 @@ struct tw_loader {
     ptrdiff_t position; /* next index into order */
     uint8_t *images;    /* batch_size images of the current batch */
     int32_t *labels;
+    uint64_t epoch; /* the current one, from 1; set to the epochs already done to go on with the next */
+    struct tw_augmentation augmentation;
+    uint64_t augmentation_seed;
 };
 
 /* `limit` 0: the whole set. TW_ERROR_ARGUMENT for a batch size below 1, a negative limit, a limit above the
@@ -72,7 +81,10 @@ enum tw_status tw_loader_init(struct tw_loader *loader, const struct tw_dataset 
                               ptrdiff_t batch_size, ptrdiff_t limit);
 void tw_loader_release(struct tw_loader *loader);
 
-/* Starts an epoch: `rng` NULL keeps the order as it is, otherwise a new torch.randperm(count). */
+/* From now on every image of a batch is changed as `augmentation` says, by the numbers of (seed, epoch, sample). */
+void tw_loader_augment(struct tw_loader *loader, const struct tw_augmentation *augmentation, uint64_t seed);
+
+/* Starts the next epoch: `rng` NULL keeps the order as it is, otherwise a new torch.randperm(count). */
 void tw_loader_start(struct tw_loader *loader, struct tw_rng *rng);
 
 /* Gathers the next batch into loader->images and loader->labels; returns its size (the last one may be

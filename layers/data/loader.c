@@ -112,27 +112,49 @@ void tw_loader_release(struct tw_loader *loader)
     *loader = (struct tw_loader){0};
 }
 
+void tw_loader_augment(struct tw_loader *loader, const struct tw_augmentation *augmentation, uint64_t seed)
+{
+    loader->augmentation = *augmentation;
+    loader->augmentation_seed = seed;
+}
+
 void tw_loader_start(struct tw_loader *loader, struct tw_rng *rng)
 {
     loader->position = 0;
+    loader->epoch++;
     if (rng) {
         tw_rng_permutation(rng, loader->order, loader->count);
     }
 }
 
+/* Image `sample` of the data set to `image`, augmented if that is asked for. */
+static void gather_image(const struct tw_loader *loader, int64_t sample, uint8_t *image)
+{
+    const struct tw_shape *shape = &loader->dataset->images->shape;
+    const size_t bytes = image_bytes(loader->dataset);
+    const uint8_t *source = (const uint8_t *)loader->dataset->images->data + (size_t)sample * bytes;
+
+    if (loader->augmentation.translate == 0) {
+        memcpy(image, source, bytes);
+        return;
+    }
+    tw_translate_image(shape->extent[1], shape->extent[2], shape->extent[3],
+                       tw_augmentation_offset(&loader->augmentation, loader->augmentation_seed, loader->epoch,
+                                              (uint64_t)sample),
+                       source, image);
+}
+
 ptrdiff_t tw_loader_next(struct tw_loader *loader)
 {
-    const struct tw_dataset *dataset = loader->dataset;
-    const uint8_t *images = dataset->images->data;
-    const int32_t *labels = dataset->labels->data;
-    size_t bytes = image_bytes(dataset);
+    const int32_t *labels = loader->dataset->labels->data;
+    size_t bytes = image_bytes(loader->dataset);
     ptrdiff_t left = loader->count - loader->position;
     ptrdiff_t size = left < loader->batch_size ? left : loader->batch_size;
 
     for (ptrdiff_t i = 0; i < size; i++) {
         int64_t sample = loader->order[loader->position + i];
 
-        memcpy(loader->images + (size_t)i * bytes, images + (size_t)sample * bytes, bytes);
+        gather_image(loader, sample, loader->images + (size_t)i * bytes);
         loader->labels[i] = labels[sample];
     }
     loader->position += size;

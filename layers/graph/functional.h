@@ -52,4 +52,10 @@ tw_value tw_nll_loss(tw_graph *graph, tw_value log_probability, tw_value label, 
 /* tw_nll_loss of tw_log_softmax of logits (N, C). */
 tw_value tw_cross_entropy(tw_graph *graph, tw_value logits, tw_value label, enum tw_reduction reduction);
 
+/* The same with the labels smoothed by `smoothing` in [0, 1] (torch's label_smoothing): the target of a sample is
+ * smoothing / C at every class and 1 - smoothing more at its label (Szegedy et al., arXiv 1512.00567). 0 records
+ * what tw_cross_entropy records. TW_ERROR_ARGUMENT for a smoothing outside. */
+tw_value tw_cross_entropy_with(tw_graph *graph, tw_value logits, tw_value label, enum tw_reduction reduction,
+                               double smoothing);
+
 #endif

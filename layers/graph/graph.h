@@ -85,6 +85,7 @@ union tw_attributes {
     } dropout;
     struct {
         enum tw_reduction reduction;
+        double smoothing; /* of the labels, in [0, 1]; 0: none */
     } nll;
     struct {
         struct tw_conv_pool_shape shape;

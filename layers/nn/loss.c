@@ -7,6 +7,7 @@
 struct loss {
     tw_module super;
     enum tw_reduction reduction;
+    double smoothing; /* of the labels; CrossEntropyLoss */
 };
 
 static const tw_module_class cross_entropy_loss_class = {.name = "CrossEntropyLoss"};
@@ -34,6 +35,21 @@ tw_module *tw_nn_cross_entropy_loss(enum tw_reduction reduction)
     return new_loss(&cross_entropy_loss_class, reduction);
 }
 
+tw_module *tw_nn_cross_entropy_loss_with(enum tw_reduction reduction, double smoothing)
+{
+    tw_module *loss;
+
+    if (!(smoothing >= 0 && smoothing <= 1)) {
+        return tw_fail_null(TW_ERROR_ARGUMENT, "%s: label smoothing is %g, expected a number in [0, 1]",
+                            cross_entropy_loss_class.name, smoothing);
+    }
+    loss = new_loss(&cross_entropy_loss_class, reduction);
+    if (loss != NULL) {
+        TW_SELF(loss, struct loss)->smoothing = smoothing;
+    }
+    return loss;
+}
+
 tw_module *tw_nn_nll_loss(enum tw_reduction reduction)
 {
     return new_loss(&nll_loss_class, reduction);
@@ -42,7 +58,9 @@ tw_module *tw_nn_nll_loss(enum tw_reduction reduction)
 static tw_value record(tw_module *self, tw_graph *graph, tw_value prediction, tw_value label)
 {
     if (self->class == &cross_entropy_loss_class) {
-        return tw_cross_entropy(graph, prediction, label, TW_SELF(self, struct loss)->reduction);
+        const struct loss *loss = TW_SELF(self, struct loss);
+
+        return tw_cross_entropy_with(graph, prediction, label, loss->reduction, loss->smoothing);
     }
     if (self->class == &nll_loss_class) {
         return tw_nll_loss(graph, prediction, label, TW_SELF(self, struct loss)->reduction);

@@ -33,6 +33,8 @@ tw_module *tw_nn_log_softmax(void);
 
 /* Losses as modules: they take two values, so they have a call of their own beside tw_call. */
 tw_module *tw_nn_cross_entropy_loss(enum tw_reduction reduction);
+/* With labels smoothed by `smoothing` in [0, 1]: tw_cross_entropy_with. */
+tw_module *tw_nn_cross_entropy_loss_with(enum tw_reduction reduction, double smoothing);
 tw_module *tw_nn_nll_loss(enum tw_reduction reduction);
 tw_value tw_call_loss(tw_module *loss, tw_graph *graph, tw_value prediction, tw_value label);
 

@@ -1,4 +1,4 @@
-/* nll_loss, and cross_entropy as log_softmax followed by it. */
+/* nll_loss, with smoothed labels or without, and cross_entropy as log_softmax followed by it. */
 #include "layers/graph/functional.h"
 #include "layers/operation/operations.h"
 
@@ -9,14 +9,33 @@ static float scale_of(const struct tw_execution *execution, ptrdiff_t rows)
                                                                           : 1.0f;
 }
 
+/* Only where the node asks for smoothing: the kernels without it never look at the other classes, whose
+ * log-probability may be -infinity. */
+static struct tw_smoothing smoothing_of(const struct tw_execution *execution, ptrdiff_t classes)
+{
+    const double smoothing = execution->node->attributes.nll.smoothing;
+
+    return (struct tw_smoothing){.keep = (float)(1 - smoothing),
+                                 .share = (float)(smoothing / (double)classes)};
+}
+
 static void run_nll(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
     struct tw_shape x = tw_execution_input_shape(execution, 0);
 
+    const float scale = scale_of(execution, x.extent[0]);
+
     (void)workspace;
-    if (begin < end) {
+    if (begin >= end) {
+        return;
+    }
+    if (execution->node->attributes.nll.smoothing > 0) {
+        execution->kernels->f32_smoothed_nll_forward(x.extent[0], x.extent[1], execution->in[0],
+                                                     execution->in[1], smoothing_of(execution, x.extent[1]),
+                                                     scale, execution->out[0]);
+    } else {
         execution->kernels->f32_nll_forward(x.extent[0], x.extent[1], execution->in[0], execution->in[1],
-                                            scale_of(execution, x.extent[0]), execution->out[0]);
+                                            scale, execution->out[0]);
     }
 }
 
@@ -65,12 +84,18 @@ const struct tw_operation tw_operation_nll_loss = {
 static void run_nll_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                              void *workspace)
 {
-    struct tw_shape dx = tw_execution_output_shape(execution, 0);
+    struct tw_shape shape = tw_execution_output_shape(execution, 0);
+    const int32_t *label = (const int32_t *)execution->in[0] + begin;
+    const float scale = scale_of(execution, shape.extent[0]), dloss = *(const float *)execution->in[1];
+    float *dx = (float *)execution->out[0] + begin * shape.extent[1];
 
     (void)workspace;
-    execution->kernels->f32_nll_gradient(end - begin, dx.extent[1], (const int32_t *)execution->in[0] + begin,
-                                         scale_of(execution, dx.extent[0]), *(const float *)execution->in[1],
-                                         (float *)execution->out[0] + begin * dx.extent[1]);
+    if (execution->node->attributes.nll.smoothing > 0) {
+        execution->kernels->f32_smoothed_nll_gradient(
+            end - begin, shape.extent[1], label, smoothing_of(execution, shape.extent[1]), scale, dloss, dx);
+    } else {
+        execution->kernels->f32_nll_gradient(end - begin, shape.extent[1], label, scale, dloss, dx);
+    }
 }
 
 const struct tw_operation tw_operation_nll_loss_gradient = {
@@ -80,7 +105,8 @@ const struct tw_operation tw_operation_nll_loss_gradient = {
     .run = run_nll_gradient,
 };
 
-tw_value tw_nll_loss(tw_graph *graph, tw_value log_probability, tw_value label, enum tw_reduction reduction)
+static tw_value record_nll(tw_graph *graph, tw_value log_probability, tw_value label,
+                           enum tw_reduction reduction, double smoothing)
 {
     const tw_value inputs[2] = {log_probability, label};
     const struct tw_graph_value *x, *y;
@@ -101,14 +127,29 @@ tw_value tw_nll_loss(tw_graph *graph, tw_value log_probability, tw_value label, 
                              tw_shape_text(&x->shape, right), x->shape.extent[0]);
     }
     return tw_graph_record(graph, &tw_operation_nll_loss, inputs, 2,
-                           &(union tw_attributes){.nll = {.reduction = reduction}}, TW_F32, tw_scalar_shape(),
-                           false);
+                           &(union tw_attributes){.nll = {.reduction = reduction, .smoothing = smoothing}},
+                           TW_F32, tw_scalar_shape(), false);
+}
+
+tw_value tw_nll_loss(tw_graph *graph, tw_value log_probability, tw_value label, enum tw_reduction reduction)
+{
+    return record_nll(graph, log_probability, label, reduction, 0);
 }
 
 tw_value tw_cross_entropy(tw_graph *graph, tw_value logits, tw_value label, enum tw_reduction reduction)
 {
+    return tw_cross_entropy_with(graph, logits, label, reduction, 0);
+}
+
+tw_value tw_cross_entropy_with(tw_graph *graph, tw_value logits, tw_value label, enum tw_reduction reduction,
+                               double smoothing)
+{
     if (!tw_expect_f32_shape(graph, "cross_entropy", logits, 2, "(N, classes)")) {
         return TW_INVALID_VALUE;
     }
-    return tw_nll_loss(graph, tw_log_softmax(graph, logits), label, reduction);
+    if (!(smoothing >= 0 && smoothing <= 1)) {
+        return tw_graph_fail(graph, TW_ERROR_ARGUMENT,
+                             "cross_entropy: label smoothing is %g, expected a number in [0, 1]", smoothing);
+    }
+    return record_nll(graph, tw_log_softmax(graph, logits), label, reduction, smoothing);
 }

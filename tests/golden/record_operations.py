@@ -199,6 +199,25 @@ def cross_entropy_bounds(x, label):
     return (log_bound(x, y) * one_hot).sum(1), log_softmax_gradient_bound(x, y.exp(), one_hot)
 
 
+def record_smoothed(case, x, reduction, smoothing):
+    """cross_entropy with label_smoothing: the loss and its gradient are those of every class, weighted."""
+
+    def function(x, label, reduction):
+        return F.cross_entropy(x, label, reduction=reduction, label_smoothing=smoothing)
+
+    def bounds(x, label):
+        n = x.shape[1]
+        y = torch.log_softmax(x.double(), 1)
+        target = (1 - smoothing) * F.one_hot(label, n).double() + smoothing / n
+        # A sum over the row and six more roundings: of both weights, their products, their sum, their fma.
+        roundings = ((n + 6) * UNIT * target * y.abs()).sum(1)
+        # The target is rounded four times: both weights, their sum, its product with the scale.
+        return ((log_bound(x, y) * target).sum(1) + roundings,
+                log_softmax_gradient_bound(x, y.exp(), target) + 4 * UNIT * (target + y.exp()))
+
+    record_loss(case, function, x, reduction, bounds)
+
+
 def extreme():
     x = uniform(6, 10) * 1e4
     x[0] = torch.tensor([1e4, -1e4] * 5)
@@ -259,6 +278,10 @@ def main():
         record_loss("cross_entropy_" + reduction, F.cross_entropy, uniform(7, 10) * 3, reduction, cross_entropy_bounds)
         record_loss("cross_entropy_extreme_" + reduction, F.cross_entropy, extreme(), reduction, cross_entropy_bounds)
     record_exact()
+    for reduction in ("mean", "sum"):
+        record_smoothed("cross_entropy_smoothed_" + reduction, uniform(7, 10) * 3, reduction, 0.1)
+        record_smoothed("cross_entropy_smoothed_extreme_" + reduction, extreme(), reduction, 0.05)
+    record_smoothed("cross_entropy_smoothed_whole", uniform(19, 3) * 3, "mean", 1.0)
 
 
 main()

@@ -229,10 +229,16 @@ static void evaluate_nll_loss(struct tw_oracle_work *work)
 {
     ptrdiff_t rows = work->in_shape[0]->extent[0], columns = work->in_shape[0]->extent[1];
     bool mean = work->node->attributes.nll.reduction == TW_REDUCTION_MEAN;
-    double sum = 0;
+    double smoothing = work->node->attributes.nll.smoothing, sum = 0;
 
-    for (ptrdiff_t r = 0; r < rows; r++)
-        sum += work->in[0][r * columns + (ptrdiff_t)work->in[1][r]];
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const double *row = work->in[0] + r * columns;
+
+        sum += (1 - smoothing) * row[(ptrdiff_t)work->in[1][r]];
+        for (ptrdiff_t c = 0; smoothing > 0 && c < columns; c++) {
+            sum += smoothing / (double)columns * row[c];
+        }
+    }
     work->out[0] = (work->majorant ? sum : -sum) / (mean ? (double)rows : 1);
 }
 
@@ -275,7 +281,11 @@ static double softmax_roundings(const struct tw_oracle_work *work)
 
 static double nll_loss_roundings(const struct tw_oracle_work *work)
 {
-    return (double)work->in_shape[0]->extent[0] + 2;
+    const struct tw_shape *x = work->in_shape[0];
+
+    /* Over the rows, and with smoothing over each row and its two weights. */
+    return (double)x->extent[0] + 2 +
+           (work->node->attributes.nll.smoothing > 0 ? (double)x->extent[1] + 6 : 0);
 }
 
 static double three_roundings(const struct tw_oracle_work *work)

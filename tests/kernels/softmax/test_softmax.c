@@ -168,6 +168,39 @@ static void test_nll(void **state)
     }
 }
 
+/* keep 0.5 and share 0.25 are exact, so the contract's result is one number. */
+static void test_smoothed_nll(void **state)
+{
+    const struct tw_smoothing smoothing = {.keep = 0.5f, .share = 0.25f};
+    const float log_probability[4] = {-1.0f, -3.0f, -8.0f, -2.0f}, infinite[2] = {0.0f, -INFINITY};
+    const float expected[4] = {-1.125f, -0.375f, -0.375f, -1.125f};
+    const int32_t label[2] = {0, 1};
+    int tried = 0;
+
+    (void)state;
+    for (int isa = 0; isa < TW_ISA_COUNT; isa++) {
+        const struct tw_kernels *k =
+            tw_isa_available((enum tw_isa)isa) ? tw_kernels_of((enum tw_isa)isa) : NULL;
+        float total, dx[4];
+
+        if (!k) {
+            continue;
+        }
+        /* 0.5 * 1 + 0.25 * 4 = 1.5 and 0.5 * 2 + 0.25 * 10 = 3.5. */
+        k->f32_smoothed_nll_forward(2, 2, log_probability, label, smoothing, 0.5f, &total);
+        assert_true(total == 2.5f);
+        k->f32_smoothed_nll_forward(0, 2, log_probability, label, smoothing, 0.5f, &total);
+        assert_true(bits_of_float(total) == 0);
+        /* A class that is impossible costs, though it is not the label. */
+        k->f32_smoothed_nll_forward(1, 2, infinite, label, smoothing, 1.0f, &total);
+        assert_true(total == INFINITY);
+        k->f32_smoothed_nll_gradient(2, 2, label, smoothing, 0.5f, 3.0f, dx);
+        assert_same_floats(expected, dx, 4, "smoothed nll gradient");
+        tried++;
+    }
+    assert_true(tried > 0);
+}
+
 static void compare_nll(const struct tw_kernels *k, struct tw_rng *rng, ptrdiff_t rows, ptrdiff_t columns)
 {
     struct buffers b = {.count = 0};
@@ -175,6 +208,8 @@ static void compare_nll(const struct tw_kernels *k, struct tw_rng *rng, ptrdiff_
     float *expected = take(&b, rows * columns + 1), *got = take(&b, rows * columns + 1);
     int32_t *label = take_bytes(&b, rows * (ptrdiff_t)sizeof *label);
     const float scale = 1.0f / (float)(rows + 1), dloss = tw_rng_uniform_f32(rng, -2.0f, 2.0f);
+    const struct tw_smoothing smoothing = {.keep = tw_rng_uniform_f32(rng, 0.0f, 1.0f),
+                                           .share = tw_rng_uniform_f32(rng, 0.0f, 0.2f)};
 
     for (ptrdiff_t r = 0; r < rows; r++)
         label[r] = (int32_t)tw_test_integer(rng, 0, columns - 1);
@@ -183,6 +218,11 @@ static void compare_nll(const struct tw_kernels *k, struct tw_rng *rng, ptrdiff_
     reference()->f32_nll_gradient(rows, columns, label, scale, dloss, expected + 1);
     k->f32_nll_gradient(rows, columns, label, scale, dloss, got + 1);
     assert_same_floats(expected, got, rows * columns + 1, "nll and its gradient");
+    reference()->f32_smoothed_nll_forward(rows, columns, x, label, smoothing, scale, expected);
+    k->f32_smoothed_nll_forward(rows, columns, x, label, smoothing, scale, got);
+    reference()->f32_smoothed_nll_gradient(rows, columns, label, smoothing, scale, dloss, expected + 1);
+    k->f32_smoothed_nll_gradient(rows, columns, label, smoothing, scale, dloss, got + 1);
+    assert_same_floats(expected, got, rows * columns + 1, "smoothed nll and its gradient");
     release(&b);
 }
 
@@ -262,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_nll),
+        cmocka_unit_test(test_smoothed_nll),
         cmocka_unit_test(test_forward_against_double),
         cmocka_unit_test(test_gradients_against_double),
         cmocka_unit_test(test_variants),

@@ -131,6 +131,8 @@ static void senseless_sizes_are_refused(void **state)
     assert_refused(tw_nn_dropout(-0.1), "probability -0.1");
     assert_refused(tw_nn_dropout(NAN), "nan");
     assert_refused(tw_nn_nll_loss((enum tw_reduction)7), "reduction 7");
+    assert_refused(tw_nn_cross_entropy_loss_with((enum tw_reduction)7, 0.1), "reduction 7");
+    assert_refused(tw_nn_cross_entropy_loss_with(TW_REDUCTION_SUM, -0.1), "label smoothing is -0.1");
     assert_null(tw_nn_linear(NULL, PTRDIFF_MAX, PTRDIFF_MAX, true));
     assert_int_equal(tw_error_status(), TW_ERROR_SHAPE);
     assert_int_equal(tw_memory_usage().live_blocks, live);

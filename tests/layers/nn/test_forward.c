@@ -127,18 +127,20 @@ static struct losses losses_new(void)
 
 static void losses_record_scalars(void **state)
 {
-    tw_module *modules[] = {tw_nn_cross_entropy_loss(TW_REDUCTION_SUM), tw_nn_nll_loss(TW_REDUCTION_MEAN)};
-    const enum tw_reduction reductions[] = {TW_REDUCTION_SUM, TW_REDUCTION_MEAN};
+    tw_module *modules[] = {tw_nn_cross_entropy_loss(TW_REDUCTION_SUM), tw_nn_nll_loss(TW_REDUCTION_MEAN),
+                            tw_nn_cross_entropy_loss_with(TW_REDUCTION_SUM, 0.25)};
+    const enum tw_reduction reductions[] = {TW_REDUCTION_SUM, TW_REDUCTION_MEAN, TW_REDUCTION_SUM};
 
     (void)state;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         struct losses losses = losses_new();
         tw_value loss = tw_call_loss(modules[i], losses.graph, losses.prediction, losses.label);
 
         assert_ok(tw_graph_status(losses.graph));
         assert_int_equal(tw_graph_value_of(losses.graph, loss)->shape.ndim, 0);
         assert_int_equal(last_node(losses.graph)->attributes.nll.reduction, reductions[i]);
-        assert_int_equal(losses.graph->node_count - 1, i == 0 ? 2 : 1);
+        assert_true(last_node(losses.graph)->attributes.nll.smoothing == (i == 2 ? 0.25 : 0));
+        assert_int_equal(losses.graph->node_count - 1, i == 1 ? 1 : 2);
         assert_null(losses.graph->recording);
         tw_graph_release(losses.graph);
         tw_module_release(modules[i]);

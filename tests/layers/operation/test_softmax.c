@@ -1,5 +1,6 @@
 /* softmax, log_softmax, nll_loss and cross_entropy: against PyTorch, logits of 1e4 included, against
  * differences, between plans, and what they refuse. */
+#include <math.h>
 #include <string.h>
 
 #include "tests/support/graph_check.h"
@@ -32,6 +33,30 @@ static void test_log_softmax_recorded(void **state)
     check_rows(CASE("log_softmax"), tw_log_softmax);
     check_rows(CASE("log_softmax_one_class"), tw_log_softmax);
     check_rows(CASE("log_softmax_extreme"), tw_log_softmax);
+}
+
+static void check_smoothed(const char *folder, enum tw_reduction reduction, double smoothing)
+{
+    struct tw_check check = tw_check_begin(folder);
+    tw_value x = tw_check_recorded_input(&check, "x");
+    tw_value label = tw_check_recorded_input(&check, "label");
+
+    tw_check_loss(&check, tw_cross_entropy_with(check.graph, x, label, reduction, smoothing));
+    tw_check_recorded(&check);
+    tw_check_plans_agree(&check);
+    tw_check_end(&check);
+}
+
+static void test_smoothing_recorded(void **state)
+{
+    (void)state;
+    check_smoothed(CASE("cross_entropy_smoothed_mean"), TW_REDUCTION_MEAN, 0.1);
+    check_smoothed(CASE("cross_entropy_smoothed_sum"), TW_REDUCTION_SUM, 0.1);
+    check_smoothed(CASE("cross_entropy_smoothed_extreme_mean"), TW_REDUCTION_MEAN, 0.05);
+    check_smoothed(CASE("cross_entropy_smoothed_extreme_sum"), TW_REDUCTION_SUM, 0.05);
+    check_smoothed(CASE("cross_entropy_smoothed_whole"), TW_REDUCTION_MEAN, 1);
+    /* No smoothing is the loss without it. */
+    check_smoothed(CASE("cross_entropy_extreme_sum"), TW_REDUCTION_SUM, 0);
 }
 
 typedef tw_value loss_fn(tw_graph *graph, tw_value x, tw_value label, enum tw_reduction reduction);
@@ -85,6 +110,11 @@ static void check_loss_by_differences(struct tw_rng *rng, loss_fn *loss, enum tw
     tw_check_end(&check);
 }
 
+static tw_value smoothed(tw_graph *graph, tw_value x, tw_value label, enum tw_reduction reduction)
+{
+    return tw_cross_entropy_with(graph, x, label, reduction, 0.3);
+}
+
 static void test_differences(void **state)
 {
     struct tw_rng rng = tw_test_rng(1);
@@ -97,6 +127,8 @@ static void test_differences(void **state)
         check_loss_by_differences(&rng, tw_nll_loss, TW_REDUCTION_MEAN);
         check_loss_by_differences(&rng, tw_cross_entropy, TW_REDUCTION_SUM);
         check_loss_by_differences(&rng, tw_cross_entropy, TW_REDUCTION_MEAN);
+        check_loss_by_differences(&rng, smoothed, TW_REDUCTION_SUM);
+        check_loss_by_differences(&rng, smoothed, TW_REDUCTION_MEAN);
     }
 }
 
@@ -161,6 +193,16 @@ static tw_value nll_loss(tw_graph *graph, tw_value x, tw_value label)
     return tw_nll_loss(graph, x, label, TW_REDUCTION_SUM);
 }
 
+static tw_value oversmoothed(tw_graph *graph, tw_value x, tw_value label)
+{
+    return tw_cross_entropy_with(graph, x, label, TW_REDUCTION_MEAN, 1.5);
+}
+
+static tw_value undefined(tw_graph *graph, tw_value x, tw_value label)
+{
+    return tw_cross_entropy_with(graph, x, label, TW_REDUCTION_MEAN, NAN);
+}
+
 static tw_value softmax(tw_graph *graph, tw_value x, tw_value label)
 {
     (void)label;
@@ -175,6 +217,10 @@ static void test_refuses(void **state)
     assert_refused(cross_entropy, TW_SHAPE(4, 10), TW_F32, TW_SHAPE(4), TW_ERROR_SHAPE,
                    "nll_loss: label is float32 (4,), input (4, 10) expects int32 (4,)");
     assert_refused(nll_loss, TW_SHAPE(4, 10, 2), TW_I32, TW_SHAPE(4), TW_ERROR_SHAPE, "(4, 10, 2)");
+    assert_refused(oversmoothed, TW_SHAPE(4, 10), TW_I32, TW_SHAPE(4), TW_ERROR_ARGUMENT,
+                   "cross_entropy: label smoothing is 1.5, expected a number in [0, 1]");
+    assert_refused(undefined, TW_SHAPE(4, 10), TW_I32, TW_SHAPE(4), TW_ERROR_ARGUMENT,
+                   "label smoothing is nan");
     assert_refused(softmax, TW_SHAPE(4), TW_I32, TW_SHAPE(4), TW_ERROR_SHAPE,
                    "softmax: input has shape (4,)");
 }
@@ -217,10 +263,10 @@ static void test_label_out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_softmax_recorded),   cmocka_unit_test(test_log_softmax_recorded),
-        cmocka_unit_test(test_losses_recorded),    cmocka_unit_test(test_differences),
-        cmocka_unit_test(test_smaller_batch),      cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_label_out_of_range),
+        cmocka_unit_test(test_softmax_recorded), cmocka_unit_test(test_log_softmax_recorded),
+        cmocka_unit_test(test_losses_recorded),  cmocka_unit_test(test_smoothing_recorded),
+        cmocka_unit_test(test_differences),      cmocka_unit_test(test_smaller_batch),
+        cmocka_unit_test(test_refuses),          cmocka_unit_test(test_label_out_of_range),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
