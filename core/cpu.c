@@ -104,11 +104,14 @@ static void detect_architecture(struct tw_cpu *cpu)
 
 #elif defined(__aarch64__)
 
-/* Advanced SIMD is part of the base architecture. */
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+/* What the operating system tells programs at their start: Linux, Documentation/arm64/elf_hwcaps.rst. */
 static void detect_architecture(struct tw_cpu *cpu)
 {
     snprintf(cpu->vendor, sizeof cpu->vendor, "aarch64");
-    cpu->neon = true;
+    cpu->neon = (getauxval(AT_HWCAP) & HWCAP_ASIMD) != 0;
 }
 
 #else

@@ -33,7 +33,7 @@ struct tw_cpu {
 };
 
 /* Detected once, then constant. Thread-safe. On x86: CPUID leaves 1, 7, 0x80000002-4 and OSXSAVE with XCR0
- * bits 1-2 (ymm) and 5-7 (zmm): Intel SDM vol. 1, 13.3 and 14.3. */
+ * bits 1-2 (ymm) and 5-7 (zmm): Intel SDM vol. 1, 13.3 and 14.3. On AArch64: AT_HWCAP of the auxiliary vector. */
 const struct tw_cpu *tw_cpu(void);
 
 /* Whether kernels of `isa` can run here: this build has them, CPU and operating system allow them. */

@@ -4,13 +4,16 @@
 
 #include "core/cpu.h"
 
-/* Which kernels this build contains. The x86 builds always have both vector sets. There are no NEON kernels
- * yet: set TW_BUILD_NEON to 1 with the first of them. */
-#define TW_BUILD_NEON 0
+/* Which kernels this build contains: all that are for its architecture. */
 #if defined(__x86_64__)
 #define TW_BUILD_AVX 1
 #else
 #define TW_BUILD_AVX 0
+#endif
+#if defined(__aarch64__)
+#define TW_BUILD_NEON 1
+#else
+#define TW_BUILD_NEON 0
 #endif
 
 static const char *const names[TW_ISA_COUNT] = {

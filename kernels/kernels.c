@@ -41,6 +41,8 @@ static const struct tw_kernels reference_kernels = TW_TABLE(TW_ISA_REFERENCE, 16
 #if defined(__x86_64__)
 static const struct tw_kernels avx2_kernels = TW_TABLE(TW_ISA_AVX2, 8, avx2);
 static const struct tw_kernels avx512_kernels = TW_TABLE(TW_ISA_AVX512, 16, avx512);
+#elif defined(__aarch64__)
+static const struct tw_kernels neon_kernels = TW_TABLE(TW_ISA_NEON, 8, neon);
 #endif
 
 /* The table this build holds for an ISA, or NULL. */
@@ -54,6 +56,9 @@ static const struct tw_kernels *built_for(enum tw_isa isa)
         return &avx2_kernels;
     case TW_ISA_AVX512:
         return &avx512_kernels;
+#elif defined(__aarch64__)
+    case TW_ISA_NEON:
+        return &neon_kernels;
 #endif
     default:
         return NULL;

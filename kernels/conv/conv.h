@@ -69,15 +69,16 @@ typedef size_t tw_f32_conv2d_workspace_fn(const struct tw_conv2d_shape *shape);
 typedef const char *tw_f32_conv2d_algorithm_fn(const struct tw_conv2d_shape *shape);
 
 tw_f32_conv2d_forward_fn tw_f32_conv2d_forward__reference, tw_f32_conv2d_forward__avx2,
-    tw_f32_conv2d_forward__avx512;
+    tw_f32_conv2d_forward__avx512, tw_f32_conv2d_forward__neon;
 tw_f32_conv2d_input_gradient_fn tw_f32_conv2d_input_gradient__reference, tw_f32_conv2d_input_gradient__avx2,
-    tw_f32_conv2d_input_gradient__avx512;
+    tw_f32_conv2d_input_gradient__avx512, tw_f32_conv2d_input_gradient__neon;
 tw_f32_conv2d_weight_gradient_fn tw_f32_conv2d_weight_gradient__reference,
-    tw_f32_conv2d_weight_gradient__avx2, tw_f32_conv2d_weight_gradient__avx512;
+    tw_f32_conv2d_weight_gradient__avx2, tw_f32_conv2d_weight_gradient__avx512,
+    tw_f32_conv2d_weight_gradient__neon;
 tw_f32_conv2d_workspace_fn tw_f32_conv2d_workspace__reference, tw_f32_conv2d_workspace__avx2,
-    tw_f32_conv2d_workspace__avx512;
+    tw_f32_conv2d_workspace__avx512, tw_f32_conv2d_workspace__neon;
 tw_f32_conv2d_algorithm_fn tw_f32_conv2d_algorithm__reference, tw_f32_conv2d_algorithm__avx2,
-    tw_f32_conv2d_algorithm__avx512;
+    tw_f32_conv2d_algorithm__avx512, tw_f32_conv2d_algorithm__neon;
 
 /* im2col: column matrix of one sample and one group, (ipg * kernel_height * kernel_width) rows of
  * (out_height * out_width), row (i, u, v) holding x at tap (u, v) of channel i for every output position, 0

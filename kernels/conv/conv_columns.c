@@ -133,6 +133,8 @@ static void make_panel(ptrdiff_t width, ptrdiff_t columns, ptrdiff_t links, cons
 
     if (runs * 4 > width) {
         gather(width, columns, links, tap, position, image, panel);
+    } else if (width == 4) {
+        copy_runs(4, links, tap, position, begin, runs, image, panel);
     } else if (width == 8) {
         copy_runs(8, links, tap, position, begin, runs, image, panel);
     } else if (width == 16) {

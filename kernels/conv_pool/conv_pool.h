@@ -139,5 +139,6 @@ tw_f32_conv_pool_workspace_fn tw_f32_conv_pool_workspace;
 TW_DECLARE_CONV_POOL(reference);
 TW_DECLARE_CONV_POOL(avx2);
 TW_DECLARE_CONV_POOL(avx512);
+TW_DECLARE_CONV_POOL(neon);
 
 #endif

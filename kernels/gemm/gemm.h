@@ -38,9 +38,11 @@ typedef size_t tw_f32_gemm_workspace_fn(const struct tw_gemm_shape *shape);
 tw_f32_gemm_fn tw_f32_gemm__reference;
 tw_f32_gemm_fn tw_f32_gemm__avx2;
 tw_f32_gemm_fn tw_f32_gemm__avx512;
+tw_f32_gemm_fn tw_f32_gemm__neon;
 
 tw_f32_gemm_workspace_fn tw_f32_gemm_workspace__reference;
 tw_f32_gemm_workspace_fn tw_f32_gemm_workspace__avx2;
 tw_f32_gemm_workspace_fn tw_f32_gemm_workspace__avx512;
+tw_f32_gemm_workspace_fn tw_f32_gemm_workspace__neon;
 
 #endif

@@ -32,6 +32,9 @@ static inline __attribute__((always_inline)) void copy_rows(ptrdiff_t k, size_t 
 static void pack_contiguous(ptrdiff_t k, ptrdiff_t width, const float *b, ptrdiff_t b_row, float *panel)
 {
     switch (width) {
+    case 4:
+        copy_rows(k, 4, b, b_row, panel);
+        break;
     case 8:
         copy_rows(k, 8, b, b_row, panel);
         break;

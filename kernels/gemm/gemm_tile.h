@@ -57,7 +57,7 @@ struct tw_f32_tiles {
     tw_f32_transpose_fn *transpose;
 };
 
-extern const struct tw_f32_tiles tw_f32_tiles__avx2, tw_f32_tiles__avx512;
+extern const struct tw_f32_tiles tw_f32_tiles__avx2, tw_f32_tiles__avx512, tw_f32_tiles__neon;
 
 /* The panel that begins where `rest` columns are left: the narrowest width that takes them all, unless at
  * least one narrowest panel of it would be zeros; then the next narrower. */

@@ -44,6 +44,9 @@ static void test_tables_name_their_own_kernels(void **state)
         assert_true(tw_kernels_of(TW_ISA_AVX2)->f32_log == tw_f32_log__avx2);
         assert_true(tw_kernels_of(TW_ISA_AVX2)->f32_relu_gradient == tw_f32_relu_gradient__avx2);
     }
+#elif defined(__aarch64__)
+    assert_true(tw_kernels_of(TW_ISA_NEON)->f32_log == tw_f32_log__neon);
+    assert_true(tw_kernels_of(TW_ISA_NEON)->f32_gemm == tw_f32_gemm__neon);
 #endif
 }
 

@@ -158,8 +158,6 @@ static inline void end_expected(struct conv_expected *expected)
     free(expected->db);
 }
 
-#if defined(__x86_64__)
-
 /* The public entry points of an ISA other than the reference. */
 struct conv_variant {
     enum tw_isa isa;
@@ -167,13 +165,24 @@ struct conv_variant {
     tw_f32_conv2d_input_gradient_fn *input_gradient;
     tw_f32_conv2d_weight_gradient_fn *weight_gradient;
     tw_f32_conv2d_workspace_fn *workspace;
+    tw_f32_conv2d_algorithm_fn *algorithm;
+    const struct tw_f32_tiles *tiles;
 };
 
+#define CONV_VARIANT(which, suffix)                                                     \
+    {                                                                                   \
+        which, tw_f32_conv2d_forward__##suffix, tw_f32_conv2d_input_gradient__##suffix, \
+            tw_f32_conv2d_weight_gradient__##suffix, tw_f32_conv2d_workspace__##suffix, \
+            tw_f32_conv2d_algorithm__##suffix, &tw_f32_tiles__##suffix                  \
+    }
+
 static const struct conv_variant conv_variants[] = {
-    {TW_ISA_AVX2, tw_f32_conv2d_forward__avx2, tw_f32_conv2d_input_gradient__avx2,
-     tw_f32_conv2d_weight_gradient__avx2, tw_f32_conv2d_workspace__avx2},
-    {TW_ISA_AVX512, tw_f32_conv2d_forward__avx512, tw_f32_conv2d_input_gradient__avx512,
-     tw_f32_conv2d_weight_gradient__avx512, tw_f32_conv2d_workspace__avx512},
+#if defined(__x86_64__)
+    CONV_VARIANT(TW_ISA_AVX2, avx2),
+    CONV_VARIANT(TW_ISA_AVX512, avx512),
+#elif defined(__aarch64__)
+    CONV_VARIANT(TW_ISA_NEON, neon),
+#endif
 };
 
 #define CONV_VARIANTS ((int)(sizeof conv_variants / sizeof *conv_variants))
@@ -222,8 +231,6 @@ static inline void check_algorithm(const struct tw_f32_tiles *tiles, enum tw_con
     tw_guard_release(&workspace);
 }
 
-#endif
-
 /* All entry points and all algorithms on all available ISAs, with `specials` of the values in `special`
  * strewn over the inputs if there are any. Returns how many implementations ran, the reference included. */
 static inline int check_shape(struct tw_rng *rng, const struct tw_conv2d_shape *shape, ptrdiff_t samples,
@@ -239,26 +246,19 @@ static inline int check_shape(struct tw_rng *rng, const struct tw_conv2d_shape *
         data.dy[tw_test_integer(rng, 0, data.y_count - 1)] = special[tw_test_integer(rng, 0, specials - 1)];
     }
     expected = expect(shape, samples, &data);
-#if defined(__x86_64__)
     for (int v = 0; v < CONV_VARIANTS; v++) {
         if (!tw_isa_available(conv_variants[v].isa))
             continue;
         check_variant(&conv_variants[v], shape, samples, &data, &expected);
         ran++;
-    }
-
-    const struct tw_f32_tiles *const tiles[] = {tw_isa_available(TW_ISA_AVX2) ? &tw_f32_tiles__avx2 : NULL,
-                                                tw_isa_available(TW_ISA_AVX512) ? &tw_f32_tiles__avx512
-                                                                                : NULL};
-
-    for (int isa = 0; isa < 2; isa++)
-        for (int algorithm = TW_CONV_DIRECT; algorithm <= TW_CONV_GEMM && tiles[isa]; algorithm++) {
+        for (int algorithm = TW_CONV_DIRECT; algorithm <= TW_CONV_GEMM; algorithm++) {
             if (algorithm == TW_CONV_GEMM && tw_conv_select(shape, false) != TW_CONV_GEMM)
                 continue;
-            check_algorithm(tiles[isa], (enum tw_conv_algorithm)algorithm, shape, samples, &data, &expected);
+            check_algorithm(conv_variants[v].tiles, (enum tw_conv_algorithm)algorithm, shape, samples, &data,
+                            &expected);
             ran++;
         }
-#endif
+    }
     end_expected(&expected);
     end_data(&data);
     return ran;

@@ -22,6 +22,8 @@ static const struct variant variants[] = {
 #if defined(__x86_64__)
     {TW_ISA_AVX2, tw_f32_gemm__avx2, tw_f32_gemm_workspace__avx2},
     {TW_ISA_AVX512, tw_f32_gemm__avx512, tw_f32_gemm_workspace__avx512},
+#elif defined(__aarch64__)
+    {TW_ISA_NEON, tw_f32_gemm__neon, tw_f32_gemm_workspace__neon},
 #endif
 };
 

@@ -1,0 +1,165 @@
+/* GEMM tiles for AArch64 Advanced SIMD: 6 x 16 (24 accumulators, 4 registers of B, 3 of A), 8 x 8 and 8 x 4.
+ * An element of A is one scalar load: fmla takes its operand by lane, so nothing is broadcast. */
+#if !defined(__aarch64__) || !defined(__ARM_NEON)
+#error "gemm_neon.c must be compiled for AArch64 with Advanced SIMD"
+#endif
+
+#include <arm_neon.h>
+#include <stdatomic.h>
+
+#include "kernels/gemm/gemm_tile.h"
+
+#define ROWS     8
+#define VECTORS  4
+#define LANES    4
+#define IN_PLACE static inline __attribute__((always_inline))
+
+/* Rows and vectors are written out with constant subscripts, and `rows` and `vectors` are constants once a
+ * tile is inlined: then both gcc and clang keep the accumulators in registers, which neither does reliably
+ * for loops. */
+#define FOR_ROWS(DO)       DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+#define FOR_VECTORS(DO, i) DO(i, 0) DO(i, 1) DO(i, 2) DO(i, 3)
+
+#define START_ZERO(i, v)             \
+    if ((i) < rows && (v) < vectors) \
+        acc[i][v] = vdupq_n_f32(0.0f);
+#define START_LOAD(i, v)             \
+    if ((i) < rows && (v) < vectors) \
+        acc[i][v] = vld1q_f32(start + (i)*start_row + (v)*LANES);
+#define STORE(i, v)                  \
+    if ((i) < rows && (v) < vectors) \
+        vst1q_f32(c + (i)*c_row + (v)*LANES, acc[i][v]);
+#define START_ZERO_ROW(i) FOR_VECTORS(START_ZERO, i)
+#define START_LOAD_ROW(i) FOR_VECTORS(START_LOAD, i)
+#define STORE_ROW(i)      FOR_VECTORS(STORE, i)
+#define ADDRESS_ROW(i) \
+    if ((i) < rows)    \
+        from[i] = a + row[i];
+
+#define LOAD_B(i, v)   \
+    if ((v) < vectors) \
+        row_of_b[v] = vld1q_f32(b + (v)*LANES);
+#define MULTIPLY(i, v) \
+    if ((v) < vectors) \
+        acc[i][v] = vfmaq_n_f32(acc[i][v], row_of_b[v], element);
+/* Three rows of A are in registers at a time. Without the fence (which is no instruction) gcc loads all six
+ * of the widest tile before the first fmla and then has to keep three accumulators in memory. */
+#define MULTIPLY_ROW(i)                                \
+    if ((i) < rows) {                                  \
+        const float element = a[i][at];                \
+        FOR_VECTORS(MULTIPLY, i)                       \
+        if ((i) == 2 && vectors == VECTORS)            \
+            atomic_signal_fence(memory_order_seq_cst); \
+    }
+
+/* The next fma of every chain of the tile. */
+IN_PLACE void step(int rows, int vectors, const float *const *a, ptrdiff_t at, const float *b,
+                   float32x4_t acc[ROWS][VECTORS])
+{
+    float32x4_t row_of_b[VECTORS];
+
+    FOR_VECTORS(LOAD_B, 0)
+    FOR_ROWS(MULTIPLY_ROW)
+}
+
+IN_PLACE void tile(int rows, int vectors, ptrdiff_t k, const float *a, const ptrdiff_t *row,
+                   const ptrdiff_t *at, const float *b, const float *start, ptrdiff_t start_row, float *c,
+                   ptrdiff_t c_row)
+{
+    float32x4_t acc[ROWS][VECTORS];
+    const float *from[ROWS];
+    const ptrdiff_t columns = vectors * LANES;
+
+    FOR_ROWS(ADDRESS_ROW)
+    if (start) {
+        FOR_ROWS(START_LOAD_ROW)
+    } else {
+        FOR_ROWS(START_ZERO_ROW)
+    }
+    if (at) {
+        for (ptrdiff_t p = 0; p < k; p++, b += columns)
+            step(rows, vectors, from, at[p], b, acc);
+    } else {
+        for (ptrdiff_t p = 0; p < k; p++, b += columns)
+            step(rows, vectors, from, p, b, acc);
+    }
+    FOR_ROWS(STORE_ROW)
+}
+
+#define DEFINE_TILE(rows, vectors)                                                               \
+    static void tile_##rows##x##vectors(ptrdiff_t k, const float *a, const ptrdiff_t *row,       \
+                                        const ptrdiff_t *at, const float *b, const float *start, \
+                                        ptrdiff_t start_row, float *c, ptrdiff_t c_row)          \
+    {                                                                                            \
+        tile(rows, vectors, k, a, row, at, b, start, start_row, c, c_row);                       \
+    }
+#define DEFINE_TILES(vectors) \
+    DEFINE_TILE(1, vectors)   \
+    DEFINE_TILE(2, vectors)   \
+    DEFINE_TILE(3, vectors)   \
+    DEFINE_TILE(4, vectors)   \
+    DEFINE_TILE(5, vectors)   \
+    DEFINE_TILE(6, vectors)
+
+DEFINE_TILES(1)
+DEFINE_TILE(7, 1)
+DEFINE_TILE(8, 1)
+DEFINE_TILES(2)
+DEFINE_TILE(7, 2)
+DEFINE_TILE(8, 2)
+DEFINE_TILES(4)
+
+/* dst[j*dst_row + i] = src[i*src_row + j] of 4 x 4: pairs of rows, then pairs of pairs. */
+static inline void transpose_4x4(const float *src, ptrdiff_t src_row, float *dst, ptrdiff_t dst_row)
+{
+    const float32x4_t r0 = vld1q_f32(src), r1 = vld1q_f32(src + src_row), r2 = vld1q_f32(src + 2 * src_row),
+                      r3 = vld1q_f32(src + 3 * src_row);
+    const float64x2_t even01 = vreinterpretq_f64_f32(vtrn1q_f32(r0, r1)),
+                      odd01 = vreinterpretq_f64_f32(vtrn2q_f32(r0, r1)),
+                      even23 = vreinterpretq_f64_f32(vtrn1q_f32(r2, r3)),
+                      odd23 = vreinterpretq_f64_f32(vtrn2q_f32(r2, r3));
+
+    vst1q_f32(dst, vreinterpretq_f32_f64(vtrn1q_f64(even01, even23)));
+    vst1q_f32(dst + dst_row, vreinterpretq_f32_f64(vtrn1q_f64(odd01, odd23)));
+    vst1q_f32(dst + 2 * dst_row, vreinterpretq_f32_f64(vtrn2q_f64(even01, even23)));
+    vst1q_f32(dst + 3 * dst_row, vreinterpretq_f32_f64(vtrn2q_f64(odd01, odd23)));
+}
+
+/* A tw_f32_transpose_fn. */
+static void transpose(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row, float *dst,
+                      ptrdiff_t dst_row)
+{
+    const ptrdiff_t whole_rows = rows & ~(ptrdiff_t)3, whole_columns = columns & ~(ptrdiff_t)3;
+
+    for (ptrdiff_t i = 0; i < whole_rows; i += 4)
+        for (ptrdiff_t j = 0; j < whole_columns; j += 4)
+            transpose_4x4(src + i * src_row + j, src_row, dst + j * dst_row + i, dst_row);
+    for (ptrdiff_t j = whole_columns; j < columns; j++)
+        for (ptrdiff_t i = 0; i < whole_rows; i++)
+            dst[j * dst_row + i] = src[i * src_row + j];
+    for (ptrdiff_t i = whole_rows; i < rows; i++)
+        for (ptrdiff_t j = 0; j < columns; j++)
+            dst[j * dst_row + i] = src[i * src_row + j];
+}
+
+const struct tw_f32_tiles tw_f32_tiles__neon = {
+    .width = {{16, 6, {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4}},
+              {8, ROWS, {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2, tile_8x2}},
+              {4, ROWS, {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1, tile_8x1}}},
+    .widths = 3,
+    .kc = 256,
+    .mc = 144,
+    .nc = 512,
+    .transpose = transpose,
+};
+
+void tw_f32_gemm__neon(const struct tw_gemm_shape *shape, const float *a, const float *b, float *c,
+                       void *workspace)
+{
+    tw_gemm_blocked(&tw_f32_tiles__neon, shape, a, b, c, workspace);
+}
+
+size_t tw_f32_gemm_workspace__neon(const struct tw_gemm_shape *shape)
+{
+    return tw_gemm_blocked_workspace(&tw_f32_tiles__neon, shape);
+}

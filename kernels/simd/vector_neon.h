@@ -1,0 +1,161 @@
+/* Two NEON vectors side by side, eight floats: what register tiles are made of. Pairs, because 32 registers hold
+ * the tiles that AVX2 makes of its 16, and what a loop does once per vector is shared by twice the lanes. See
+ * vector_avx2.h.
+ */
+#ifndef TOWER_KERNELS_SIMD_VECTOR_NEON_H
+#define TOWER_KERNELS_SIMD_VECTOR_NEON_H
+
+#include "kernels/simd/lanes_neon.h"
+
+typedef struct tw_vector {
+    float32x4_t low, high;
+} tw_vector;
+
+#define TW_VECTOR_LANES 8
+#define TW_VECTORS      2
+/* Rows of a register tile of TW_VECTORS columns: 24 accumulators, 4 weights, 3 pixels of 32 registers. */
+#define TW_TILE_ROWS 6
+
+static inline tw_vector tw_vector_load(const float *x)
+{
+    return (tw_vector){vld1q_f32(x), vld1q_f32(x + 4)};
+}
+
+static inline void tw_vector_store(float *y, tw_vector a)
+{
+    vst1q_f32(y, a.low);
+    vst1q_f32(y + 4, a.high);
+}
+
+static inline tw_vector tw_vector_zero(void)
+{
+    return (tw_vector){vdupq_n_f32(0.0f), vdupq_n_f32(0.0f)};
+}
+
+static inline tw_vector tw_vector_broadcast(const float *x)
+{
+    const float32x4_t copies = vdupq_n_f32(*x);
+
+    return (tw_vector){copies, copies};
+}
+
+/* a * b + c, rounded once. */
+static inline tw_vector tw_vector_fma(tw_vector a, tw_vector b, tw_vector c)
+{
+    return (tw_vector){vfmaq_f32(c.low, a.low, b.low), vfmaq_f32(c.high, a.high, b.high)};
+}
+
+static inline tw_vector tw_vector_add(tw_vector a, tw_vector b)
+{
+    return (tw_vector){vaddq_f32(a.low, b.low), vaddq_f32(a.high, b.high)};
+}
+
+/* --- picking pixels by code (kernels/conv_pool): code = 2 * row + column, 4 closed ---------------------- */
+
+/* Eight floats to pick from: `low[0 … 3]`, `high[0 … 3]`. */
+typedef uint8x16x2_t tw_table8;
+/* One number 0 … 7 per lane, as the places of its float's four bytes in the table. */
+typedef struct tw_picks {
+    uint8x16_t low, high;
+} tw_picks;
+
+static inline tw_table8 tw_table8_load(const float *low, const float *high)
+{
+    return (tw_table8){{vreinterpretq_u8_f32(vld1q_f32(low)), vreinterpretq_u8_f32(vld1q_f32(high))}};
+}
+
+/* Of eight numbers, one per byte, the places of the floats they pick: byte j of lane i becomes 4 number[i] + j. */
+static inline tw_picks tw_picks_of_bytes(uint8x8_t numbers)
+{
+    static const uint8_t lane[16] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
+    const uint8x16_t byte = vreinterpretq_u8_u32(vdupq_n_u32(0x03020100));
+    const uint8x16_t places = vcombine_u8(vshl_n_u8(numbers, 2), vdup_n_u8(0)), low = vld1q_u8(lane);
+
+    return (tw_picks){vaddq_u8(vqtbl1q_u8(places, low), byte),
+                      vaddq_u8(vqtbl1q_u8(places, vaddq_u8(low, vdupq_n_u8(4))), byte)};
+}
+
+/* 4 * row + column of each lane's code. */
+static inline tw_picks tw_picks_of_codes(const uint8_t *code)
+{
+    const uint8x8_t codes = vld1_u8(code);
+
+    return tw_picks_of_bytes(vadd_u8(codes, vand_u8(codes, vdup_n_u8(2))));
+}
+
+static inline tw_picks tw_picks_next(tw_picks picks, int by)
+{
+    const uint8x16_t bytes = vdupq_n_u8((uint8_t)(4 * by));
+
+    return (tw_picks){vaddq_u8(picks.low, bytes), vaddq_u8(picks.high, bytes)};
+}
+
+static inline tw_vector tw_vector_pick8(tw_table8 table, tw_picks picks)
+{
+    return (tw_vector){vreinterpretq_f32_u8(vqtbl2q_u8(table, picks.low)),
+                       vreinterpretq_f32_u8(vqtbl2q_u8(table, picks.high))};
+}
+
+/* 0 in the lanes whose code is closed. */
+static inline tw_vector tw_vector_keep_open(const uint8_t *code, tw_vector a)
+{
+    const int8x8_t open = vreinterpret_s8_u8(vclt_u8(vld1_u8(code), vdup_n_u8(4)));
+    const int16x8_t halves = vmovl_s8(open);
+
+    return (tw_vector){
+        vreinterpretq_f32_s32(vandq_s32(vreinterpretq_s32_f32(a.low), vmovl_s16(vget_low_s16(halves)))),
+        vreinterpretq_f32_s32(vandq_s32(vreinterpretq_s32_f32(a.high), vmovl_s16(vget_high_s16(halves))))};
+}
+
+/* Sixteen small whole numbers, held as floats, to bytes. */
+static inline void tw_lanes_store_bytes(uint8_t *y, struct tw_lanes a)
+{
+    const uint16x8_t low =
+        vcombine_u16(vmovn_u32(vcvtq_u32_f32(a.part[0])), vmovn_u32(vcvtq_u32_f32(a.part[1])));
+    const uint16x8_t high =
+        vcombine_u16(vmovn_u32(vcvtq_u32_f32(a.part[2])), vmovn_u32(vcvtq_u32_f32(a.part[3])));
+
+    vst1q_u8(y, vcombine_u8(vmovn_u16(low), vmovn_u16(high)));
+}
+
+/* Row m: the places of the bits set in m, ascending. */
+extern const uint8_t tw_bit_places[256][8];
+
+/* Bytes of the result: the bits set by the first eight bytes of `equal` (all ones or 0 each), those by the last eight,
+ * the number of the ones and of the others. */
+static inline uint32_t tw_masks_and_counts(uint8x16_t equal)
+{
+    static const uint8_t bit[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t sums = vpaddq_u8(vandq_u8(equal, vld1q_u8(bit)), vandq_u8(equal, vdupq_n_u8(1)));
+
+    sums = vpaddq_u8(sums, sums);
+    sums = vpaddq_u8(sums, sums);
+    return vgetq_lane_u32(vreinterpretq_u32_u8(sums), 0);
+}
+
+/* Of sixteen output channels those whose code is `winner`: their gradients to `value`, and `first` + 9
+ * vectors per channel before them to `place`. Sixteen entries are written, those beyond the returned number
+ * are without meaning. */
+static inline int tw_compress_block(const uint8_t *code, int winner, const float *gradient, int32_t first,
+                                    int32_t *place, float *value)
+{
+    const uint32_t chosen = tw_masks_and_counts(vceqq_u8(vld1q_u8(code), vdupq_n_u8((uint8_t)winner)));
+    int count = 0;
+
+    for (int half = 0; half < 2; half++) {
+        const uint8x8_t lane = vld1_u8(tw_bit_places[chosen >> (8 * half) & 255]);
+        const uint16x8_t nine =
+            vmulq_n_u16(vaddw_u8(vdupq_n_u16((uint16_t)(8 * half)), lane), 9 * TW_VECTOR_LANES);
+        const int32x4_t origin = vdupq_n_s32(first);
+        const tw_vector picked = tw_vector_pick8(tw_table8_load(gradient + 8 * half, gradient + 8 * half + 4),
+                                                 tw_picks_of_bytes(lane));
+
+        vst1q_s32(place + count, vaddw_s16(origin, vreinterpret_s16_u16(vget_low_u16(nine))));
+        vst1q_s32(place + count + 4, vaddw_s16(origin, vreinterpret_s16_u16(vget_high_u16(nine))));
+        tw_vector_store(value + count, picked);
+        count += (int)(chosen >> (16 + 8 * half) & 255);
+    }
+    return count;
+}
+
+#endif
