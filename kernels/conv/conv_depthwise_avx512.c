@@ -1,5 +1,6 @@
 /* Algorithm "depthwise" for AVX-512: what its bodies need of this ISA, then the bodies. */
 #include <immintrin.h>
+#include <stddef.h>
 
 #include "kernels/simd/vector_avx512.h"
 
