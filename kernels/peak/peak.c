@@ -33,23 +33,34 @@ static double cpu_seconds(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+/* CPU seconds of `rounds` rounds. */
+static double time_rounds(tw_f32_peak_fn *peak, long rounds)
+{
+    const double begin = cpu_seconds();
+    volatile float sink = peak(rounds);
+
+    (void)sink;
+    return cpu_seconds() - begin;
+}
+
 double tw_f32_peak_flops(enum tw_isa isa)
 {
-    enum { ROUNDS = 400000, RUNS = 30 }; /* about a millisecond each */
+    enum { RUNS = 30 };
+    const double enough = 1e-3;
     double per_round, best = 0.0;
     tw_f32_peak_fn *peak = tw_f32_peak_of(isa, &per_round);
-    volatile float sink;
+    long rounds = 1000;
 
     if (!peak || !tw_isa_available(isa)) {
         return 0.0;
     }
+    /* Rounds of a fixed number would take minutes where the CPU is emulated. */
+    while (time_rounds(peak, rounds) < enough) {
+        rounds *= 2;
+    }
     for (int run = 0; run < RUNS; run++) {
-        const double begin = cpu_seconds();
-        double flops;
+        const double flops = (double)rounds * per_round / time_rounds(peak, rounds);
 
-        sink = peak(ROUNDS);
-        (void)sink;
-        flops = ROUNDS * per_round / (cpu_seconds() - begin);
         best = flops > best ? flops : best;
     }
     return best;
