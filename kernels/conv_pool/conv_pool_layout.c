@@ -107,22 +107,70 @@ void tw_f32_unpack_scatter_weights(const struct tw_conv_pool_shape *shape, ptrdi
     }
 }
 
+/* Four floats at any address: vectors of this size exist on every CPU that Tower knows. */
+typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
+
+static void transpose_quads(const float *source, ptrdiff_t source_row, float *target, ptrdiff_t target_row)
+{
+    const quad a = *(const quad *)source, b = *(const quad *)(source + source_row),
+               c = *(const quad *)(source + 2 * source_row), d = *(const quad *)(source + 3 * source_row);
+    const quad ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5),
+               ac_high = __builtin_shufflevector(a, c, 2, 6, 3, 7),
+               bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5),
+               bd_high = __builtin_shufflevector(b, d, 2, 6, 3, 7);
+
+    *(quad *)target = __builtin_shufflevector(ac_low, bd_low, 0, 4, 1, 5);
+    *(quad *)(target + target_row) = __builtin_shufflevector(ac_low, bd_low, 2, 6, 3, 7);
+    *(quad *)(target + 2 * target_row) = __builtin_shufflevector(ac_high, bd_high, 0, 4, 1, 5);
+    *(quad *)(target + 3 * target_row) = __builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7);
+}
+
+/* target[column * target_row + row] = source[row * source_row + column]. The last quad of a side that is no
+ * multiple of 4 overlaps the one before it. */
+static void transpose(ptrdiff_t rows, ptrdiff_t columns, const float *source, ptrdiff_t source_row,
+                      float *target, ptrdiff_t target_row)
+{
+    if (rows < 4 || columns < 4) {
+        for (ptrdiff_t row = 0; row < rows; row++) {
+            for (ptrdiff_t column = 0; column < columns; column++) {
+                target[column * target_row + row] = source[row * source_row + column];
+            }
+        }
+        return;
+    }
+    for (ptrdiff_t i = 0; i < rows; i += 4) {
+        const ptrdiff_t row = i < rows - 4 ? i : rows - 4;
+
+        for (ptrdiff_t j = 0; j < columns; j += 4) {
+            const ptrdiff_t column = j < columns - 4 ? j : columns - 4;
+
+            transpose_quads(source + row * source_row + column, source_row,
+                            target + column * target_row + row, target_row);
+        }
+    }
+}
+
+static ptrdiff_t channels_of(ptrdiff_t channels, ptrdiff_t block)
+{
+    const ptrdiff_t left = channels - block * TW_BLOCK;
+
+    return left < TW_BLOCK ? left : TW_BLOCK;
+}
+
 void tw_f32_block(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdiff_t halo, const float *x,
                   float *blocked)
 {
-    ptrdiff_t pitch = (width + 2 * halo) * TW_BLOCK;
+    const ptrdiff_t pitch = (width + 2 * halo) * TW_BLOCK, plane = (height + 2 * halo) * pitch,
+                    rows = halo == 0 ? 1 : height, columns = halo == 0 ? height * width : width;
 
-    memset(blocked, 0, (size_t)tw_blocked_size(channels, height, width, halo) * sizeof *blocked);
-    for (ptrdiff_t channel = 0; channel < channels; channel++) {
-        float *plane = blocked + channel / TW_BLOCK * (height + 2 * halo) * pitch + channel % TW_BLOCK;
-
-        for (ptrdiff_t row = 0; row < height; row++) {
-            const float *source = x + (channel * height + row) * width;
-            float *target = plane + (row + halo) * pitch + halo * TW_BLOCK;
-
-            for (ptrdiff_t column = 0; column < width; column++) {
-                target[column * TW_BLOCK] = source[column];
-            }
+    if (halo > 0 || channels % TW_BLOCK != 0) {
+        memset(blocked, 0, (size_t)(tw_blocks(channels) * plane) * sizeof *blocked);
+    }
+    for (ptrdiff_t block = 0; block < tw_blocks(channels); block++) {
+        for (ptrdiff_t row = 0; row < rows; row++) {
+            transpose(channels_of(channels, block), columns,
+                      x + block * TW_BLOCK * height * width + row * width, height * width,
+                      blocked + block * plane + (row + halo) * pitch + halo * TW_BLOCK, TW_BLOCK);
         }
     }
 }
@@ -130,18 +178,14 @@ void tw_f32_block(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdiff
 void tw_f32_unblock(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdiff_t halo,
                     const float *blocked, float *x)
 {
-    ptrdiff_t pitch = (width + 2 * halo) * TW_BLOCK;
+    const ptrdiff_t pitch = (width + 2 * halo) * TW_BLOCK, plane = (height + 2 * halo) * pitch,
+                    rows = halo == 0 ? 1 : height, columns = halo == 0 ? height * width : width;
 
-    for (ptrdiff_t channel = 0; channel < channels; channel++) {
-        const float *plane = blocked + channel / TW_BLOCK * (height + 2 * halo) * pitch + channel % TW_BLOCK;
-
-        for (ptrdiff_t row = 0; row < height; row++) {
-            const float *source = plane + (row + halo) * pitch + halo * TW_BLOCK;
-            float *target = x + (channel * height + row) * width;
-
-            for (ptrdiff_t column = 0; column < width; column++) {
-                target[column] = source[column * TW_BLOCK];
-            }
+    for (ptrdiff_t block = 0; block < tw_blocks(channels); block++) {
+        for (ptrdiff_t row = 0; row < rows; row++) {
+            transpose(columns, channels_of(channels, block),
+                      blocked + block * plane + (row + halo) * pitch + halo * TW_BLOCK, TW_BLOCK,
+                      x + block * TW_BLOCK * height * width + row * width, height * width);
         }
     }
 }
