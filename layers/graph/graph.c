@@ -270,6 +270,14 @@ tw_value tw_node_output(const struct tw_graph_node *node, int i)
     return (tw_value){i < node->outputs ? node->output[i] : 0};
 }
 
+uint32_t tw_graph_root_producer(const tw_graph *graph, uint32_t value)
+{
+    while (graph->values[value].alias_of != 0) {
+        value = graph->values[value].alias_of;
+    }
+    return graph->values[value].producer;
+}
+
 bool tw_graph_wants_gradient(const tw_graph *graph, const struct tw_graph_node *node, int i)
 {
     return graph->values[tw_node_input(node, i).index].requires_grad;

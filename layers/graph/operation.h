@@ -43,6 +43,8 @@ struct tw_operation {
     enum tw_split split;
     /* Number of units for TW_SPLIT_TILES (ignored otherwise). */
     ptrdiff_t (*units)(const struct tw_execution *execution);
+    /* Units below which a call is not worth its own cost (packing), for TW_SPLIT_TILES; 0: any number. */
+    ptrdiff_t grain;
     /* Operations of the whole run, counted densely (a multiply-add is 2, an element merely moved is 1): what
      * the plan decides the number of threads by, and prints. */
     double (*flops)(const struct tw_execution *execution);
@@ -91,6 +93,9 @@ tw_value tw_graph_record_view(tw_graph *graph, const struct tw_operation *operat
 /* Input `i` / output `i` of a node as a value (invalid when absent). */
 tw_value tw_node_input(const struct tw_graph_node *node, int i);
 tw_value tw_node_output(const struct tw_graph_node *node, int i);
+
+/* The node that writes the memory behind a value, which may be a view of another one's; 0 if none does. */
+uint32_t tw_graph_root_producer(const tw_graph *graph, uint32_t value);
 
 /* Whether the value behind input `i` of a node requires a gradient. */
 bool tw_graph_wants_gradient(const tw_graph *graph, const struct tw_graph_node *node, int i);

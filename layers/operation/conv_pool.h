@@ -14,11 +14,12 @@ extern const struct tw_operation tw_operation_conv_pool_planar_gradient;
 /* (x, code, dy, scatter weights or none) -> slots of dw in scatter form, slots of db, dx or none. */
 extern const struct tw_operation tw_operation_conv_pool_gradient;
 
-/* Weights (out, in, 3, 3) to a packed form, and a gradient in scatter form back. */
+/* Weights (out, in, 3, 3) to a packed form; slots of their gradient in scatter form, folded, to (out, in, 3, 3), and as
+ * another output what was folded, still in scatter form. */
 extern const struct tw_operation tw_operation_pack_planar;
 extern const struct tw_operation tw_operation_pack_winograd;
 extern const struct tw_operation tw_operation_pack_scatter;
-extern const struct tw_operation tw_operation_unpack_scatter;
+extern const struct tw_operation tw_operation_fold_scatter;
 
 /* Activations between (N, C, H, W) and blocked. */
 extern const struct tw_operation tw_operation_block;

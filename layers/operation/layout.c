@@ -39,12 +39,24 @@ static void run_pack_scatter(const struct tw_execution *execution, ptrdiff_t beg
                                 execution->out[0], begin, end);
 }
 
-static void run_unpack_scatter(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
-                               void *workspace)
+/* Slots of a block of input channels, which are one range of the scatter form, are folded into output 1 and from
+ * there, still in cache, unpacked. */
+static void run_fold_scatter(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                             void *workspace)
 {
+    struct tw_shape packed = tw_execution_output_shape(execution, 1);
+    ptrdiff_t count = tw_shape_count(&packed), each = count / packed.extent[0];
+
     (void)workspace;
-    tw_f32_unpack_scatter_weights(shape_of(execution), execution->kernels->vector_lanes, execution->in[0],
+    execution->kernels->f32_fold_slots((end - begin) * each, (const float *)execution->in[0] + begin * each,
+                                       count, (float *)execution->out[1] + begin * each);
+    tw_f32_unpack_scatter_weights(shape_of(execution), execution->kernels->vector_lanes, execution->out[1],
                                   execution->out[0], begin, end);
+}
+
+static double fold_scatter_flops(const struct tw_execution *execution)
+{
+    return TW_GRADIENT_SLOTS * tw_flops_per_output_element(execution);
 }
 
 const struct tw_operation tw_operation_pack_planar = {
@@ -74,12 +86,12 @@ const struct tw_operation tw_operation_pack_scatter = {
     .layout = "scatter",
 };
 
-const struct tw_operation tw_operation_unpack_scatter = {
-    .name = "unpack weights",
+const struct tw_operation tw_operation_fold_scatter = {
+    .name = "fold_slots",
     .split = TW_SPLIT_TILES,
     .units = in_blocks,
-    .flops = tw_flops_per_output_element,
-    .run = run_unpack_scatter,
+    .flops = fold_scatter_flops,
+    .run = run_fold_scatter,
 };
 
 /* Samples [begin, end) through tw_f32_block or its reverse; `plain` and `blocked` are the whole batches. */

@@ -1,5 +1,7 @@
 /* linear: y = x weight^T + bias, and its three gradients, each a GEMM over the whole batch split by output
  * tiles. */
+#include "layers/operation/linear.h"
+
 #include "layers/graph/functional.h"
 #include "layers/operation/operations.h"
 
@@ -39,6 +41,9 @@ tw_value tw_linear(tw_graph *graph, tw_value x, tw_value weight, tw_value bias)
  * are packed once per block of columns, and neither split changes a bit. */
 enum { BLOCK = 16 };
 
+/* Each call packs the operand that is not split: worth it for so many units of the other. */
+enum { GRAIN = 32 };
+
 static bool splits_columns(const struct tw_gemm_shape *shape)
 {
     return shape->n >= shape->m;
@@ -54,21 +59,35 @@ static double gemm_flops(const struct tw_gemm_shape *shape)
     return 2.0 * (double)shape->m * (double)shape->n * (double)shape->k;
 }
 
-/* Units [begin, end) of the whole product, as one smaller product. */
-static void run_gemm(const struct tw_execution *execution, const struct tw_gemm_shape *whole, ptrdiff_t begin,
-                     ptrdiff_t end, const float *a, const float *b, float *c, void *workspace)
-{
-    struct tw_gemm_shape part = *whole;
-    ptrdiff_t extent = splits_columns(whole) ? whole->n : whole->m, first = begin * BLOCK;
-    ptrdiff_t last = end * BLOCK < extent ? end * BLOCK : extent;
+/* Rows and columns [first, last) of C. */
+struct part {
+    ptrdiff_t first_row, last_row, first_column, last_column;
+};
 
-    if (splits_columns(whole)) {
-        part.n = last - first;
-        execution->kernels->f32_gemm(&part, a, b + first * whole->b_col, c + first, workspace);
-    } else {
-        part.m = last - first;
-        execution->kernels->f32_gemm(&part, a + first * whole->a_row, b, c + first * whole->c_row, workspace);
-    }
+static struct part part_of_units(const struct tw_gemm_shape *whole, ptrdiff_t begin, ptrdiff_t end)
+{
+    struct part part = {0, whole->m, 0, whole->n};
+    bool columns = splits_columns(whole);
+    ptrdiff_t extent = columns ? whole->n : whole->m, last = end * BLOCK < extent ? end * BLOCK : extent;
+
+    *(columns ? &part.first_column : &part.first_row) = begin * BLOCK;
+    *(columns ? &part.last_column : &part.last_row) = last;
+    return part;
+}
+
+/* A part of the whole product, as one smaller product. */
+static void run_gemm(const struct tw_execution *execution, const struct tw_gemm_shape *whole,
+                     const struct part *part, void *workspace)
+{
+    const float *a = execution->in[0], *b = execution->in[1];
+    float *c = execution->out[0];
+    struct tw_gemm_shape shape = *whole;
+
+    shape.m = part->last_row - part->first_row;
+    shape.n = part->last_column - part->first_column;
+    execution->kernels->f32_gemm(&shape, a + part->first_row * whole->a_row,
+                                 b + part->first_column * whole->b_col,
+                                 c + part->first_row * whole->c_row + part->first_column, workspace);
 }
 
 #define DEFINE_GEMM_FUNCTIONS(name)                                      \
@@ -107,20 +126,48 @@ static struct tw_gemm_shape forward_shape(const struct tw_execution *execution)
 
 DEFINE_GEMM_FUNCTIONS(forward)
 
+static void run_part(const struct tw_execution *execution, const struct tw_gemm_shape *shape,
+                     const struct part *part, void *workspace)
+{
+    const float *bias = execution->in[2];
+
+    if (bias) {
+        execution->kernels->f32_fill_rows(
+            part->last_row - part->first_row, part->last_column - part->first_column,
+            bias + part->first_column,
+            (float *)execution->out[0] + part->first_row * shape->c_row + part->first_column, shape->c_row);
+    }
+    run_gemm(execution, shape, part, workspace);
+}
+
 static void run_forward(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
     struct tw_gemm_shape shape = forward_shape(execution);
-    const float *bias = execution->in[2];
-    float *y = execution->out[0];
-    ptrdiff_t extent = splits_columns(&shape) ? shape.n : shape.m, first = begin * BLOCK;
-    ptrdiff_t last = end * BLOCK < extent ? end * BLOCK : extent;
+    struct part part = part_of_units(&shape, begin, end);
 
-    if (bias && splits_columns(&shape)) {
-        execution->kernels->f32_fill_rows(shape.m, last - first, bias + first, y + first, shape.c_row);
-    } else if (bias) {
-        execution->kernels->f32_fill_rows(last - first, shape.n, bias, y + first * shape.c_row, shape.c_row);
+    run_part(execution, &shape, &part, workspace);
+}
+
+static void run_forward_samples(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                                void *workspace)
+{
+    struct tw_gemm_shape shape = forward_shape(execution);
+
+    run_part(execution, &shape, &(struct part){begin, end, 0, shape.n}, workspace);
+}
+
+static void run_forward_relu(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                             void *workspace)
+{
+    struct tw_gemm_shape shape = forward_shape(execution);
+    struct part part = part_of_units(&shape, begin, end);
+
+    run_part(execution, &shape, &part, workspace);
+    for (ptrdiff_t row = part.first_row; row < part.last_row; row++) {
+        float *y = (float *)execution->out[0] + row * shape.c_row + part.first_column;
+
+        execution->kernels->f32_relu_forward(part.last_column - part.first_column, y, y);
     }
-    run_gemm(execution, &shape, begin, end, execution->in[0], execution->in[1], y, workspace);
 }
 
 static void differentiate_linear(tw_graph *graph, const struct tw_graph_node *node, tw_value dy, tw_value *dx)
@@ -151,9 +198,28 @@ const struct tw_operation tw_operation_linear = {
     .differentiate = differentiate_linear,
     .split = TW_SPLIT_TILES,
     .units = forward_units,
+    .grain = GRAIN,
     .flops = forward_flops,
     .workspace = forward_workspace,
     .run = run_forward,
+};
+
+const struct tw_operation tw_operation_linear_samples = {
+    .name = "linear",
+    .split = TW_SPLIT_SAMPLES,
+    .flops = forward_flops,
+    .workspace = forward_workspace,
+    .run = run_forward_samples,
+};
+
+const struct tw_operation tw_operation_linear_relu = {
+    .name = "linear+relu",
+    .split = TW_SPLIT_TILES,
+    .units = forward_units,
+    .grain = GRAIN,
+    .flops = forward_flops,
+    .workspace = forward_workspace,
+    .run = run_forward_relu,
 };
 
 /* --- input gradient: dx (N, I) = dy (N, O) weight (O, I) ------------------------------------------------ */
@@ -178,17 +244,35 @@ static void run_input_gradient(const struct tw_execution *execution, ptrdiff_t b
                                void *workspace)
 {
     struct tw_gemm_shape shape = input_gradient_shape(execution);
+    struct part part = part_of_units(&shape, begin, end);
 
-    run_gemm(execution, &shape, begin, end, execution->in[0], execution->in[1], execution->out[0], workspace);
+    run_gemm(execution, &shape, &part, workspace);
+}
+
+static void run_input_gradient_samples(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                                       void *workspace)
+{
+    struct tw_gemm_shape shape = input_gradient_shape(execution);
+
+    run_gemm(execution, &shape, &(struct part){begin, end, 0, shape.n}, workspace);
 }
 
 const struct tw_operation tw_operation_linear_input_gradient = {
     .name = "linear_input_gradient",
     .split = TW_SPLIT_TILES,
     .units = input_gradient_units,
+    .grain = GRAIN,
     .flops = input_gradient_flops,
     .workspace = input_gradient_workspace,
     .run = run_input_gradient,
+};
+
+const struct tw_operation tw_operation_linear_input_gradient_samples = {
+    .name = "linear_input_gradient",
+    .split = TW_SPLIT_SAMPLES,
+    .flops = input_gradient_flops,
+    .workspace = input_gradient_workspace,
+    .run = run_input_gradient_samples,
 };
 
 /* --- weight gradient: dweight (O, I) = dy^T (O, N) x (N, I) --------------------------------------------- */
@@ -213,14 +297,16 @@ static void run_weight_gradient(const struct tw_execution *execution, ptrdiff_t 
                                 void *workspace)
 {
     struct tw_gemm_shape shape = weight_gradient_shape(execution);
+    struct part part = part_of_units(&shape, begin, end);
 
-    run_gemm(execution, &shape, begin, end, execution->in[0], execution->in[1], execution->out[0], workspace);
+    run_gemm(execution, &shape, &part, workspace);
 }
 
 const struct tw_operation tw_operation_linear_weight_gradient = {
     .name = "linear_weight_gradient",
     .split = TW_SPLIT_TILES,
     .units = weight_gradient_units,
+    .grain = GRAIN,
     .flops = weight_gradient_flops,
     .workspace = weight_gradient_workspace,
     .run = run_weight_gradient,

@@ -235,24 +235,25 @@ static void fuse_backward(struct lowering *lowering, struct tw_fusion *fusion)
     }
 }
 
-/* The fold of a fused weight gradient in scatter form leaves the packed sum, which is then unpacked. */
+/* The fold of a fused weight gradient in scatter form goes back to the weight's own form. */
 static void fold(struct lowering *lowering, uint32_t index)
 {
     const struct tw_graph_node *node = &lowering->from->nodes[index];
     uint32_t producer = lowering->from->values[node->input[0]].producer;
     int of = lowering->fusions.of_node[producer];
     struct tw_fusion *fusion = of >= 0 ? &lowering->fusions.items[of] : NULL;
+    tw_value slots = mapped(lowering, node->input[0]), dw;
 
     if (!fusion || fusion->planar || lowering->from->nodes[producer].output[0] != node->input[0]) {
         copy_node(lowering, index);
         return;
     }
     stand_for(lowering, index);
-    settle(lowering, node->output[0],
-           tw_graph_record(lowering->to, &tw_operation_unpack_scatter,
-                           (tw_value[]){tw_record_fold_slots(lowering->to, mapped(lowering, node->input[0]))},
-                           1, &(union tw_attributes){.conv_pool = {.shape = fusion->shape}}, TW_F32,
-                           lowering->from->values[node->output[0]].shape, false));
+    dw = tw_graph_record(lowering->to, &tw_operation_fold_scatter, &slots, 1,
+                         &(union tw_attributes){.conv_pool = {.shape = fusion->shape}}, TW_F32,
+                         lowering->from->values[node->output[0]].shape, false);
+    tw_graph_add_output(lowering->to, dw, TW_F32, scatter_shape(&fusion->shape), false);
+    settle(lowering, node->output[0], dw);
 }
 
 static bool is_deferred(const struct lowering *lowering, uint32_t index)
@@ -306,7 +307,9 @@ tw_graph *tw_graph_lower(const tw_graph *graph, uint32_t **map)
     lowering.map = lowering.to ? tw_alloc_array(graph->value_count, sizeof *lowering.map) : NULL;
     if (lowering.map && tw_fusions_find(graph, &lowering.fusions) == TW_OK) {
         lower_all(&lowering);
-        done = tw_graph_status(lowering.to) == TW_OK;
+        done = tw_graph_status(lowering.to) == TW_OK &&
+               tw_graph_apply_rules(lowering.to, lowering.map, graph->value_count) == TW_OK &&
+               tw_graph_schedule(lowering.to) == TW_OK;
     }
     tw_fusions_release(&lowering.fusions);
     if (!done) {

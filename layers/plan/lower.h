@@ -8,7 +8,10 @@
  *   a normalize in front of a convolution of few channels
  *                                        is taken in;
  *   one such operation after another     hand over blocked activations as they are;
- *   folds of gradient slots              wait until the end, so that stages stay long.
+ *   linear -> relu                       becomes one operation;
+ *   a linear of few weights              goes by samples, with whatever stands around it.
+ *
+ * The nodes are then put into the order with the fewest stages (tw_graph_schedule).
  *
  * A value that somebody else reads, or that is to be kept (tw_graph_keep), is not fused away.
  */
@@ -43,5 +46,17 @@ void tw_fusions_release(struct tw_fusions *fusions);
 /* The lowered graph, owned by the caller, and in `*map` (released with tw_free) the lowered value of every
  * recorded one, 0 where it is fused away. NULL on failure. */
 tw_graph *tw_graph_lower(const tw_graph *graph, uint32_t **map);
+
+/* Rewrites single nodes of a lowered graph by the rules of lower_rules.c; of the `recorded` entries of `map` those whose
+ * value is fused away become 0. TW_ERROR_MEMORY, and nothing has changed. */
+enum tw_status tw_graph_apply_rules(tw_graph *graph, uint32_t *map, size_t recorded);
+
+/* Reorders the nodes of a graph, each half in itself, so that they fall into few stages; nodes that depend on
+ * parameters alone and are in front stay there. TW_ERROR_MEMORY, and nothing has changed. */
+enum tw_status tw_graph_schedule(tw_graph *graph);
+
+/* The end of the leading nodes behind which stand nothing but parameters, so that they compute the same until one of
+ * those changes; 1: there are none. */
+uint32_t tw_graph_constants_end(const tw_graph *graph);
 
 #endif

@@ -116,9 +116,18 @@ static enum tw_status compile(tw_plan *plan, const struct tw_plan_options *optio
     if (status == TW_OK) {
         tw_plan_find_constants(plan);
         status = tw_plan_make_stages(plan);
-        tw_plan_count_constant_stages(plan);
     }
-    return status == TW_OK ? tw_plan_place_values(plan) : status;
+    if (status == TW_OK) {
+        tw_plan_count_constant_stages(plan);
+        status = tw_plan_make_shares(plan);
+    }
+    if (status == TW_OK) {
+        status = tw_plan_place_values(plan);
+    }
+    if (status == TW_OK) {
+        tw_plan_share_out(plan, plan->capacity);
+    }
+    return status;
 }
 
 tw_plan *tw_plan_new(tw_graph *graph, const struct tw_plan_options *options)
@@ -147,6 +156,7 @@ void tw_plan_release(tw_plan *plan)
         return;
     }
     tw_free(plan->stages);
+    tw_free(plan->shares);
     tw_free(plan->places);
     tw_free(plan->address);
     tw_free(plan->memory);

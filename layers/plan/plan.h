@@ -6,12 +6,14 @@
  *   level 0   reference kernels, every value keeps memory of its own: all intermediates are readable afterwards
  *   level 1   SIMD kernels, one operation at a time, memory shared between values that are not alive together
  *   level 2   the graph is lowered first (layers/plan/lower.h): convolution, relu and max-pool become one
- *             operation whose backward visits only the windows that are open; stages go through a few samples
- *             at a time. Its convolutions sum in another order (kernels/conv_pool), so level 2 agrees with the
+ *             operation whose backward visits only the windows that are open, nodes are reordered for few
+ *             stages; stages go through a few samples at a time. Its convolutions sum in another order (kernels/conv_pool), so level 2 agrees with the
  *             others to rounding, and with itself to the bit
  *
  * A *stage* is a run of nodes between two barriers. Neighbouring nodes that work sample by sample form one
- * stage: a thread goes through all of them with its own samples without waiting for the others.
+ * stage: a thread goes through all of them with its own samples without waiting for the others. Neighbours that
+ * work by tiles form one if none reads what another writes. A thread that has finished its share of a stage takes
+ * over pieces of the others'.
  *
  * Results do not depend on the level's memory sharing, on the number of threads or on their binding; each
  * kernel contract's summation order holds. A plan is used by the thread that owns its team.

@@ -5,6 +5,7 @@
  * higher than it was exactly if one of them has been written since.
  */
 #include "layers/operation/operations.h"
+#include "layers/plan/lower.h"
 #include "layers/plan/plan_internal.h"
 
 bool tw_plan_is_constant(const tw_plan *plan, uint32_t value)
@@ -14,31 +15,36 @@ bool tw_plan_is_constant(const tw_plan *plan, uint32_t value)
     return producer != 0 && producer < plan->constant_end;
 }
 
-/* A node that runs on nothing else than parameters and what was made of them. Dropout draws anew every run. */
-static bool is_constant_node(const tw_plan *plan, const struct tw_graph_node *node)
+/* Whether a node after constant ones is constant, too. Dropout draws anew in every run. */
+static bool is_constant(const tw_graph *graph, const struct tw_graph_node *node)
 {
     if (!node->operation->run || node->backward || node->inputs == 0 ||
         node->operation == &tw_operation_dropout) {
         return false;
     }
     for (int i = 0; i < node->inputs; i++) {
-        uint32_t input = node->input[i];
+        const struct tw_graph_value *value = &graph->values[node->input[i]];
 
-        if (input != 0 && plan->graph->values[input].kind != TW_VALUE_PARAMETER &&
-            !tw_plan_is_constant(plan, input)) {
+        if (node->input[i] != 0 && value->kind != TW_VALUE_PARAMETER && value->producer == 0) {
             return false;
         }
     }
     return true;
 }
 
+uint32_t tw_graph_constants_end(const tw_graph *graph)
+{
+    uint32_t end = 1;
+
+    while (end < graph->node_count && is_constant(graph, &graph->nodes[end])) {
+        end++;
+    }
+    return end;
+}
+
 void tw_plan_find_constants(tw_plan *plan)
 {
-    plan->constant_end = 1;
-    while (plan->constant_parameters && plan->constant_end < plan->graph->node_count &&
-           is_constant_node(plan, &plan->graph->nodes[plan->constant_end])) {
-        plan->constant_end++;
-    }
+    plan->constant_end = plan->constant_parameters ? tw_graph_constants_end(plan->graph) : 1;
 }
 
 void tw_plan_count_constant_stages(tw_plan *plan)

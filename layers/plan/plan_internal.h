@@ -8,9 +8,11 @@
 #include "layers/graph/operation.h"
 #include "layers/plan/plan.h"
 
+struct tw_share;
+
 /* How a stage is shared out. Stages by samples and by slots hold any number of nodes, and a thread goes
  * through all of them with its own samples; every node of a stage by slots does its part of one slot before
- * the next slot begins. */
+ * the next slot begins. Nodes of a stage by tiles do not depend on each other: their units are one after the other. */
 enum tw_stage_kind { TW_STAGE_SAMPLES, TW_STAGE_SLOTS, TW_STAGE_TILES };
 
 /* Nodes [first, end) of the graph, run between two barriers. */
@@ -18,7 +20,9 @@ struct tw_stage {
     uint32_t first, end;
     enum tw_stage_kind kind;
     bool backward;
-    int active; /* threads that take part in the current run */
+    int active;      /* threads that take part in the current run */
+    ptrdiff_t units; /* in the current run */
+    ptrdiff_t grain; /* units that a thread takes at a time */
 };
 
 /* Where a value lies. */
@@ -53,7 +57,8 @@ struct tw_plan {
 
     struct tw_stage *stages;
     size_t stage_count, stage_capacity;
-    size_t forward_stages; /* the first ones; the rest is backward */
+    size_t forward_stages;   /* the first ones; the rest is backward */
+    struct tw_share *shares; /* plan_claim.c */
 
     struct tw_place *places; /* one per value of the graph */
     void **address;          /* of every value in the current run */
@@ -104,6 +109,20 @@ ptrdiff_t tw_plan_units(const struct tw_execution *execution);
 
 /* Units of a stage in a run of `samples` samples. */
 ptrdiff_t tw_plan_stage_units(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples);
+
+/* Units that a thread takes at a time: samples whose values stay in its L2 cache on the way through the stage, or as
+ * many tiles as the operations ask for; below level 2 all of a share. */
+ptrdiff_t tw_plan_stage_grain(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples);
+
+/* Makes every thread's shares of the stages; sets them, and units, grain and active threads of the stages, for runs of
+ * `samples` samples; and, inside a run on `threads` threads, resets the calling thread's part for the next one. */
+enum tw_status tw_plan_make_shares(tw_plan *plan);
+void tw_plan_share_out(tw_plan *plan, ptrdiff_t samples);
+void tw_plan_reset_shares(tw_plan *plan, int rank, int threads);
+
+/* Takes units [begin, end) of a stage for thread `rank`: of its own share, then of others'. False when nothing is
+ * left. For the threads of the current run, which are its stage's active ones. */
+bool tw_plan_claim(tw_plan *plan, size_t stage, int rank, ptrdiff_t *begin, ptrdiff_t *end);
 
 /* Threads that pay off for a stage in a run of `samples` samples. */
 int tw_plan_active_threads(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples);

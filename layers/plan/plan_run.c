@@ -59,21 +59,6 @@ static void run_node(tw_plan *plan, uint32_t index, ptrdiff_t begin, ptrdiff_t e
     }
 }
 
-/* Samples that go through a stage together: few enough for their activations to stay in L2 from node to node,
- * enough to make the cost of going from node to node vanish. Level 1 goes one operation at a time. */
-enum { DEPTH_FIRST_SAMPLES = 4 };
-
-static void run_samples(tw_plan *plan, const struct tw_stage *stage, ptrdiff_t begin, ptrdiff_t end, int rank)
-{
-    ptrdiff_t chunk = plan->level > 1 ? DEPTH_FIRST_SAMPLES : end - begin;
-
-    for (ptrdiff_t first = begin; first < end; first += chunk) {
-        for (uint32_t i = stage->first; i < stage->end; i++) {
-            run_node(plan, i, first, first + chunk < end ? first + chunk : end, rank);
-        }
-    }
-}
-
 /* Slot by slot: its samples through the nodes that work by samples, itself through those that work by slots.
  */
 static void run_slots(tw_plan *plan, const struct tw_stage *stage, ptrdiff_t begin, ptrdiff_t end, int rank)
@@ -90,21 +75,33 @@ static void run_slots(tw_plan *plan, const struct tw_stage *stage, ptrdiff_t beg
     }
 }
 
-static void run_stage(tw_plan *plan, const struct tw_stage *stage, int rank)
+/* Tiles [begin, end) of all nodes of the stage, counted one node after the other. */
+static void run_tiles(tw_plan *plan, const struct tw_stage *stage, ptrdiff_t begin, ptrdiff_t end, int rank)
 {
+    for (uint32_t i = stage->first; i < stage->end && end > 0; i++) {
+        struct tw_execution execution = tw_plan_execution(plan, i, plan->samples);
+        ptrdiff_t units = execution.node->operation->run ? tw_plan_units(&execution) : 0;
+
+        run_node(plan, i, begin > 0 ? begin : 0, end < units ? end : units, rank);
+        begin -= units;
+        end -= units;
+    }
+}
+
+static void run_stage(tw_plan *plan, size_t index, int rank)
+{
+    const struct tw_stage *stage = &plan->stages[index];
     ptrdiff_t begin, end;
 
-    if (rank >= stage->active) {
-        return;
-    }
-    tw_team_share(tw_plan_stage_units(plan, stage, plan->samples), rank, stage->active, &begin, &end);
-    if (stage->kind == TW_STAGE_SLOTS) {
-        run_slots(plan, stage, begin, end, rank);
-    } else if (stage->kind == TW_STAGE_SAMPLES) {
-        run_samples(plan, stage, begin, end, rank);
-    } else {
-        for (uint32_t i = stage->first; i < stage->end; i++) {
-            run_node(plan, i, begin, end, rank);
+    while (rank < stage->active && tw_plan_claim(plan, index, rank, &begin, &end)) {
+        if (stage->kind == TW_STAGE_SLOTS) {
+            run_slots(plan, stage, begin, end, rank);
+        } else if (stage->kind == TW_STAGE_TILES) {
+            run_tiles(plan, stage, begin, end, rank);
+        } else {
+            for (uint32_t i = stage->first; i < stage->end; i++) {
+                run_node(plan, i, begin, end, rank);
+            }
         }
     }
 }
@@ -150,8 +147,9 @@ static void run_member(void *context, int rank, int threads)
     if (tw_profile_on(plan)) {
         tw_profile_lap_entry(plan, rank);
     }
+    tw_plan_reset_shares(plan, rank, threads);
     for (size_t s = run->first; s < run->stages; s++) {
-        run_stage(plan, &plan->stages[s], rank);
+        run_stage(plan, s, rank);
         if (s + 1 < run->stages && tw_plan_barrier_after(plan, s)) {
             meet(plan, s, rank);
         }
@@ -197,8 +195,8 @@ enum tw_status tw_plan_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_half h
     }
     run.stages = half == TW_PLAN_BACKWARD ? plan->stage_count : plan->forward_stages;
     run.adds = half == TW_PLAN_BACKWARD && adds_gradients(plan);
-    for (size_t s = 0; s < plan->stage_count && samples != plan->samples; s++) {
-        plan->stages[s].active = tw_plan_active_threads(plan, &plan->stages[s], samples);
+    if (samples != plan->samples) {
+        tw_plan_share_out(plan, samples);
     }
     plan->samples = samples;
     plan->last_half = half;

@@ -1,6 +1,6 @@
 /* Stages: which nodes run without waiting for each other, and on how many threads. */
 #include "core/memory.h"
-#include "layers/plan/plan_internal.h"
+#include "layers/plan/plan_profile_internal.h"
 
 struct tw_execution tw_plan_execution(const tw_plan *plan, uint32_t index, ptrdiff_t samples)
 {
@@ -49,7 +49,7 @@ ptrdiff_t tw_plan_units(const struct tw_execution *execution)
 
 ptrdiff_t tw_plan_stage_units(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples)
 {
-    ptrdiff_t units = 1;
+    ptrdiff_t units = 0;
 
     if (stage->kind != TW_STAGE_TILES) {
         return stage->kind == TW_STAGE_SLOTS ? TW_GRADIENT_SLOTS : samples;
@@ -57,19 +57,84 @@ ptrdiff_t tw_plan_stage_units(const tw_plan *plan, const struct tw_stage *stage,
     for (uint32_t i = stage->first; i < stage->end; i++) {
         struct tw_execution execution = tw_plan_execution(plan, i, samples);
 
-        units = execution.node->operation->run ? tw_plan_units(&execution) : units;
+        units += execution.node->operation->run ? tw_plan_units(&execution) : 0;
     }
     return units;
 }
 
+/* Bytes per sample of what the nodes of a stage write. */
+static double sample_bytes(const tw_plan *plan, const struct tw_stage *stage)
+{
+    double bytes = 0.0;
+
+    for (uint32_t i = stage->first; i < stage->end; i++) {
+        const struct tw_graph_node *node = &plan->graph->nodes[i];
+
+        for (int j = 0; j < node->outputs && node->operation->run; j++) {
+            const struct tw_graph_value *value = &plan->graph->values[node->output[j]];
+
+            if (node->output[j] != 0 && value->batched) {
+                bytes += (double)tw_shape_count(&value->shape) * (double)tw_dtype_size(value->dtype) /
+                         (double)value->shape.extent[0];
+            }
+        }
+    }
+    return bytes;
+}
+
+/* Half of a usual L2 cache, and the samples below which going from node to node would cost too much. */
+static const double DEPTH_FIRST_BYTES = 256.0 * 1024;
+enum { DEPTH_FIRST_SAMPLES = 4 };
+
+ptrdiff_t tw_plan_stage_grain(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples)
+{
+    ptrdiff_t grain = 1;
+
+    if (plan->level < 2 || (stage->kind == TW_STAGE_SAMPLES &&
+                            sample_bytes(plan, stage) * (double)samples <= DEPTH_FIRST_BYTES)) {
+        return tw_plan_stage_units(plan, stage, samples) + 1;
+    }
+    if (stage->kind == TW_STAGE_SAMPLES) {
+        grain = (ptrdiff_t)(DEPTH_FIRST_BYTES / sample_bytes(plan, stage));
+        return grain > DEPTH_FIRST_SAMPLES ? grain : DEPTH_FIRST_SAMPLES;
+    }
+    for (uint32_t i = stage->first; i < stage->end; i++) {
+        ptrdiff_t wanted = plan->graph->nodes[i].operation->grain;
+
+        grain = wanted > grain ? wanted : grain;
+    }
+    return grain;
+}
+
+/* Whether a node reads what a node of the stage writes. */
+static bool reads_from(const tw_plan *plan, const struct tw_stage *stage, const struct tw_graph_node *node)
+{
+    for (int i = 0; i < node->inputs; i++) {
+        uint32_t producer = tw_graph_root_producer(plan->graph, node->input[i]);
+
+        if (producer >= stage->first && producer < stage->end) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether a node of `kind` may join a stage. A view does nothing and so fits everywhere. Samples and slots go
- * together: the samples of a slot are in cache when its gradient is computed. */
-static bool joins(const struct tw_stage *stage, const struct tw_graph_node *node, enum tw_stage_kind kind)
+ * together: the samples of a slot are in cache when its gradient is computed. Tiles go together while none needs
+ * another's; one that overwrites its input might take it from a neighbour that still reads. */
+static bool joins(const tw_plan *plan, const struct tw_stage *stage, const struct tw_graph_node *node,
+                  enum tw_stage_kind kind)
 {
     if (stage->backward != node->backward) {
         return false;
     }
-    return !node->operation->run || (kind != TW_STAGE_TILES && stage->kind != TW_STAGE_TILES);
+    if (!node->operation->run) {
+        return true;
+    }
+    if (kind == TW_STAGE_TILES && stage->kind == TW_STAGE_TILES) {
+        return !node->operation->in_place && !reads_from(plan, stage, node);
+    }
+    return kind != TW_STAGE_TILES && stage->kind != TW_STAGE_TILES;
 }
 
 enum tw_status tw_plan_make_stages(tw_plan *plan)
@@ -81,7 +146,7 @@ enum tw_status tw_plan_make_stages(tw_plan *plan)
         struct tw_stage *last = plan->stage_count > 0 ? &plan->stages[plan->stage_count - 1] : NULL;
         struct tw_stage *grown;
 
-        if (last && joins(last, node, stage.kind)) {
+        if (last && joins(plan, last, node, stage.kind)) {
             last->end = stage.end;
             last->kind = node->operation->run && stage.kind == TW_STAGE_SLOTS ? TW_STAGE_SLOTS : last->kind;
             continue;
@@ -95,28 +160,19 @@ enum tw_status tw_plan_make_stages(tw_plan *plan)
         plan->stages[plan->stage_count++] = stage;
         plan->forward_stages += !stage.backward;
     }
-    for (size_t i = 0; i < plan->stage_count; i++) {
-        plan->stages[i].active = tw_plan_active_threads(plan, &plan->stages[i], plan->capacity);
-    }
     return TW_OK;
 }
 
-/* Dense operations that one thread should have before another one joins: a few microseconds of work, several
+/* Dense operations and bytes that one thread should have before another one joins: a few microseconds of work, several
  * times what waking it and the barrier cost. */
-static const double OPERATIONS_PER_THREAD = 50e3;
+static const double WORK_PER_THREAD = 50e3;
 
 int tw_plan_active_threads(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples)
 {
-    double operations = 0.0, threads, units = (double)tw_plan_stage_units(plan, stage, samples);
+    struct tw_plan_work work = tw_plan_work(plan, stage->first, stage->end, samples);
+    double threads = (work.dense + work.read + work.written) / WORK_PER_THREAD,
+           units = (double)tw_plan_stage_units(plan, stage, samples);
 
-    for (uint32_t i = stage->first; i < stage->end; i++) {
-        struct tw_execution execution = tw_plan_execution(plan, i, samples);
-
-        if (execution.node->operation->run) {
-            operations += execution.node->operation->flops(&execution);
-        }
-    }
-    threads = operations / OPERATIONS_PER_THREAD;
     threads = threads < units ? threads : units;
     threads = threads < tw_team_threads(plan->team) ? threads : tw_team_threads(plan->team);
     return threads < 1.0 ? 1 : (int)threads;

@@ -1,0 +1,101 @@
+/* Rewriting by rules: single nodes of a lowered graph that have a better way to run than the recorded one. */
+#include "core/memory.h"
+#include "layers/operation/linear.h"
+#include "layers/operation/operations.h"
+#include "layers/plan/lower.h"
+
+struct rules {
+    tw_graph *graph;
+    uint32_t *uses; /* of each value, by nodes that read it */
+    uint32_t *map;
+    size_t recorded; /* entries of `map` */
+};
+
+/* A matrix that fits into the L1 cache beside the samples: then a thread takes its samples through the product and
+ * what stands around it, and no other thread has to wait. */
+static bool has_few_weights(const struct rules *rules, uint32_t index)
+{
+    enum { FEW_BYTES = 16 * 1024 };
+    const struct tw_graph_node *node = &rules->graph->nodes[index];
+    const struct tw_shape *weight = &rules->graph->values[node->input[1]].shape;
+
+    return rules->graph->values[node->output[0]].batched &&
+           (size_t)tw_shape_count(weight) * sizeof(float) <= FEW_BYTES;
+}
+
+/* The relu that alone reads output 0 of a node; 0 if there is none. */
+static uint32_t relu_behind(const struct rules *rules, uint32_t index)
+{
+    const tw_graph *graph = rules->graph;
+    uint32_t y = graph->nodes[index].output[0];
+
+    for (uint32_t i = index + 1; i < graph->node_count && rules->uses[y] == 1 && !graph->values[y].keep;
+         i++) {
+        if (graph->nodes[i].operation == &tw_operation_relu && graph->nodes[i].input[0] == y) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+static bool ends_in_relu(const struct rules *rules, uint32_t index)
+{
+    return relu_behind(rules, index) != 0;
+}
+
+/* What the node writes is what the relu wrote, of which the relu's output becomes a view; what it wrote before is
+ * fused away. */
+static void swallow_relu(struct rules *rules, uint32_t index)
+{
+    tw_graph *graph = rules->graph;
+    struct tw_graph_node *relu = &graph->nodes[relu_behind(rules, index)];
+    uint32_t y = graph->nodes[index].output[0];
+
+    for (size_t i = 0; i < rules->recorded; i++) {
+        rules->map[i] = rules->map[i] == y ? 0 : rules->map[i];
+    }
+    relu->operation = &tw_operation_view;
+    graph->values[relu->output[0]].alias_of = y;
+}
+
+/* The first rule that applies to a node is taken. */
+static const struct rule {
+    const struct tw_operation *recorded, *better;
+    bool (*applies)(const struct rules *rules, uint32_t index);
+    void (*also)(struct rules *rules, uint32_t index); /* NULL: nothing */
+} table[] = {
+    {&tw_operation_linear, &tw_operation_linear_samples, has_few_weights, NULL},
+    {&tw_operation_linear_input_gradient, &tw_operation_linear_input_gradient_samples, has_few_weights, NULL},
+    {&tw_operation_linear, &tw_operation_linear_relu, ends_in_relu, swallow_relu},
+};
+
+static void apply(struct rules *rules, uint32_t index)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (rules->graph->nodes[index].operation == table[i].recorded && table[i].applies(rules, index)) {
+            if (table[i].also) {
+                table[i].also(rules, index);
+            }
+            rules->graph->nodes[index].operation = table[i].better;
+        }
+    }
+}
+
+enum tw_status tw_graph_apply_rules(tw_graph *graph, uint32_t *map, size_t recorded)
+{
+    struct rules rules = {graph, tw_alloc_array(graph->value_count, sizeof *rules.uses), map, recorded};
+
+    if (!rules.uses) {
+        return TW_ERROR_MEMORY;
+    }
+    for (uint32_t i = 1; i < graph->node_count; i++) {
+        for (int j = 0; j < graph->nodes[i].inputs; j++) {
+            rules.uses[graph->nodes[i].input[j]]++;
+        }
+    }
+    for (uint32_t i = 1; i < graph->node_count; i++) {
+        apply(&rules, i);
+    }
+    tw_free(rules.uses);
+    return TW_OK;
+}

@@ -1,0 +1,87 @@
+/* Who runs what: every thread starts with its own share of a stage and then takes over what others have not begun.
+ *
+ * A share is a range of units with a cursor that only moves on, so a claim is one atomic addition. Which thread runs
+ * a unit changes no result. A thread that the operating system delays, or whose samples cost more, holds the others up
+ * by one claim at most, not by a share.
+ */
+#include <stdatomic.h>
+
+#include "core/memory.h"
+#include "layers/plan/plan_internal.h"
+
+struct tw_share {
+    _Alignas(TW_ALIGNMENT) _Atomic ptrdiff_t next; /* on a cache line of its own */
+    ptrdiff_t begin, end;
+};
+
+/* Shares of stage `stage` in the runs of this parity. While one run uses its shares, each thread resets its own ones
+ * of the next run: when that begins, all threads have met. */
+static struct tw_share *shares_of(const struct tw_plan *plan, uint64_t run, size_t stage)
+{
+    size_t threads = (size_t)tw_team_threads(plan->team);
+
+    return plan->shares + ((run & 1) * plan->stage_count + stage) * threads;
+}
+
+enum tw_status tw_plan_make_shares(tw_plan *plan)
+{
+    plan->shares =
+        tw_alloc_array(2 * plan->stage_count * (size_t)tw_team_threads(plan->team), sizeof *plan->shares);
+    return plan->shares ? TW_OK : TW_ERROR_MEMORY;
+}
+
+void tw_plan_share_out(tw_plan *plan, ptrdiff_t samples)
+{
+    int threads = tw_team_threads(plan->team);
+
+    for (size_t s = 0; s < plan->stage_count; s++) {
+        struct tw_stage *stage = &plan->stages[s];
+
+        stage->active = tw_plan_active_threads(plan, stage, samples);
+        stage->units = tw_plan_stage_units(plan, stage, samples);
+        stage->grain = tw_plan_stage_grain(plan, stage, samples);
+        for (int rank = 0; rank < threads; rank++) {
+            for (uint64_t run = 0; run < 2; run++) {
+                struct tw_share *share = &shares_of(plan, run, s)[rank];
+
+                share->begin = share->end = 0;
+                if (rank < stage->active) {
+                    tw_team_share(stage->units, rank, stage->active, &share->begin, &share->end);
+                }
+                atomic_store_explicit(&share->next, share->begin, memory_order_relaxed);
+            }
+        }
+    }
+}
+
+void tw_plan_reset_shares(tw_plan *plan, int rank, int threads)
+{
+    for (size_t s = 0; s < plan->stage_count; s++) {
+        struct tw_share *shares = shares_of(plan, plan->runs + 1, s);
+
+        for (int i = rank; i < tw_team_threads(plan->team); i += threads) {
+            atomic_store_explicit(&shares[i].next, shares[i].begin, memory_order_relaxed);
+        }
+    }
+}
+
+bool tw_plan_claim(tw_plan *plan, size_t stage, int rank, ptrdiff_t *begin, ptrdiff_t *end)
+{
+    struct tw_share *shares = shares_of(plan, plan->runs, stage);
+    int active = plan->stages[stage].active;
+    ptrdiff_t grain = plan->stages[stage].grain;
+
+    for (int i = 0; i < active; i++) {
+        struct tw_share *share = &shares[(rank + i) % active];
+
+        if (atomic_load_explicit(&share->next, memory_order_relaxed) >= share->end) {
+            continue;
+        }
+        *begin = atomic_fetch_add_explicit(&share->next, grain, memory_order_relaxed);
+        if (*begin < share->end) {
+            *end = *begin + grain < share->end ? *begin + grain : share->end;
+            return true;
+        }
+    }
+    return false;
+}
