@@ -14,7 +14,6 @@ static void run_adam(void *context)
                                                              .beta2 = 0.999f,
                                                              .one_minus_beta2 = 0.001f,
                                                              .step_size = 1e-3f,
-                                                             .bias_correction2_sqrt = 0.5f,
                                                              .epsilon = 1e-8f,
                                                              .decay_factor = 1.0f};
     const struct optimizer *o = context;

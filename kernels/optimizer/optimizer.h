@@ -1,7 +1,7 @@
 /* Optimizer updates on vectors of `count` floats, in place, each operation rounded once, in every variant bit
  * for bit.
  *
- * The order of operations is PyTorch 1.13's (torch/optim/_functional: single-tensor path), so that
+ * The formulas are PyTorch 1.13's (torch/optim/_functional: single-tensor path) in exact arithmetic, so that
  * trajectories agree to rounding. Coefficients come in as float; the optimizer (layers/optim) computes them
  * in double. No alignment needed; the arrays must not overlap.
  */
@@ -28,14 +28,17 @@ typedef void tw_f32_sgd_fn(ptrdiff_t count, const struct tw_sgd_coefficients *co
  *   Adam, weight_decay != 0:                                  g = fma(weight_decay, p, g)
  *   m = fma(one_minus_beta1, g, beta1 * m)
  *   v = fma(one_minus_beta2 * g, g, beta2 * v)
- *   q = m / (sqrt(v) / bias_correction2_sqrt + epsilon)
+ *   q = m / (sqrt(v) + epsilon)
  *   p = fma(-step_size, q, p)
- * with step_size = learning_rate / (1 - beta1^t) and bias_correction2_sqrt = sqrt(1 - beta2^t). */
+ * with, for the step t = 1, 2, … and c = sqrt(1 - beta2^t),
+ *   step_size = learning_rate * c / (1 - beta1^t)    and    epsilon = c * the optimizer's epsilon,
+ * the form that ends section 2 of Kingma and Ba: PyTorch's learning_rate / (1 - beta1^t) *
+ * m / (sqrt(v) / c + its epsilon), extended by c, which saves an element one of two divisions. */
 struct tw_adam_coefficients {
     float beta1, one_minus_beta1, beta2, one_minus_beta2;
-    float step_size, bias_correction2_sqrt, epsilon;
-    float weight_decay; /* Adam's, added to the gradient; 0 for AdamW */
-    float decay_factor; /* AdamW's; 1 for Adam */
+    float step_size, epsilon; /* with both bias corrections in them */
+    float weight_decay;       /* Adam's, added to the gradient; 0 for AdamW */
+    float decay_factor;       /* AdamW's; 1 for Adam */
 };
 typedef void tw_f32_adam_fn(ptrdiff_t count, const struct tw_adam_coefficients *coefficients,
                             const float *gradient, float *parameter, float *first_moment,

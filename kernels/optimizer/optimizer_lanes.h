@@ -90,8 +90,7 @@ static inline void adam_step(const struct tw_adam_coefficients *c, struct adam_l
                                            tw_lanes_mul(tw_lanes_set(c->beta1), s->first_moment));
     const struct tw_lanes v = tw_lanes_fma(tw_lanes_mul(tw_lanes_set(c->one_minus_beta2), g), g,
                                            tw_lanes_mul(tw_lanes_set(c->beta2), s->second_moment));
-    const struct tw_lanes root = tw_lanes_div(tw_lanes_sqrt(v), tw_lanes_set(c->bias_correction2_sqrt));
-    const struct tw_lanes q = tw_lanes_div(m, tw_lanes_add(root, tw_lanes_set(c->epsilon)));
+    const struct tw_lanes q = tw_lanes_div(m, tw_lanes_add(tw_lanes_sqrt(v), tw_lanes_set(c->epsilon)));
 
     s->first_moment = m;
     s->second_moment = v;

@@ -45,7 +45,7 @@ void tw_f32_adam__reference(ptrdiff_t count, const struct tw_adam_coefficients *
 
         const float m = fmaf(c.one_minus_beta1, g, c.beta1 * first_moment[i]);
         const float v = fmaf(c.one_minus_beta2 * g, g, c.beta2 * second_moment[i]);
-        const float q = m / (sqrtf(v) / c.bias_correction2_sqrt + c.epsilon);
+        const float q = m / (sqrtf(v) + c.epsilon);
 
         first_moment[i] = m;
         second_moment[i] = v;

@@ -1,6 +1,6 @@
 /* Optimizers: SGD, Adam and AdamW over groups of parameters, schedules and gradient clipping.
  *
- * After torch.optim (PyTorch 1.13), same defaults, same order of operations (kernels/optimizer). An optimizer
+ * After torch.optim (PyTorch 1.13), same defaults, same formulas (kernels/optimizer). An optimizer
  * borrows the parameters: the module they came from must outlive it. Updates run on the team; results do not
  * depend on its size.
  */

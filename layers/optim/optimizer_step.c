@@ -22,18 +22,20 @@ static struct tw_sgd_coefficients sgd_coefficients(const struct tw_optimizer_opt
     };
 }
 
-/* `t` counts from 1. Everything is computed in double and rounded once, as PyTorch does. */
+/* `t` counts from 1. Everything is computed in double and rounded once. */
 static struct tw_adam_coefficients adam_coefficients(const struct tw_optimizer_options *options,
                                                      bool decoupled, int64_t t)
 {
+    const double correction1 = 1 - pow(options->beta1, (double)t);
+    const double correction2_sqrt = sqrt(1 - pow(options->beta2, (double)t));
+
     return (struct tw_adam_coefficients){
         .beta1 = (float)options->beta1,
         .one_minus_beta1 = (float)(1 - options->beta1),
         .beta2 = (float)options->beta2,
         .one_minus_beta2 = (float)(1 - options->beta2),
-        .step_size = (float)(options->learning_rate / (1 - pow(options->beta1, (double)t))),
-        .bias_correction2_sqrt = (float)sqrt(1 - pow(options->beta2, (double)t)),
-        .epsilon = (float)options->epsilon,
+        .step_size = (float)(options->learning_rate * correction2_sqrt / correction1),
+        .epsilon = (float)(options->epsilon * correction2_sqrt),
         .weight_decay = decoupled ? 0 : (float)options->weight_decay,
         .decay_factor = decoupled ? (float)(1 - options->learning_rate * options->weight_decay) : 1,
     };
