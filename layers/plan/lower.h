@@ -8,7 +8,9 @@
  *   a normalize in front of a convolution of few channels
  *                                        is taken in;
  *   one such operation after another     hand over blocked activations as they are;
- *   folds of gradient slots              wait until the end, so that stages stay long.
+ *   folds of gradient slots              wait until the end, so that stages stay long;
+ *   linear -> relu, without a backward half and with constant parameters
+ *                                        becomes one operation on packed weights (lower_linear.h).
  *
  * A value that somebody else reads, or that is to be kept (tw_graph_keep), is not fused away.
  */
@@ -24,7 +26,8 @@ struct tw_fusion {
     struct tw_conv_pool_shape shape;
     struct tw_pixel_scale pixels;
     bool planar, bytes;
-    int from, to; /* the fusion whose blocked y this one's x is / whose x this one's y is; -1: none */
+    bool stays_blocked; /* whoever reads y takes it as it is */
+    int from, to;       /* the fusion whose blocked y this one's x is / whose x this one's y is; -1: none */
     tw_value x, y, code, dx; /* in the lowered graph; y and dx blocked */
     tw_value packed, scatter;
 };
@@ -41,7 +44,8 @@ enum tw_status tw_fusions_find(const tw_graph *graph, struct tw_fusions *fusions
 void tw_fusions_release(struct tw_fusions *fusions);
 
 /* The lowered graph, owned by the caller, and in `*map` (released with tw_free) the lowered value of every
- * recorded one, 0 where it is fused away. NULL on failure. */
-tw_graph *tw_graph_lower(const tw_graph *graph, uint32_t **map);
+ * recorded one, 0 where it is fused away. `constant_parameters`: weights may be packed for more than a run. NULL on
+ * failure. */
+tw_graph *tw_graph_lower(const tw_graph *graph, bool constant_parameters, uint32_t **map);
 
 #endif
