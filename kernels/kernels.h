@@ -12,6 +12,7 @@
 #include "kernels/conv_pool/conv_pool.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/linear/linear.h"
 #include "kernels/optimizer/optimizer.h"
 #include "kernels/pool/pool.h"
 #include "kernels/softmax/softmax.h"
@@ -22,6 +23,7 @@ struct tw_kernels {
 
     tw_f32_gemm_fn *f32_gemm;
     tw_f32_gemm_workspace_fn *f32_gemm_workspace;
+    tw_f32_linear_forward_fn *f32_linear_forward;
 
     tw_f32_conv2d_forward_fn *f32_conv2d_forward;
     tw_f32_conv2d_input_gradient_fn *f32_conv2d_input_gradient;

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Times predictions of the tower by ONNX Runtime, batches of 1, 64 and 1000, one JSON object each.
 #
-#   benchmarks/peers/onnxruntime.sh [--threads N] [--data DIR] [--weights FILE.safetensors]
+#   benchmarks/peers/onnxruntime.sh [--threads N] [--data DIR] [--weights FILE.safetensors] [--prepare]
+#
+# benchmarks/compare-predict does it in turn with Tower; --prepare does what it needs and measures nothing.
 #
 # Fetches onnxruntime-node from npm into build/onnxruntime once; its libraries are in the package, so no script of it
 # has to run. Without --weights, tower-train trains them for one epoch. Needs node, npm and python3.
@@ -9,11 +11,12 @@
 
 version=1.30.0 # of onnxruntime-node: fixed, so that figures stay comparable
 folder=build/onnxruntime
-threads=1 weights=''
+threads=1 weights='' prepare=false
 data=${TOWER_DATA:-${XDG_CACHE_HOME:-$HOME/.cache}/tower/mnist}
 
 while [ $# -gt 0 ]; do
     case $1 in
+    --prepare) prepare=true && shift && continue ;;
     --threads | --data | --weights) ;;
     *) say "'$1' is no option" && exit 2 ;;
     esac
@@ -46,4 +49,6 @@ if [ -z "$weights" ]; then
     fi
 fi
 python3 benchmarks/peers/onnxruntime_model.py "$weights" "$folder/tower.onnx"
-node benchmarks/peers/onnxruntime.js "$folder/tower.onnx" "$folder/node_modules" "$data" "$threads"
+if "$prepare"; then exit 0; fi
+node benchmarks/peers/onnxruntime.js "$folder/tower.onnx" "$folder/node_modules" --data "$data" --threads "$threads" \
+    --accuracy

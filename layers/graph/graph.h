@@ -20,7 +20,7 @@
 
 #include "core/status.h"
 #include "core/tensor.h"
-#include "kernels/conv_pool/conv_pool.h"
+#include "kernels/linear/linear.h"
 #include "layers/module/parameter.h"
 
 typedef struct tw_graph tw_graph;
@@ -95,6 +95,7 @@ union tw_attributes {
     struct {
         ptrdiff_t channels, height, width, halo;
     } block;
+    struct tw_linear_shape linear; /* on packed weights */
 };
 
 struct tw_graph_node {

@@ -1,5 +1,5 @@
 /* The rewriting: leaves, packed weights, then every node in order, copied or fused; folds of slots last. */
-#include "layers/plan/lower.h"
+#include "layers/plan/lower_linear.h"
 
 #include "core/memory.h"
 #include "layers/operation/conv_pool.h"
@@ -10,6 +10,7 @@ struct lowering {
     tw_graph *to;
     uint32_t *map; /* recorded value -> lowered value */
     struct tw_fusions fusions;
+    struct tw_linear_rules linears;
 };
 
 static tw_value mapped(const struct lowering *lowering, uint32_t value)
@@ -125,6 +126,13 @@ static void pack_weights(struct lowering *lowering)
             fusion->scatter = record_pack(lowering, &tw_operation_pack_scatter, fusion, scatter_shape(shape));
         }
     }
+    for (size_t i = 0; i < lowering->linears.count; i++) {
+        struct tw_linear_rule *rule = &lowering->linears.items[i];
+
+        stand_for(lowering, rule->linear);
+        tw_linear_rule_pack(rule, lowering->to,
+                            mapped(lowering, lowering->from->nodes[rule->linear].input[1]));
+    }
 }
 
 /* A change of layout of one activation. */
@@ -177,7 +185,7 @@ static void fuse_forward(struct lowering *lowering, struct tw_fusion *fusion)
         TW_SHAPE(samples, blocks, rows + 2 * halo, columns + 2 * halo, TW_BLOCK), true);
     fusion->code = tw_graph_add_output(lowering->to, fusion->y, TW_U8,
                                        TW_SHAPE(samples, blocks, rows, columns, TW_BLOCK), true);
-    if (fusion->to < 0) {
+    if (fusion->to < 0 && !fusion->stays_blocked) {
         settle(lowering, y,
                record_layout(lowering, &tw_operation_unblock, fusion->y, shape->out_channels, rows, columns,
                              halo));
@@ -263,12 +271,30 @@ static bool is_deferred(const struct lowering *lowering, uint32_t index)
     return node->operation == &tw_operation_fold_slots && lowering->fusions.uses[node->output[0]] == 0;
 }
 
+/* A linear layer takes the place of its last node. */
+static void lower_linear(struct lowering *lowering, const struct tw_linear_rule *rule, uint32_t index)
+{
+    const struct tw_graph_node *linear = &lowering->from->nodes[rule->linear];
+
+    if (index == (rule->relu ? rule->relu : rule->linear)) {
+        tw_value x =
+            rule->from >= 0 ? lowering->fusions.items[rule->from].y : mapped(lowering, linear->input[0]);
+
+        stand_for(lowering, rule->linear);
+        settle(lowering, lowering->from->nodes[index].output[0],
+               tw_linear_rule_record(rule, lowering->to, x, mapped(lowering, linear->input[2])));
+    }
+}
+
 static void lower_node(struct lowering *lowering, uint32_t index)
 {
+    const struct tw_linear_rule *linear = tw_linear_rule_of(&lowering->linears, index);
     int of = lowering->fusions.of_node[index];
     struct tw_fusion *fusion = of >= 0 ? &lowering->fusions.items[of] : NULL;
 
-    if (!fusion) {
+    if (linear) {
+        lower_linear(lowering, linear, index);
+    } else if (!fusion) {
         if (lowering->from->nodes[index].operation == &tw_operation_fold_slots) {
             fold(lowering, index);
         } else {
@@ -299,19 +325,22 @@ static void lower_all(struct lowering *lowering)
     lowering->to->differentiated = lowering->from->differentiated;
 }
 
-tw_graph *tw_graph_lower(const tw_graph *graph, uint32_t **map)
+tw_graph *tw_graph_lower(const tw_graph *graph, bool constant_parameters, uint32_t **map)
 {
     struct lowering lowering = {.from = graph, .to = tw_graph_new()};
     bool done = false;
 
     lowering.map = lowering.to ? tw_alloc_array(graph->value_count, sizeof *lowering.map) : NULL;
-    if (lowering.map && tw_fusions_find(graph, &lowering.fusions) == TW_OK) {
+    if (lowering.map && tw_fusions_find(graph, &lowering.fusions) == TW_OK &&
+        (!constant_parameters ||
+         tw_linear_rules_find(graph, &lowering.fusions, &lowering.linears) == TW_OK)) {
         lower_all(&lowering);
         done = tw_graph_status(lowering.to) == TW_OK &&
                tw_graph_apply_rules(lowering.to, lowering.map, graph->value_count) == TW_OK &&
                tw_graph_schedule(lowering.to) == TW_OK;
     }
     tw_fusions_release(&lowering.fusions);
+    tw_linear_rules_release(&lowering.linears);
     if (!done) {
         tw_graph_release(lowering.to);
         tw_free(lowering.map);

@@ -9,7 +9,9 @@
  *                                        is taken in;
  *   one such operation after another     hand over blocked activations as they are;
  *   linear -> relu                       becomes one operation;
- *   a linear of few weights              goes by samples, with whatever stands around it.
+ *   a linear of few weights              goes by samples, with whatever stands around it;
+ *   linear (-> relu), without a backward half and with constant parameters
+ *                                        becomes one operation on packed weights (lower_linear.h).
  *
  * The nodes are then put into the order with the fewest stages (tw_graph_schedule).
  *
@@ -27,7 +29,8 @@ struct tw_fusion {
     struct tw_conv_pool_shape shape;
     struct tw_pixel_scale pixels;
     bool planar, bytes;
-    int from, to; /* the fusion whose blocked y this one's x is / whose x this one's y is; -1: none */
+    bool stays_blocked; /* whoever reads y takes it as it is */
+    int from, to;       /* the fusion whose blocked y this one's x is / whose x this one's y is; -1: none */
     tw_value x, y, code, dx; /* in the lowered graph; y and dx blocked */
     tw_value packed, scatter;
 };
@@ -44,8 +47,9 @@ enum tw_status tw_fusions_find(const tw_graph *graph, struct tw_fusions *fusions
 void tw_fusions_release(struct tw_fusions *fusions);
 
 /* The lowered graph, owned by the caller, and in `*map` (released with tw_free) the lowered value of every
- * recorded one, 0 where it is fused away. NULL on failure. */
-tw_graph *tw_graph_lower(const tw_graph *graph, uint32_t **map);
+ * recorded one, 0 where it is fused away. `constant_parameters`: weights may be packed for more than a run. NULL on
+ * failure. */
+tw_graph *tw_graph_lower(const tw_graph *graph, bool constant_parameters, uint32_t **map);
 
 /* Rewrites single nodes of a lowered graph by the rules of lower_rules.c; of the `recorded` entries of `map` those whose
  * value is fused away become 0. TW_ERROR_MEMORY, and nothing has changed. */

@@ -93,7 +93,7 @@ static enum tw_status compile(tw_plan *plan, const struct tw_plan_options *optio
         status = tw_fail(TW_ERROR_ARGUMENT, "plan: no team to run on");
     }
     if (status == TW_OK && plan->level > 1) {
-        plan->lowered = tw_graph_lower(plan->graph, &plan->map);
+        plan->lowered = tw_graph_lower(plan->graph, plan->constant_parameters, &plan->map);
         plan->graph = plan->lowered;
         status = plan->lowered ? TW_OK : tw_error_status();
     }

@@ -1,0 +1,230 @@
+/* A linear layer on packed weights. Included after the lanes and the vectors of an ISA.
+ *
+ * A register tile is a few samples against one block of sixteen outputs; where there are not enough samples to hide the
+ * latency of the fma, several blocks side by side. With more samples than a tile has rows, the sum is taken in parts:
+ * the weights of a part come from memory once and from L2 for all other samples, and what a tile's samples have of a part
+ * stays in L1 from one block of outputs to the next. The outputs hold the chains meanwhile.
+ */
+#include <string.h>
+
+#include "kernels/linear/linear.h"
+#include "kernels/simd/unroll.h"
+
+enum {
+    LINEAR_WIDEST = 4, /* blocks of a tile */
+    LINEAR_DEPTH = 512 /* terms of a part: 32 KiB of weights per block */
+};
+
+/* Outputs of some blocks for some samples, terms [from, to) of their sums. */
+struct linear_part {
+    const struct tw_linear_shape *shape;
+    const float *x, *packed; /* of the first sample; of the first block */
+    ptrdiff_t from, to;      /* multiples of shape->plane */
+    const float *start;      /* where the chains begin, rows `start_row` apart */
+    ptrdiff_t start_row;
+    float *y;
+    ptrdiff_t y_row;
+};
+
+/* `rows` and `blocks` are constants at every call. */
+static inline __attribute__((always_inline)) void linear_tile(const int rows, const int blocks,
+                                                              const struct linear_part *part)
+{
+    const struct tw_linear_shape *shape = part->shape;
+    const ptrdiff_t x_row = tw_linear_x_size(shape), step = shape->plane > 0 ? TW_BLOCK : 1;
+    const ptrdiff_t run = shape->plane > 0 ? shape->plane : part->to - part->from;
+    const ptrdiff_t block = shape->in * TW_BLOCK;
+    const float *weights = part->packed + part->from * TW_BLOCK;
+    tw_vector sums[TW_TILE_ROWS][LINEAR_WIDEST * TW_VECTORS];
+
+    TW_UNROLL
+    for (int i = 0; i < rows * blocks * TW_VECTORS; i++) {
+        const int row = i / (blocks * TW_VECTORS), column = i % (blocks * TW_VECTORS);
+
+        sums[row][column] = tw_vector_load(part->start + row * part->start_row + column * TW_VECTOR_LANES);
+    }
+    for (ptrdiff_t p = part->from; p < part->to; p += run) {
+        const float *x = part->x + tw_linear_x_at(shape, p);
+
+        for (ptrdiff_t i = 0; i < run; i++, x += step, weights += TW_BLOCK) {
+            tw_vector weight[LINEAR_WIDEST * TW_VECTORS];
+
+            TW_UNROLL
+            for (int column = 0; column < blocks * TW_VECTORS; column++) {
+                weight[column] = tw_vector_load(weights + column / TW_VECTORS * block +
+                                                column % TW_VECTORS * TW_VECTOR_LANES);
+            }
+            TW_UNROLL
+            for (int row = 0; row < rows; row++) {
+                const tw_vector element = tw_vector_broadcast(x + row * x_row);
+
+                TW_UNROLL
+                for (int column = 0; column < blocks * TW_VECTORS; column++) {
+                    sums[row][column] = tw_vector_fma(element, weight[column], sums[row][column]);
+                }
+            }
+        }
+    }
+    TW_UNROLL
+    for (int i = 0; i < rows * blocks * TW_VECTORS; i++) {
+        const int row = i / (blocks * TW_VECTORS), column = i % (blocks * TW_VECTORS);
+
+        tw_vector_store(part->y + row * part->y_row + column * TW_VECTOR_LANES, sums[row][column]);
+    }
+}
+
+typedef void linear_tile_fn(const struct linear_part *part);
+
+#define DEFINE_LINEAR_TILE(rows, blocks)                                      \
+    static void linear_tile_##rows##x##blocks(const struct linear_part *part) \
+    {                                                                         \
+        linear_tile(rows, blocks, part);                                      \
+    }
+
+DEFINE_LINEAR_TILE(1, 1)
+DEFINE_LINEAR_TILE(1, 2)
+DEFINE_LINEAR_TILE(1, 4)
+DEFINE_LINEAR_TILE(2, 1)
+DEFINE_LINEAR_TILE(2, 2)
+DEFINE_LINEAR_TILE(3, 1)
+DEFINE_LINEAR_TILE(4, 1)
+DEFINE_LINEAR_TILE(5, 1)
+DEFINE_LINEAR_TILE(6, 1)
+#if TW_TILE_ROWS > 6
+DEFINE_LINEAR_TILE(7, 1)
+DEFINE_LINEAR_TILE(8, 1)
+DEFINE_LINEAR_TILE(9, 1)
+DEFINE_LINEAR_TILE(10, 1)
+DEFINE_LINEAR_TILE(11, 1)
+DEFINE_LINEAR_TILE(12, 1)
+#endif
+
+/* By rows; of one, two and four blocks. */
+static linear_tile_fn *const linear_tiles[TW_TILE_ROWS + 1][3] = {
+    {NULL},
+    {linear_tile_1x1, linear_tile_1x2, linear_tile_1x4},
+    {linear_tile_2x1, linear_tile_2x2},
+    {linear_tile_3x1},
+    {linear_tile_4x1},
+    {linear_tile_5x1},
+    {linear_tile_6x1},
+#if TW_TILE_ROWS > 6
+    {linear_tile_7x1},
+    {linear_tile_8x1},
+    {linear_tile_9x1},
+    {linear_tile_10x1},
+    {linear_tile_11x1},
+    {linear_tile_12x1},
+#endif
+};
+
+/* Blocks of the next tile, as their power of two: eight chains, as far as there are so many blocks and registers. */
+static int linear_width(ptrdiff_t samples, ptrdiff_t blocks)
+{
+    const int widest = samples == 1 ? 2 : samples == 2 ? 1 : 0;
+
+    return blocks >= LINEAR_WIDEST && widest == 2 ? 2 : blocks >= 2 && widest > 0 ? 1 : 0;
+}
+
+/* A tile whose last block has fewer than sixteen outputs: computed in a buffer of full blocks. */
+static void linear_narrow(linear_tile_fn *tile, struct linear_part part, ptrdiff_t rows, ptrdiff_t blocks,
+                          ptrdiff_t columns)
+{
+    float buffer[TW_TILE_ROWS * LINEAR_WIDEST * TW_BLOCK] = {0.0f};
+    float *y = part.y;
+
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        memcpy(buffer + row * blocks * TW_BLOCK, part.start + row * part.start_row,
+               (size_t)columns * sizeof *buffer);
+    }
+    part.start = part.y = buffer;
+    part.start_row = blocks * TW_BLOCK;
+    part.y_row = part.start_row;
+    tile(&part);
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        memcpy(y + row * part.shape->out, buffer + row * blocks * TW_BLOCK, (size_t)columns * sizeof *buffer);
+    }
+}
+
+/* Zeros for layers without a bias. */
+static const float linear_nothing[LINEAR_WIDEST * TW_BLOCK];
+
+/* Terms [from, to) of blocks [begin, end) for the samples of one tile. */
+static void linear_rows(const struct linear_part *part, ptrdiff_t samples, ptrdiff_t rows, const float *bias,
+                        ptrdiff_t begin, ptrdiff_t end)
+{
+    const struct tw_linear_shape *shape = part->shape;
+
+    for (ptrdiff_t block = begin, blocks; block < end; block += blocks) {
+        const int width = linear_width(samples, end - block);
+        const ptrdiff_t left = shape->out - block * TW_BLOCK;
+        struct linear_part tile = *part;
+
+        blocks = (ptrdiff_t)1 << width;
+        tile.packed += block * shape->in * TW_BLOCK;
+        tile.y += block * TW_BLOCK;
+        tile.start = part->from > 0 ? tile.y : bias ? bias + block * TW_BLOCK : linear_nothing;
+        tile.start_row = part->from > 0 ? shape->out : 0;
+        if (left < blocks * TW_BLOCK) {
+            linear_narrow(linear_tiles[rows][width], tile, rows, blocks, left);
+        } else {
+            linear_tiles[rows][width](&tile);
+        }
+    }
+}
+
+static void linear_relu(ptrdiff_t samples, ptrdiff_t row, float *y, ptrdiff_t columns)
+{
+    const struct tw_lanes zero = tw_lanes_set(0.0f);
+
+    for (ptrdiff_t n = 0; n < samples; n++, y += row) {
+        ptrdiff_t c = 0;
+
+        for (; c + TW_BLOCK <= columns; c += TW_BLOCK) {
+            struct tw_lanes value = tw_lanes_load(y + c);
+
+            tw_lanes_store(y + c, tw_lanes_clear(tw_lanes_less_equal(value, zero), value));
+        }
+        if (c < columns) {
+            struct tw_lanes value = tw_lanes_load_part(y + c, (int)(columns - c));
+
+            tw_lanes_store_part(y + c, (int)(columns - c),
+                                tw_lanes_clear(tw_lanes_less_equal(value, zero), value));
+        }
+    }
+}
+
+/* Terms of a part: all if every weight is used once only, else whole channels of about LINEAR_DEPTH. */
+static ptrdiff_t linear_depth(const struct tw_linear_shape *shape, ptrdiff_t samples)
+{
+    ptrdiff_t planes = shape->plane > 0 ? LINEAR_DEPTH / shape->plane : 0;
+
+    if (samples <= TW_TILE_ROWS) {
+        return shape->in;
+    }
+    return shape->plane == 0 ? LINEAR_DEPTH : planes > 0 ? planes * shape->plane : shape->plane;
+}
+
+void TW_VARIANT(tw_f32_linear_forward)(const struct tw_linear_shape *shape, ptrdiff_t samples, const float *x,
+                                       const float *packed, const float *bias, float *y, ptrdiff_t begin,
+                                       ptrdiff_t end)
+{
+    ptrdiff_t depth = linear_depth(shape, samples), tiles = (samples + TW_TILE_ROWS - 1) / TW_TILE_ROWS;
+    ptrdiff_t last = end * TW_BLOCK < shape->out ? end * TW_BLOCK : shape->out;
+    struct linear_part part = {.shape = shape, .packed = packed, .y_row = shape->out};
+
+    do {
+        part.to = shape->in - part.from < depth ? shape->in : part.from + depth;
+        for (ptrdiff_t i = 0; i < tiles; i++) {
+            ptrdiff_t first = samples * i / tiles, rows = samples * (i + 1) / tiles - first;
+
+            part.x = x + first * tw_linear_x_size(shape);
+            part.y = y + first * shape->out;
+            linear_rows(&part, samples, rows, bias, begin, end);
+        }
+        part.from = part.to;
+    } while (part.from < shape->in);
+    if (shape->relu) {
+        linear_relu(samples, shape->out, y + begin * TW_BLOCK, last - begin * TW_BLOCK);
+    }
+}
