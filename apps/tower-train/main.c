@@ -46,7 +46,7 @@ static enum tw_status finish(struct trainer *trainer, struct report *report, enu
     if (report->out) {
         profiling_print(report->out, trainer);
     }
-    report_end(report, saved);
+    report_end(report, trainer, saved);
     return trainer->options->json ? summary_print(report, trainer, interrupted, saved) : TW_OK;
 }
 

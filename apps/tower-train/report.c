@@ -4,9 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "apps/common/model_table.h"
+#include "apps/common/process.h"
 #include "apps/common/text.h"
 #include "core/memory.h"
 
@@ -184,17 +184,17 @@ void report_evaluation(struct report *report, const struct epoch_result *result)
                 result->test_loss, 100 * result->test_accuracy, result->weights_sha256);
 }
 
-void report_end(struct report *report, bool saved)
+void report_end(struct report *report, const struct trainer *trainer, bool saved)
 {
     char total[APP_TEXT_BYTES], resident[APP_TEXT_BYTES], own[APP_TEXT_BYTES];
-    struct rusage usage = {0};
 
     if (!report->out)
         return;
-    getrusage(RUSAGE_SELF, &usage);
-    fprintf(report->out, "\n%s in all; peak memory %s, of which data, model and plans %s\n",
-            app_duration_text(app_seconds() - report->started, total),
-            app_bytes_text((size_t)usage.ru_maxrss * 1024, resident),
+    fprintf(report->out, "\n%s in all", app_duration_text(app_seconds() - report->started, total));
+    if (trainer->first_step_after > 0)
+        fprintf(report->out, ", the first step done %.2f s after the start", trainer->first_step_after);
+    fprintf(report->out, "; peak memory %s, of which data, model and plans %s\n",
+            app_bytes_text(process_peak_memory(), resident),
             app_bytes_text(tw_memory_usage().peak_bytes, own));
     if (saved)
         fprintf(report->out, "weights in %s\n", report->options->save);

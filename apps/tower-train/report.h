@@ -33,8 +33,8 @@ void report_epoch(void *context, const struct epoch_result *result);
 /* Without training: loss, accuracy and digest of what was evaluated. */
 void report_evaluation(struct report *report, const struct epoch_result *result);
 
-/* Peak memory and where the results are. */
-void report_end(struct report *report, bool saved);
+/* How long it took, peak memory and where the results are. */
+void report_end(struct report *report, const struct trainer *trainer, bool saved);
 
 /* "tower-train: " and a message on stderr, after wiping the progress line. */
 void report_message(struct report *report, const char *message);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "apps/common/process.h"
 #include "apps/common/text.h"
 #include "apps/tower-train/profiling.h"
 #include "core/memory.h"
@@ -55,12 +56,16 @@ static bool add_choices(cJSON *object, const struct trainer *t)
            add_text(object, "isa_why", t->compute.isa_why);
 }
 
-static bool add_ending(cJSON *object, const struct report *report, bool interrupted, bool saved)
+static bool add_ending(cJSON *object, const struct report *report, const struct trainer *trainer,
+                       bool interrupted, bool saved)
 {
     return add_number(object, "total_seconds", app_seconds() - report->started) &&
            add_number(object, "total_images_per_second",
                       report->train_seconds > 0 ? report->images / report->train_seconds : NAN) &&
+           add_number(object, "first_step_seconds",
+                      trainer->first_step_after > 0 ? trainer->first_step_after : NAN) &&
            add_number(object, "peak_memory_bytes", (double)tw_memory_usage().peak_bytes) &&
+           add_number(object, "peak_resident_bytes", (double)process_peak_memory()) &&
            cJSON_AddBoolToObject(object, "interrupted", interrupted) &&
            add_text(object, "saved_to", saved ? report->options->save : NULL) &&
            add_text(object, "version", TOWER_VERSION);
@@ -74,7 +79,7 @@ enum tw_status summary_print(const struct report *report, const struct trainer *
     enum tw_status status = TW_OK;
 
     if (object && epoch_log_fields(object, &report->latest) && add_request(object, trainer) &&
-        add_choices(object, trainer) && add_ending(object, report, interrupted, saved) &&
+        add_choices(object, trainer) && add_ending(object, report, trainer, interrupted, saved) &&
         profiling_json(object, trainer))
         text = cJSON_Print(object);
     if (text)

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "apps/common/process.h"
 #include "apps/common/text.h"
 #include "apps/tower-train/interrupt.h"
 #include "core/clock.h"
@@ -65,6 +66,7 @@ static enum tw_status train_step(struct trainer *t, ptrdiff_t samples, struct ta
     t->times.run += ran - started;
     t->times.optimizer += tw_clock() - ran;
     t->step++;
+    t->first_step_after = t->first_step_after > 0 ? t->first_step_after : process_age();
     tally->loss += (double)loss * (double)samples;
     tally->images += samples;
     tally->correct += correct;

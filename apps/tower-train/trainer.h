@@ -29,6 +29,8 @@ struct trainer {
     tw_optimizer *optimizer;
     struct tw_schedule schedule;
     int64_t step; /* steps done since the start */
+    double
+        first_step_after; /* seconds from the start of the process to the end of the first step; 0: none yet */
     struct step_times times;
 };
 

@@ -294,12 +294,10 @@ static void lower_node(struct lowering *lowering, uint32_t index)
 
     if (linear) {
         lower_linear(lowering, linear, index);
+    } else if (!fusion && lowering->from->nodes[index].operation == &tw_operation_fold_slots) {
+        fold(lowering, index);
     } else if (!fusion) {
-        if (lowering->from->nodes[index].operation == &tw_operation_fold_slots) {
-            fold(lowering, index);
-        } else {
-            copy_node(lowering, index);
-        }
+        copy_node(lowering, index);
     } else if (index == fusion->pool) {
         fuse_forward(lowering, fusion);
     } else if (index == fusion->weight_gradient) {

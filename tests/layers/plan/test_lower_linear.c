@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "layers/graph/functional.h"
 #include "layers/operation/conv_pool.h"
+#include "layers/operation/linear.h"
 #include "layers/operation/linear_packed.h"
 #include "layers/operation/operations.h"
 #include "layers/plan/lower.h"
@@ -99,11 +100,12 @@ static int count(const tw_graph *graph, const struct tw_operation *operation)
     return found;
 }
 
-/* Numbers of layers on packed weights with relu and without, of plain layers, of relus, of unblocks. */
+/* Numbers of layers on packed weights with relu and without, of plain layers (all of few weights here), of relus, of
+ * unblocks. */
 static void assert_lowered(const struct options *options, bool constant, const int expected[5])
 {
     const struct tw_operation *operations[5] = {&tw_operation_linear_relu_packed, &tw_operation_linear_packed,
-                                                &tw_operation_linear, &tw_operation_relu,
+                                                &tw_operation_linear_samples, &tw_operation_relu,
                                                 &tw_operation_unblock};
     struct net *net = net_new(options);
     uint32_t *map = NULL;
