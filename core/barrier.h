@@ -1,14 +1,18 @@
-/* A barrier that spins briefly, then sleeps. For core/team.c alone.
+/* A barrier that spins as long as that has been paying off, then sleeps. For core/team.c alone.
  *
  * The OpenMP runtimes spin for milliseconds where threads do not outnumber CPUs. When another process holds
- * the CPU that the last member needs, every barrier then costs a scheduling slice. 100 barriers of two
- * threads on two CPUs of a Zen 3, gcc 12's libgomp: 0.05 ms alone, 35 ms on average beside two busy
- * processes; this one 0.024 ms and 2.5 ms.
+ * the CPU that the last member needs, every barrier then costs a scheduling slice. A barrier that sleeps soon
+ * has the opposite fault: waking a thread takes longer than most stages differ, so the one that slept is late
+ * for the next stage, the other one sleeps there, and a chain of short stages becomes a chain of wake-ups (a
+ * sixth of a training step of 64 images on two CPUs of a virtual machine).
+ * Hence patience that is learned: a member looks for up to 1 ms. Spinning in vain halves the time, down to
+ * 20 us; a wait that took more than those and ended while the member was looking doubles it.
  */
 #ifndef TOWER_CORE_BARRIER_H
 #define TOWER_CORE_BARRIER_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "core/memory.h"
 
@@ -16,11 +20,11 @@ struct tw_barrier {
     _Alignas(TW_ALIGNMENT) atomic_int arrived; /* members of the current phase; a line of its own */
     _Alignas(TW_ALIGNMENT) atomic_uint phase;  /* counts completed phases; what waiting members look at */
     atomic_int sleepers;                       /* members that may have to be woken */
-    int spins;                                 /* looks at phase before a member goes to sleep */
+    atomic_int patience;                       /* nanoseconds of looking before a member goes to sleep */
 };
 
-/* `spins`: 0 where members outnumber CPUs, so that a waiting member makes room at once. */
-void tw_barrier_init(struct tw_barrier *barrier, int spins);
+/* `spin`: false where members outnumber CPUs, so that a waiting member makes room at once, always. */
+void tw_barrier_init(struct tw_barrier *barrier, bool spin);
 
 /* Returns when `members` threads have called it; what any of them wrote before is visible to all of them
  * after. Every member passes the same number. No system call unless somebody sleeps. */

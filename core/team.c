@@ -7,10 +7,6 @@
 #include "core/memory.h"
 #include "core/threads.h"
 
-/* About 20 to 50 microseconds: longer than members of a stage usually differ, shorter than a scheduling
- * slice. */
-#define SPINS 1000
-
 struct tw_team {
     struct tw_barrier barrier;
     int threads;
@@ -135,11 +131,12 @@ static enum tw_status check_request(int threads, enum tw_bind bind)
 }
 
 /* A member that waits for a CPU to become free must not spin on one. */
-static int choose_spins(const struct tw_team *team)
+static bool has_cpus(const struct tw_team *team)
 {
-    int units = tw_topology_machine(team->topology).processing_units, quota = tw_cgroup_cpu_quota("");
+    int units = tw_topology_machine(team->topology).processing_units, allowed = tw_team_affinity();
+    int quota = tw_cgroup_cpu_quota("");
 
-    return team->threads <= units && (quota == 0 || team->threads <= quota) ? SPINS : 0;
+    return team->threads <= units && team->threads <= allowed && (quota == 0 || team->threads <= quota);
 }
 
 static enum tw_status set_up(struct tw_team *team)
@@ -152,7 +149,7 @@ static enum tw_status set_up(struct tw_team *team)
     if (team->home == NULL && team->bind != TW_BIND_NONE) {
         return tw_error_status();
     }
-    tw_barrier_init(&team->barrier, choose_spins(team));
+    tw_barrier_init(&team->barrier, has_cpus(team));
     if (tw_topology_place(team->topology, team->bind, team->threads, team->unit) != TW_OK) {
         return tw_error_status();
     }
