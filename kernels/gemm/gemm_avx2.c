@@ -99,13 +99,100 @@ IN_PLACE void tile(int rows, int vectors, ptrdiff_t k, const float *a, const ptr
 DEFINE_TILES(1)
 DEFINE_TILES(2)
 
+/* --- strided tiles -------------------------------------------------------------------------------------- */
+
+#define VECTORS_MAX 8
+
+typedef __m256 vector;
+typedef __m256i part;
+
+IN_PLACE vector load(const float *x)
+{
+    return _mm256_loadu_ps(x);
+}
+
+IN_PLACE void store(float *y, vector v)
+{
+    _mm256_storeu_ps(y, v);
+}
+
+IN_PLACE vector broadcast(const float *x)
+{
+    return _mm256_broadcast_ss(x);
+}
+
+IN_PLACE vector zero(void)
+{
+    return _mm256_setzero_ps();
+}
+
+IN_PLACE vector multiply_add(vector a, vector b, vector c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+IN_PLACE part part_first(int count)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+IN_PLACE vector load_part(const float *x, part lanes)
+{
+    return _mm256_maskload_ps(x, lanes);
+}
+
+/* In pieces of 4, 2 and 1: the masked store is microcode on AMD's cores. */
+IN_PLACE void store_part(float *y, int count, part lanes, vector v)
+{
+    __m128 rest = _mm256_castps256_ps128(v);
+
+    (void)lanes;
+    if (count == LANES) {
+        _mm256_storeu_ps(y, v);
+        return;
+    }
+    if (count & 4) {
+        _mm_storeu_ps(y, rest);
+        rest = _mm256_extractf128_ps(v, 1);
+        y += 4;
+    }
+    if (count & 2) {
+        _mm_storel_pi((__m64 *)(void *)y, rest);
+        rest = _mm_movehl_ps(rest, rest);
+        y += 2;
+    }
+    if (count & 1) {
+        _mm_store_ss(y, rest);
+    }
+}
+
+#include "kernels/gemm/vector_strided.h"
+
+DEFINE_STRIDED_ROWS_6(1)
+DEFINE_STRIDED_ROWS_6(2)
+DEFINE_STRIDED_ROWS_3(4)
+DEFINE_STRIDED(1, 8)
+DEFINE_STRIDED_PACKING(4, 2)
+DEFINE_STRIDED_PACKING(5, 2)
+DEFINE_STRIDED_PACKING(6, 2)
+
 const struct tw_f32_tiles tw_f32_tiles__avx2 = {
     .width = {{16, ROWS, {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2}},
               {8, ROWS, {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1}}},
     .widths = 2,
-    .kc = 256,
+    .strided = {{64, 1, {strided_1x8_whole}, {strided_1x8_part}, {NULL}},
+                {32, 3, STRIDED_ROWS_3(4, whole), STRIDED_ROWS_3(4, part), {NULL}},
+                {16,
+                 6,
+                 STRIDED_ROWS_6(2, whole),
+                 STRIDED_ROWS_6(2, part),
+                 {NULL, NULL, NULL, strided_4x2_packing, strided_5x2_packing, strided_6x2_packing}},
+                {8, 6, STRIDED_ROWS_6(1, whole), STRIDED_ROWS_6(1, part), {NULL}}},
+    .strided_widths = 4,
+    .strided_general = 2,
+    .kc = 320,
     .mc = 144,
-    .nc = 512,
+    .nc = 1024,
     .transpose = transpose,
 };
 

@@ -105,14 +105,86 @@ DEFINE_TILE(7, 2)
 DEFINE_TILE(8, 2)
 DEFINE_TILES(4)
 
+/* --- strided tiles -------------------------------------------------------------------------------------- */
+
+#define VECTORS_MAX 8
+
+typedef __m512 vector;
+typedef __mmask16 part;
+
+IN_PLACE vector load(const float *x)
+{
+    return _mm512_loadu_ps(x);
+}
+
+IN_PLACE void store(float *y, vector v)
+{
+    _mm512_storeu_ps(y, v);
+}
+
+IN_PLACE vector broadcast(const float *x)
+{
+    return _mm512_set1_ps(*x);
+}
+
+IN_PLACE vector zero(void)
+{
+    return _mm512_setzero_ps();
+}
+
+IN_PLACE vector multiply_add(vector a, vector b, vector c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+IN_PLACE part part_first(int count)
+{
+    return (part)((1u << count) - 1);
+}
+
+IN_PLACE vector load_part(const float *x, part lanes)
+{
+    return _mm512_maskz_loadu_ps(lanes, x);
+}
+
+IN_PLACE void store_part(float *y, int count, part lanes, vector v)
+{
+    (void)count;
+    _mm512_mask_storeu_ps(y, lanes, v);
+}
+
+#include "kernels/gemm/vector_strided.h"
+
+DEFINE_STRIDED_ROWS_6(1)
+DEFINE_STRIDED(7, 1)
+DEFINE_STRIDED(8, 1)
+DEFINE_STRIDED_ROWS_6(2)
+DEFINE_STRIDED(7, 2)
+DEFINE_STRIDED(8, 2)
+DEFINE_STRIDED_ROWS_6(4)
+DEFINE_STRIDED_ROWS_3(8)
+DEFINE_STRIDED_PACKING(4, 4)
+DEFINE_STRIDED_PACKING(5, 4)
+DEFINE_STRIDED_PACKING(6, 4)
+
 const struct tw_f32_tiles tw_f32_tiles__avx512 = {
     .width = {{64, 6, {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4}},
               {32, 8, {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2, tile_8x2}},
               {16, 8, {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1, tile_8x1}}},
     .widths = 3,
-    .kc = 256,
-    .mc = 192,
-    .nc = 768,
+    .strided = {{128, 3, STRIDED_ROWS_3(8, whole), STRIDED_ROWS_3(8, part), {NULL}},
+                {64,
+                 6,
+                 STRIDED_ROWS_6(4, whole),
+                 STRIDED_ROWS_6(4, part),
+                 {NULL, NULL, NULL, strided_4x4_packing, strided_5x4_packing, strided_6x4_packing}},
+                {32, 8, STRIDED_ROWS_8(2, whole), STRIDED_ROWS_8(2, part), {NULL}},
+                {16, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}}},
+    .strided_widths = 4,
+    .strided_general = 1,
+    .kc = 320,
+    .mc = 144,
+    .nc = 1024,
     .transpose = transpose,
 };
 

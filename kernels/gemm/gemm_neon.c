@@ -109,6 +109,85 @@ DEFINE_TILE(7, 2)
 DEFINE_TILE(8, 2)
 DEFINE_TILES(4)
 
+/* --- strided tiles -------------------------------------------------------------------------------------- */
+
+#define VECTORS_MAX VECTORS
+
+typedef float32x4_t vector;
+typedef int part;
+
+IN_PLACE vector load(const float *x)
+{
+    return vld1q_f32(x);
+}
+
+IN_PLACE void store(float *y, vector v)
+{
+    vst1q_f32(y, v);
+}
+
+IN_PLACE vector broadcast(const float *x)
+{
+    return vld1q_dup_f32(x);
+}
+
+IN_PLACE vector zero(void)
+{
+    return vdupq_n_f32(0.0f);
+}
+
+IN_PLACE vector multiply_add(vector a, vector b, vector c)
+{
+    return vfmaq_f32(c, a, b);
+}
+
+IN_PLACE part part_first(int count)
+{
+    return count;
+}
+
+IN_PLACE vector load_part(const float *x, part lanes)
+{
+    vector v = vld1q_lane_f32(x, zero(), 0);
+
+    if (lanes == LANES) {
+        return vld1q_f32(x);
+    }
+    if (lanes > 1) {
+        v = vld1q_lane_f32(x + 1, v, 1);
+    }
+    if (lanes > 2) {
+        v = vld1q_lane_f32(x + 2, v, 2);
+    }
+    return v;
+}
+
+IN_PLACE void store_part(float *y, int count, part lanes, vector v)
+{
+    (void)lanes;
+    if (count == LANES) {
+        vst1q_f32(y, v);
+        return;
+    }
+    vst1q_lane_f32(y, v, 0);
+    if (count > 1) {
+        vst1q_lane_f32(y + 1, v, 1);
+    }
+    if (count > 2) {
+        vst1q_lane_f32(y + 2, v, 2);
+    }
+}
+
+#include "kernels/gemm/vector_strided.h"
+
+DEFINE_STRIDED_ROWS_6(1)
+DEFINE_STRIDED(7, 1)
+DEFINE_STRIDED(8, 1)
+DEFINE_STRIDED_ROWS_6(2)
+DEFINE_STRIDED(7, 2)
+DEFINE_STRIDED(8, 2)
+DEFINE_STRIDED_ROWS_6(4)
+
 /* dst[j*dst_row + i] = src[i*src_row + j] of 4 x 4: pairs of rows, then pairs of pairs. */
 static inline void transpose_4x4(const float *src, ptrdiff_t src_row, float *dst, ptrdiff_t dst_row)
 {
@@ -147,6 +226,11 @@ const struct tw_f32_tiles tw_f32_tiles__neon = {
               {8, ROWS, {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2, tile_8x2}},
               {4, ROWS, {tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1, tile_8x1}}},
     .widths = 3,
+    .strided = {{16, 6, STRIDED_ROWS_6(4, whole), STRIDED_ROWS_6(4, part), {NULL}},
+                {8, 8, STRIDED_ROWS_8(2, whole), STRIDED_ROWS_8(2, part), {NULL}},
+                {4, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}}},
+    .strided_widths = 3,
+    .strided_general = 0,
     .kc = 256,
     .mc = 144,
     .nc = 512,

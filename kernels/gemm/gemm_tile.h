@@ -25,6 +25,7 @@
 #ifndef TOWER_KERNELS_GEMM_GEMM_TILE_H
 #define TOWER_KERNELS_GEMM_GEMM_TILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernels/gemm/gemm.h"
@@ -32,6 +33,7 @@
 #define TW_TILE_ROWS_MAX    8
 #define TW_TILE_COLUMNS_MAX 64
 #define TW_TILE_WIDTHS_MAX  3
+#define TW_STRIDED_MAX      4
 
 typedef void tw_f32_tile_fn(ptrdiff_t k, const float *a, const ptrdiff_t *row, const ptrdiff_t *at,
                             const float *b, const float *start, ptrdiff_t start_row, float *c,
@@ -47,10 +49,40 @@ struct tw_f32_tile_width {
     tw_f32_tile_fn *tile[TW_TILE_ROWS_MAX];
 };
 
-/* All that the portable blocking needs to know of an ISA. Widths descend; each divides the one before. */
+/* Operands of a strided tile: the tile of a matrix product, which reads A and B by their strides, wherever they
+ * lie. Its rows and columns are fixed per function, except that the `part` functions compute only `columns`
+ * columns, at least one vector's lanes less one fewer than the full width, and touch no others:
+ *
+ *   acc[i][j] = c[i*c_row + j] if accumulate, else +0
+ *   for p = 0 … k-1:   acc[i][j] = fma(a[i*a_row + p*a_col], b[p*b_row + j], acc[i][j])
+ *   c[i*c_row + j] = acc[i][j]
+ *
+ * The `packing` functions also leave the rows of B that they read in `packed`, one after the other: what the
+ * tiles below then read. */
+struct tw_f32_strided {
+    ptrdiff_t columns, k;
+    const float *a, *b;
+    float *c;
+    ptrdiff_t a_row, a_col, b_row, c_row;
+    bool accumulate;
+    float *packed;
+};
+
+typedef void tw_f32_strided_fn(const struct tw_f32_strided *operands);
+
+/* The strided tiles of one width: entry r - 1 computes r rows, up to `rows`. packing may be NULL. */
+struct tw_f32_strided_width {
+    ptrdiff_t columns, rows;
+    tw_f32_strided_fn *whole[TW_TILE_ROWS_MAX], *part[TW_TILE_ROWS_MAX], *packing[TW_TILE_ROWS_MAX];
+};
+
+/* All that the portable blocking needs to know of an ISA. Widths descend; each divides the one before, and the
+ * narrowest is one vector. The wider of the strided widths have fewer rows: they are for products of few rows. */
 struct tw_f32_tiles {
     struct tw_f32_tile_width width[TW_TILE_WIDTHS_MAX];
     int widths;
+    struct tw_f32_strided_width strided[TW_STRIDED_MAX];
+    int strided_widths, strided_general; /* the widest for any number of rows is [strided_general] */
     ptrdiff_t kc; /* depth of a block: a panel of the widest tile and one row block of A stay in L1 */
     ptrdiff_t mc; /* rows of A packed at a time: mc x kc stay in L2 */
     ptrdiff_t nc; /* columns of B packed at a time */

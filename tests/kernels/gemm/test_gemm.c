@@ -216,6 +216,32 @@ static void blocks_equal_the_reference(void **state)
     assert_true(ran >= 12);
 }
 
+/* Every branch of the blocking: few rows against a B that is streamed, rows of A that are packed in several
+ * blocks, tiles along the rows, few columns by C^T. */
+static void every_blocking_equals_the_reference(void **state)
+{
+    static const struct {
+        ptrdiff_t m, n, k;
+        enum layout a, b;
+    } cases[] = {{1, 700, 90, ROWS, ROWS},    {2, 530, 71, ROWS, ROWS},      {3, 531, 70, COLUMNS, ROWS},
+                 {1, 75, 333, ROWS, COLUMNS}, {4, 41, 215, GAPS, COLUMNS},   {300, 70, 340, COLUMNS, ROWS},
+                 {40, 130, 30, ROWS, ROWS},   {50, 530, 20, ROWS, COLUMNS},  {31, 130, 66, COLUMNS, ROWS},
+                 {90, 2, 50, ROWS, ROWS},     {131, 18, 40, COLUMNS, ROWS},  {70, 10, 330, ROWS, COLUMNS},
+                 {66, 33, 20, GAPS, GAPS},    {65, 17, 40, BACKWARDS, ROWS}, {20, 150, 60, ROWS, REPEATED}};
+    struct tw_rng rng = tw_test_rng(8);
+    int ran = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct problem problem =
+            new_problem(&rng, cases[i].m, cases[i].n, cases[i].k, cases[i].a, cases[i].b);
+
+        ran += run_all(&problem);
+        end_problem(&problem);
+    }
+    assert_true(ran >= 15);
+}
+
 /* m, n or k 0: C becomes 0 (k) or stays (accumulate), nothing is touched outside. */
 static void empty_shapes_are_handled(void **state)
 {
@@ -340,6 +366,7 @@ int main(void)
         cmocka_unit_test(random_shapes_equal_the_reference),
         cmocka_unit_test(tails_equal_the_reference),
         cmocka_unit_test(blocks_equal_the_reference),
+        cmocka_unit_test(every_blocking_equals_the_reference),
         cmocka_unit_test(empty_shapes_are_handled),
         cmocka_unit_test(special_values_flow),
         cmocka_unit_test(parts_of_c_equal_the_whole),

@@ -1,0 +1,280 @@
+#include <string.h>
+
+#include "kernels/gemm/gemm_block.h"
+
+enum { LINE = 16 }; /* floats */
+
+static ptrdiff_t smaller(ptrdiff_t x, ptrdiff_t y)
+{
+    return x < y ? x : y;
+}
+
+/* The widest panel, from `width` on, of which less than a vector is wasted on `rest` columns. */
+static const struct tw_f32_strided_width *narrow(const struct tw_f32_tiles *tiles,
+                                                 const struct tw_f32_strided_width *width, ptrdiff_t rest)
+{
+    const struct tw_f32_strided_width *last = &tiles->strided[tiles->strided_widths - 1];
+
+    while (width < last && width->columns - rest >= last->columns) {
+        width++;
+    }
+    return width;
+}
+
+const struct tw_f32_strided_width *tw_gemm_width(const struct tw_f32_tiles *tiles, ptrdiff_t rows,
+                                                 ptrdiff_t columns)
+{
+    int w = 0;
+
+    while (w < tiles->strided_general && tiles->strided[w].rows < rows) {
+        w++;
+    }
+    return narrow(tiles, &tiles->strided[w], columns);
+}
+
+struct tw_gemm_heights tw_gemm_heights(ptrdiff_t rows, ptrdiff_t tile_rows)
+{
+    struct tw_gemm_heights heights = {.tiles = 1, .height = rows};
+
+    if (rows > tile_rows) {
+        heights.tiles = (rows + tile_rows - 1) / tile_rows;
+        heights.height = rows / heights.tiles;
+        heights.taller = rows - heights.height * heights.tiles;
+    }
+    return heights;
+}
+
+/* --- packing A ------------------------------------------------------------------------------------------ */
+
+/* `rows` neighbours of each of k columns. Sizes are constants at the calls: a few vector moves each. */
+static inline __attribute__((always_inline)) void copy_columns(size_t rows, ptrdiff_t k, const float *a,
+                                                               ptrdiff_t a_col, float *packed)
+{
+    for (ptrdiff_t p = 0; p < k; p++) {
+        memcpy(packed + p * (ptrdiff_t)rows, a + p * a_col, rows * sizeof *packed);
+    }
+}
+
+static void interleave(ptrdiff_t rows, ptrdiff_t k, const float *a, ptrdiff_t a_col, float *packed)
+{
+    switch (rows) {
+    case 4:
+        copy_columns(4, k, a, a_col, packed);
+        break;
+    case 5:
+        copy_columns(5, k, a, a_col, packed);
+        break;
+    case 6:
+        copy_columns(6, k, a, a_col, packed);
+        break;
+    default:
+        copy_columns((size_t)rows, k, a, a_col, packed);
+        break;
+    }
+}
+
+static void pack_rows(const struct tw_gemm_block *block, float *packed)
+{
+    for (ptrdiff_t i = 0; i < block->rows; i++) {
+        const float *row = block->a + i * block->a_row;
+
+        if (block->a_col == 1) {
+            memcpy(packed + i * block->k, row, (size_t)block->k * sizeof *packed);
+            continue;
+        }
+        for (ptrdiff_t p = 0; p < block->k; p++) {
+            packed[i * block->k + p] = row[p * block->a_col];
+        }
+    }
+}
+
+void tw_gemm_pack_a(struct tw_gemm_block *block, float *packed)
+{
+    const struct tw_gemm_heights heights = tw_gemm_heights(block->rows, block->tile_rows);
+
+    block->interleaved = block->a_row == 1;
+    if (!block->interleaved) {
+        pack_rows(block, packed);
+    }
+    for (ptrdiff_t t = 0, first = 0; t < heights.tiles && block->interleaved; t++) {
+        const ptrdiff_t rows = heights.height + (t < heights.taller);
+
+        interleave(rows, block->k, block->a + first, block->a_col, packed + first * block->k);
+        first += rows;
+    }
+    block->a = packed;
+    block->a_row = block->k;
+    block->a_col = 1;
+}
+
+/* --- fetching ------------------------------------------------------------------------------------------- */
+
+/* The rows (or, where B is transposed, the columns) of the panel that comes next. */
+struct ahead {
+    const float *b;
+    ptrdiff_t lines, step, length, share; /* `share` lines for every tile of the panel before it */
+};
+
+static struct ahead ahead_of(const struct tw_gemm_block *block, ptrdiff_t next, ptrdiff_t most,
+                             ptrdiff_t tiles)
+{
+    const ptrdiff_t columns = smaller(most, block->columns - next);
+    const bool rows_lie = block->b_col == 1;
+    struct ahead ahead = {0};
+
+    if (block->fetches_b && columns > 0) {
+        ahead.b = block->b + next * block->b_col;
+        ahead.lines = rows_lie ? block->k : columns;
+        ahead.step = rows_lie ? block->b_row : block->b_col;
+        ahead.length = rows_lie ? columns : block->k;
+        ahead.share = tiles > 1 ? ahead.lines / tiles + 1 : ahead.lines;
+    }
+    return ahead;
+}
+
+static void fetch_share(struct ahead *ahead)
+{
+    const ptrdiff_t lines = smaller(ahead->share, ahead->lines);
+
+    for (ptrdiff_t i = 0; i < lines; i++, ahead->b += ahead->step) {
+        for (ptrdiff_t j = 0; j < ahead->length; j += LINE) {
+            __builtin_prefetch(ahead->b + j);
+        }
+    }
+    ahead->lines -= lines;
+}
+
+static void fetch_c(const float *c, ptrdiff_t c_row, ptrdiff_t rows, ptrdiff_t columns)
+{
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        __builtin_prefetch(c + i * c_row);
+        __builtin_prefetch(c + i * c_row + columns - 1);
+    }
+}
+
+/* --- multiplying ---------------------------------------------------------------------------------------- */
+
+struct panel {
+    const struct tw_f32_strided_width *width;
+    ptrdiff_t column, columns;
+    float *packed;
+};
+
+static struct panel panel_at(const struct tw_gemm_block *block, ptrdiff_t column)
+{
+    const ptrdiff_t rest = block->columns - column;
+    const struct tw_f32_strided_width *width = narrow(block->tiles, block->width, rest);
+
+    return (struct panel){.width = width,
+                          .column = column,
+                          .columns = smaller(width->columns, rest),
+                          .packed = block->panels + (block->keeps_panels ? column * block->k : 0)};
+}
+
+static void pack_panel(const struct tw_gemm_block *block, const struct panel *panel)
+{
+    tw_tile_pack(block->tiles, block->k, panel->columns, panel->width->columns,
+                 block->b + panel->column * block->b_col, block->b_row, block->b_col, panel->packed);
+}
+
+/* The first tile of the panel; `in_place`: it reads B by its strides. */
+static struct tw_f32_strided first_tile(const struct tw_gemm_block *block, const struct panel *panel,
+                                        bool in_place)
+{
+    return (struct tw_f32_strided){.columns = panel->columns,
+                                   .k = block->k,
+                                   .a = block->a,
+                                   .b = in_place ? block->b + panel->column : panel->packed,
+                                   .c = block->c + panel->column,
+                                   .a_row = block->interleaved ? 1 : block->a_row,
+                                   .a_col = block->a_col,
+                                   .b_row = in_place ? block->b_row : panel->width->columns,
+                                   .c_row = block->c_row,
+                                   .accumulate = block->accumulate,
+                                   .packed = panel->packed};
+}
+
+/* The tiles of one panel, down all rows. */
+static void run_panel(const struct tw_gemm_block *block, const struct panel *panel,
+                      const struct tw_gemm_heights *heights)
+{
+    const bool whole = panel->columns == panel->width->columns;
+    const ptrdiff_t tallest = heights->height + (heights->taller > 0), next = panel->column + panel->columns;
+    tw_f32_strided_fn *const *functions = whole ? panel->width->whole : panel->width->part;
+    const bool packs = block->b_state == TW_GEMM_B_PACK;
+    const bool packs_itself = packs && block->b_col == 1 && whole && panel->width->packing[tallest - 1];
+    struct tw_f32_strided tile =
+        first_tile(block, panel, packs_itself || block->b_state == TW_GEMM_B_IN_PLACE);
+    struct ahead ahead = ahead_of(block, next, panel->width->columns, heights->tiles);
+
+    if (packs && !packs_itself) {
+        pack_panel(block, panel);
+    }
+    for (ptrdiff_t t = 0; t < heights->tiles; t++) {
+        const ptrdiff_t rows = heights->height + (t < heights->taller);
+        const bool last = t + 1 == heights->tiles;
+
+        if (block->fetches_c) {
+            fetch_c(last ? block->c + next : tile.c + rows * block->c_row, block->c_row, rows,
+                    panel->columns);
+        }
+        fetch_share(&ahead);
+        tile.a_col = block->interleaved ? rows : block->a_col;
+        if (packs_itself && t == 0) {
+            panel->width->packing[rows - 1](&tile);
+            tile.b = panel->packed;
+            tile.b_row = panel->width->columns;
+        } else {
+            functions[rows - 1](&tile);
+        }
+        tile.a += rows * block->a_row;
+        tile.c += rows * block->c_row;
+    }
+}
+
+/* The tiles of `rows` rows from `first` on, along all panels. */
+static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdiff_t rows)
+{
+    const bool in_place = block->b_state == TW_GEMM_B_IN_PLACE;
+
+    for (ptrdiff_t j = 0; j < block->columns;) {
+        const struct panel panel = panel_at(block, j);
+        struct tw_f32_strided tile = first_tile(block, &panel, in_place);
+        const ptrdiff_t step_b = in_place ? panel.columns : panel.columns * block->k;
+
+        tile.a += first * block->a_row;
+        tile.c += first * block->c_row;
+        tile.a_col = block->interleaved ? rows : block->a_col;
+        if (panel.columns < panel.width->columns) {
+            panel.width->part[rows - 1](&tile);
+            return;
+        }
+        for (; j + panel.columns <= block->columns; j += panel.columns) {
+            panel.width->whole[rows - 1](&tile);
+            tile.b += step_b;
+            tile.c += panel.columns;
+        }
+    }
+}
+
+void tw_gemm_run_block(const struct tw_gemm_block *block)
+{
+    const struct tw_gemm_heights heights = tw_gemm_heights(block->rows, block->tile_rows);
+
+    for (ptrdiff_t j = 0; j < block->columns;) {
+        const struct panel panel = panel_at(block, j);
+
+        if (!block->rows_first) {
+            run_panel(block, &panel, &heights);
+        } else if (block->b_state == TW_GEMM_B_PACK) {
+            pack_panel(block, &panel);
+        }
+        j += panel.columns;
+    }
+    for (ptrdiff_t t = 0, first = 0; t < heights.tiles && block->rows_first; t++) {
+        const ptrdiff_t rows = heights.height + (t < heights.taller);
+
+        run_strip(block, first, rows);
+        first += rows;
+    }
+}
