@@ -56,13 +56,19 @@ static void print_step(FILE *out, const struct trainer *trainer)
 
     fprintf(out, "\nA training step, mean of %lld\n", (long long)trainer->step);
     print_part(out, "gathering the batch", parts.gather, parts.step);
-    print_part(out, "plan: forward and backward", parts.run, parts.step);
-    print_part(out, tw_optimizer_name(trainer->options->optimizer), parts.optimizer, parts.step);
+    if (trainer_updates_in_plan(trainer)) {
+        print_part(out, "plan: forward, backward and updates", parts.run, parts.step);
+    } else {
+        print_part(out, "plan: forward and backward", parts.run, parts.step);
+        print_part(out, tw_optimizer_name(trainer->options->optimizer), parts.optimizer, parts.step);
+    }
     print_part(out, "schedule, tally, progress", parts.step - parts.gather - parts.run - parts.optimizer,
                parts.step);
     print_part(out, "in all", parts.step, parts.step);
-    fprintf(out, "  the optimizer moves %.1f MB: %.1f GB/s\n", 1e-6 * parts.bytes_updated,
-            1e-9 * parts.bytes_updated / parts.optimizer);
+    if (!trainer_updates_in_plan(trainer)) {
+        fprintf(out, "  the optimizer moves %.1f MB: %.1f GB/s\n", 1e-6 * parts.bytes_updated,
+                1e-9 * parts.bytes_updated / parts.optimizer);
+    }
 }
 
 static void print_plan(FILE *out, const char *name, const tw_plan *plan)

@@ -60,7 +60,8 @@ static enum tw_status train_step(struct trainer *t, ptrdiff_t samples, struct ta
     if (!isfinite(loss))
         return tw_fail(TW_ERROR_ARGUMENT,
                        "the training loss is not finite any more: a smaller --lr may help");
-    status = tw_optimizer_step(t->optimizer, t->compute.team);
+    if (!trainer_updates_in_plan(t))
+        status = tw_optimizer_step(t->optimizer, t->compute.team);
     if (status)
         return status;
     t->times.run += ran - started;

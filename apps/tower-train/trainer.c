@@ -69,6 +69,11 @@ static enum tw_status open_loaders(struct trainer *t)
     return status;
 }
 
+bool trainer_updates_in_plan(const struct trainer *trainer)
+{
+    return trainer->options->plan > 1;
+}
+
 static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b)
 {
     return a < b ? a : b;
@@ -84,6 +89,7 @@ static enum tw_status open_recording(struct trainer *t, const struct tw_loader *
         .team = t->compute.team,
         .seed = t->options->seed,
         .constant_parameters = !training,
+        .update = training && trainer_updates_in_plan(t) ? &t->update : NULL,
     };
 
     return recording_open(t->model, smaller(loader->batch_size, loader->count), shape->extent[2],
@@ -103,6 +109,7 @@ static enum tw_status open_optimizer(struct trainer *t)
     status = tw_optimizer_add_module(t->optimizer, t->model, &o->knobs);
     if (status)
         return status;
+    t->update = tw_optimizer_update(t->optimizer);
     return tw_schedule_parse(o->schedule, o->knobs.learning_rate, steps > 0 ? steps : 1, &t->schedule);
 }
 
@@ -122,9 +129,9 @@ enum tw_status trainer_open(const struct options *options, struct trainer *train
         status = compute_open(options->isa, (int)options->threads, options->bind, (int)options->plan,
                               &trainer->compute);
     if (!status && !options->eval_only)
-        status = open_recording(trainer, &trainer->train_loader, true, &trainer->training);
-    if (!status && !options->eval_only)
         status = open_optimizer(trainer);
+    if (!status && !options->eval_only)
+        status = open_recording(trainer, &trainer->train_loader, true, &trainer->training);
     if (!status)
         status = open_recording(trainer, &trainer->evaluation_loader, false, &trainer->evaluation);
     if (status)

@@ -27,6 +27,7 @@ struct trainer {
     struct recording training, evaluation; /* training is empty with --eval-only */
     struct tw_loader train_loader, evaluation_loader;
     tw_optimizer *optimizer;
+    struct tw_parameter_update update; /* by the optimizer, within the plan's runs at level 2 */
     struct tw_schedule schedule;
     int64_t step; /* steps done since the start */
     double
@@ -38,6 +39,9 @@ struct trainer {
  * Everything that can be wrong with the request fails here. `*trainer` is empty on failure. */
 enum tw_status trainer_open(const struct options *options, struct trainer *trainer);
 void trainer_release(struct trainer *trainer);
+
+/* Whether a backward run of the plan is a whole step, the optimizer's included. */
+bool trainer_updates_in_plan(const struct trainer *trainer);
 
 /* Writes the weights to --save, if that was given. */
 enum tw_status trainer_save(const struct trainer *trainer);

@@ -32,6 +32,9 @@ enum tw_split {
     TW_SPLIT_TILES,
 };
 
+/* Takes a range of elements. */
+typedef void tw_range_fn(void *context, ptrdiff_t begin, ptrdiff_t end);
+
 struct tw_operation {
     const char *name; /* "conv2d", "conv2d_weight_gradient" */
 
@@ -57,6 +60,10 @@ struct tw_operation {
     /* Performs units [begin, end). Must give the same bits however the units are shared out. NULL: the node
      * is a view and nothing runs. */
     void (*run)(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace);
+    /* Hands the elements of output 0 that units [begin, end) write to `take`, range by range: how a parameter is updated
+     * where its gradient has just been computed. NULL: such a gradient cannot be followed by an update. */
+    void (*written)(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, tw_range_fn *take,
+                    void *context);
     /* Checks what the types cannot say before a run (labels in range); NULL: nothing. */
     enum tw_status (*check)(const struct tw_execution *execution);
     /* Name of the algorithm the kernels take, for --print-plan; NULL: none worth naming. */

@@ -88,6 +88,14 @@ static ptrdiff_t element_range(const struct tw_execution *execution, ptrdiff_t b
     return (stop < count ? stop : count) - *first;
 }
 
+static void elements_written(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                             tw_range_fn *take, void *context)
+{
+    ptrdiff_t first, count = element_range(execution, begin, end, &first);
+
+    take(context, first, first + count);
+}
+
 static void run_copy(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
     ptrdiff_t first, count = element_range(execution, begin, end, &first);
@@ -103,6 +111,7 @@ const struct tw_operation tw_operation_copy = {
     .units = element_units,
     .flops = tw_flops_per_output_element,
     .run = run_copy,
+    .written = elements_written,
 };
 
 tw_value tw_record_copy(tw_graph *graph, tw_value x)
@@ -139,6 +148,7 @@ const struct tw_operation tw_operation_add = {
     .units = element_units,
     .flops = tw_flops_per_output_element,
     .run = run_add,
+    .written = elements_written,
 };
 
 tw_value tw_add(tw_graph *graph, tw_value a, tw_value b)
@@ -181,6 +191,7 @@ const struct tw_operation tw_operation_fold_slots = {
     .units = element_units,
     .flops = fold_slots_flops,
     .run = run_fold_slots,
+    .written = elements_written,
 };
 
 tw_value tw_record_fold_slots(tw_graph *graph, tw_value slots)

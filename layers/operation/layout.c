@@ -54,6 +54,18 @@ static void run_fold_scatter(const struct tw_execution *execution, ptrdiff_t beg
                                   execution->out[0], begin, end);
 }
 
+/* Blocks of input channels are apart from each other in every output channel. */
+static void fold_scatter_written(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                                 tw_range_fn *take, void *context)
+{
+    const struct tw_conv_pool_shape *shape = shape_of(execution);
+    ptrdiff_t last = end * TW_BLOCK < shape->in_channels ? end * TW_BLOCK : shape->in_channels;
+
+    for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
+        take(context, (o * shape->in_channels + begin * TW_BLOCK) * 9, (o * shape->in_channels + last) * 9);
+    }
+}
+
 static double fold_scatter_flops(const struct tw_execution *execution)
 {
     return TW_GRADIENT_SLOTS * tw_flops_per_output_element(execution);
@@ -92,6 +104,7 @@ const struct tw_operation tw_operation_fold_scatter = {
     .units = in_blocks,
     .flops = fold_scatter_flops,
     .run = run_fold_scatter,
+    .written = fold_scatter_written,
 };
 
 /* Samples [begin, end) through tw_f32_block or its reverse; `plain` and `blocked` are the whole batches. */

@@ -42,7 +42,7 @@ tw_value tw_linear(tw_graph *graph, tw_value x, tw_value weight, tw_value bias)
 enum { BLOCK = 16 };
 
 /* Each call packs the operand that is not split: worth it for so many units of the other. */
-enum { GRAIN = 32 };
+enum { GRAIN = 16 };
 
 static bool splits_columns(const struct tw_gemm_shape *shape)
 {
@@ -302,6 +302,17 @@ static void run_weight_gradient(const struct tw_execution *execution, ptrdiff_t 
     run_gemm(execution, &shape, &part, workspace);
 }
 
+static void weight_gradient_written(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                                    tw_range_fn *take, void *context)
+{
+    struct tw_gemm_shape shape = weight_gradient_shape(execution);
+    struct part part = part_of_units(&shape, begin, end);
+
+    for (ptrdiff_t row = part.first_row; row < part.last_row; row++) {
+        take(context, row * shape.c_row + part.first_column, row * shape.c_row + part.last_column);
+    }
+}
+
 const struct tw_operation tw_operation_linear_weight_gradient = {
     .name = "linear_weight_gradient",
     .split = TW_SPLIT_TILES,
@@ -310,6 +321,7 @@ const struct tw_operation tw_operation_linear_weight_gradient = {
     .flops = weight_gradient_flops,
     .workspace = weight_gradient_workspace,
     .run = run_weight_gradient,
+    .written = weight_gradient_written,
 };
 
 /* --- bias gradient: db (O) = column sums of dy (N, O) --------------------------------------------------- */
@@ -326,6 +338,14 @@ static void run_bias_gradient(const struct tw_execution *execution, ptrdiff_t be
     }
 }
 
+static void bias_gradient_written(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                                  tw_range_fn *take, void *context)
+{
+    if (begin < end) {
+        take(context, 0, tw_execution_output_shape(execution, 0).extent[0]);
+    }
+}
+
 static double bias_gradient_flops(const struct tw_execution *execution)
 {
     struct tw_shape dy = tw_execution_input_shape(execution, 0);
@@ -339,4 +359,5 @@ const struct tw_operation tw_operation_linear_bias_gradient = {
     .units = tw_units_one,
     .flops = bias_gradient_flops,
     .run = run_bias_gradient,
+    .written = bias_gradient_written,
 };

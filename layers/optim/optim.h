@@ -14,6 +14,7 @@
 #include "core/team.h"
 #include "kernels/kernels.h"
 #include "layers/module/module.h"
+#include "layers/module/parameter_update.h"
 
 typedef struct tw_optimizer tw_optimizer;
 
@@ -60,6 +61,11 @@ struct tw_optimizer_options *tw_optimizer_group(tw_optimizer *optimizer, size_t 
  * TW_ERROR_ARGUMENT for an option that has been changed to something outside its domain, TW_ERROR_STATE for
  * an SGD momentum above 0 in a group that was added with 0. */
 enum tw_status tw_optimizer_step(tw_optimizer *optimizer, struct tw_team *team);
+
+/* For tw_plan_options.update: each backward run of that plan is also a step, of the same bits as tw_optimizer_step
+ * afterwards, for the parameters whose gradients it computes; its errors are those of the step, before anything has
+ * changed. The optimizer must outlive the plan and have all its groups. */
+struct tw_parameter_update tw_optimizer_update(tw_optimizer *optimizer);
 
 /* Zeroes the gradients of every parameter of every group (tw_parameter_zero_grad). */
 void tw_optimizer_zero_grad(tw_optimizer *optimizer);

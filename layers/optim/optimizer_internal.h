@@ -15,6 +15,7 @@ struct tw_optimizer_slot {
 
     ptrdiff_t chunk_begin, chunk_end; /* its chunks among those of the whole step; equal: not updated */
     const float *gradient;
+    bool planned; /* a plan updates it (optimizer_update.c) */
     union {
         struct tw_sgd_coefficients sgd;
         struct tw_adam_coefficients adam;
@@ -33,5 +34,13 @@ struct tw_optimizer {
 /* TW_ERROR_ARGUMENT quoting the first option outside its domain. */
 enum tw_status tw_optimizer_check_options(enum tw_optimizer_kind kind,
                                           const struct tw_optimizer_options *options);
+
+/* The parts of a step: what must be right before anything changes; one slot's coefficients, count of steps and version
+ * of its parameter, with the gradient it is about; and elements [begin, end) of it, on any thread. */
+enum tw_status tw_optimizer_check_groups(const tw_optimizer *optimizer);
+void tw_optimizer_prepare_slot(const tw_optimizer *optimizer, struct tw_optimizer_slot *slot,
+                               const float *gradient);
+void tw_optimizer_update_range(const tw_optimizer *optimizer, const struct tw_optimizer_slot *slot,
+                               ptrdiff_t begin, ptrdiff_t end);
 
 #endif

@@ -41,7 +41,7 @@ static struct tw_adam_coefficients adam_coefficients(const struct tw_optimizer_o
     };
 }
 
-static enum tw_status check_groups(const tw_optimizer *optimizer)
+enum tw_status tw_optimizer_check_groups(const tw_optimizer *optimizer)
 {
     enum tw_status status = TW_OK;
 
@@ -74,6 +74,14 @@ static void prepare_coefficients(const tw_optimizer *optimizer, struct tw_optimi
     }
 }
 
+void tw_optimizer_prepare_slot(const tw_optimizer *optimizer, struct tw_optimizer_slot *slot,
+                               const float *gradient)
+{
+    slot->gradient = gradient;
+    prepare_coefficients(optimizer, slot);
+    tw_tensor_changed(slot->parameter->data);
+}
+
 /* Fills in every slot's part of the step; returns the number of chunks in all. */
 static ptrdiff_t prepare(tw_optimizer *optimizer)
 {
@@ -88,17 +96,15 @@ static ptrdiff_t prepare(tw_optimizer *optimizer)
             continue;
         }
         /* Through the function, for a gradient that is marked zero and whose memory may be stale. */
-        slot->gradient = tw_parameter_gradient(parameter)->data;
-        prepare_coefficients(optimizer, slot);
-        tw_tensor_changed(parameter->data);
+        tw_optimizer_prepare_slot(optimizer, slot, tw_parameter_gradient(parameter)->data);
         chunks += (tw_tensor_count(parameter->data) + CHUNK_ELEMENTS - 1) / CHUNK_ELEMENTS;
         slot->chunk_end = chunks;
     }
     return chunks;
 }
 
-static void update(const tw_optimizer *optimizer, const struct tw_optimizer_slot *slot, ptrdiff_t begin,
-                   ptrdiff_t end)
+void tw_optimizer_update_range(const tw_optimizer *optimizer, const struct tw_optimizer_slot *slot,
+                               ptrdiff_t begin, ptrdiff_t end)
 {
     float *data = slot->parameter->data->data;
     float *first = slot->first_moment ? slot->first_moment->data : NULL;
@@ -126,8 +132,8 @@ static void update_chunks(const tw_optimizer *optimizer, ptrdiff_t begin, ptrdif
         ptrdiff_t stop = (last - slot->chunk_begin) * CHUNK_ELEMENTS;
 
         if (first < last) {
-            update(optimizer, slot, (first - slot->chunk_begin) * CHUNK_ELEMENTS,
-                   stop < count ? stop : count);
+            tw_optimizer_update_range(optimizer, slot, (first - slot->chunk_begin) * CHUNK_ELEMENTS,
+                                      stop < count ? stop : count);
         }
     }
 }
@@ -154,7 +160,7 @@ static void step_body(void *context, int rank, int threads)
 enum tw_status tw_optimizer_step(tw_optimizer *optimizer, struct tw_team *team)
 {
     struct step step = {.optimizer = optimizer};
-    enum tw_status status = check_groups(optimizer);
+    enum tw_status status = tw_optimizer_check_groups(optimizer);
 
     if (status != TW_OK) {
         return status;

@@ -323,7 +323,7 @@ static void lower_all(struct lowering *lowering)
     lowering->to->differentiated = lowering->from->differentiated;
 }
 
-tw_graph *tw_graph_lower(const tw_graph *graph, bool constant_parameters, uint32_t **map)
+tw_graph *tw_graph_lower(const tw_graph *graph, bool constant_parameters, bool updates, uint32_t **map)
 {
     struct lowering lowering = {.from = graph, .to = tw_graph_new()};
     bool done = false;
@@ -335,7 +335,7 @@ tw_graph *tw_graph_lower(const tw_graph *graph, bool constant_parameters, uint32
         lower_all(&lowering);
         done = tw_graph_status(lowering.to) == TW_OK &&
                tw_graph_apply_rules(lowering.to, lowering.map, graph->value_count) == TW_OK &&
-               tw_graph_schedule(lowering.to) == TW_OK;
+               tw_graph_schedule(lowering.to, updates) == TW_OK;
     }
     tw_fusions_release(&lowering.fusions);
     tw_linear_rules_release(&lowering.linears);

@@ -47,17 +47,22 @@ enum tw_status tw_fusions_find(const tw_graph *graph, struct tw_fusions *fusions
 void tw_fusions_release(struct tw_fusions *fusions);
 
 /* The lowered graph, owned by the caller, and in `*map` (released with tw_free) the lowered value of every
- * recorded one, 0 where it is fused away. `constant_parameters`: weights may be packed for more than a run. NULL on
- * failure. */
-tw_graph *tw_graph_lower(const tw_graph *graph, bool constant_parameters, uint32_t **map);
+ * recorded one, 0 where it is fused away. `constant_parameters`: weights may be packed for more than a run. `updates`:
+ * as for tw_graph_schedule. NULL on failure. */
+tw_graph *tw_graph_lower(const tw_graph *graph, bool constant_parameters, bool updates, uint32_t **map);
 
 /* Rewrites single nodes of a lowered graph by the rules of lower_rules.c; of the `recorded` entries of `map` those whose
  * value is fused away become 0. TW_ERROR_MEMORY, and nothing has changed. */
 enum tw_status tw_graph_apply_rules(tw_graph *graph, uint32_t *map, size_t recorded);
 
 /* Reorders the nodes of a graph, each half in itself, so that they fall into few stages; nodes that depend on
- * parameters alone and are in front stay there. TW_ERROR_MEMORY, and nothing has changed. */
-enum tw_status tw_graph_schedule(tw_graph *graph);
+ * parameters alone and are in front stay there. `updates`: a parameter's gradient comes in a later stage than all that
+ * reads the parameter. TW_ERROR_MEMORY, and nothing has changed. */
+enum tw_status tw_graph_schedule(tw_graph *graph, bool updates);
+
+/* Whether an update behind `writer`, which writes a parameter's gradient, would change what `reader` reads. */
+bool tw_changes_under(const tw_graph *graph, const struct tw_graph_node *writer,
+                      const struct tw_graph_node *reader);
 
 /* The end of the leading nodes behind which stand nothing but parameters, so that they compute the same until one of
  * those changes; 1: there are none. */

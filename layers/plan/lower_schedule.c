@@ -18,12 +18,44 @@ struct schedule {
     bool *placed;    /* of each node: it is in `order` */
     bool *open;      /* of each node: it is in the stage at hand */
     bool tiles;      /* the stage at hand is one of tiles */
+    bool updates;    /* parameters change where their gradients are written */
 };
+
+bool tw_changes_under(const tw_graph *graph, const struct tw_graph_node *writer,
+                      const struct tw_graph_node *reader)
+{
+    const struct tw_graph_value *gradient = &graph->values[writer->outputs > 0 ? writer->output[0] : 0];
+
+    for (int i = 0; i < reader->inputs && gradient->is_parameter_gradient; i++) {
+        const struct tw_graph_value *value = &graph->values[reader->input[i]];
+
+        if (value->kind == TW_VALUE_PARAMETER && value->parameter == gradient->parameter) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a node that is not placed yet reads the parameter that this one's gradient changes. */
+static bool waits_for_readers(const struct schedule *schedule, uint32_t index)
+{
+    const tw_graph *graph = schedule->graph;
+
+    for (uint32_t i = 1; i < graph->node_count && schedule->updates; i++) {
+        if (!schedule->placed[i] && tw_changes_under(graph, &graph->nodes[index], &graph->nodes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static bool is_ready(const struct schedule *schedule, uint32_t index)
 {
     const struct tw_graph_node *node = &schedule->graph->nodes[index];
 
+    if (schedule->placed[index]) {
+        return false;
+    }
     for (int i = 0; i < node->inputs; i++) {
         uint32_t producer = schedule->graph->values[node->input[i]].producer;
 
@@ -31,7 +63,7 @@ static bool is_ready(const struct schedule *schedule, uint32_t index)
             return false;
         }
     }
-    return !schedule->placed[index];
+    return !waits_for_readers(schedule, index);
 }
 
 static bool is_tiles(const struct schedule *schedule, uint32_t index)
@@ -55,6 +87,11 @@ static bool fits(const struct schedule *schedule, uint32_t index)
     }
     for (int i = 0; i < node->inputs; i++) {
         if (schedule->open[tw_graph_root_producer(schedule->graph, node->input[i])]) {
+            return false;
+        }
+    }
+    for (uint32_t i = 1; i < schedule->graph->node_count && schedule->updates; i++) {
+        if (schedule->open[i] && tw_changes_under(schedule->graph, node, &schedule->graph->nodes[i])) {
             return false;
         }
     }
@@ -135,9 +172,9 @@ static void permute(tw_graph *graph, const uint32_t *order, struct tw_graph_node
     memcpy(graph->nodes, nodes, graph->node_count * sizeof *nodes);
 }
 
-enum tw_status tw_graph_schedule(tw_graph *graph)
+enum tw_status tw_graph_schedule(tw_graph *graph, bool updates)
 {
-    struct schedule schedule = {.graph = graph, .count = 1};
+    struct schedule schedule = {.graph = graph, .count = 1, .updates = updates};
     struct tw_graph_node *nodes = tw_alloc_array(graph->node_count + 1, sizeof *nodes);
     enum tw_status status = TW_ERROR_MEMORY;
 
@@ -148,8 +185,14 @@ enum tw_status tw_graph_schedule(tw_graph *graph)
         place_constants(&schedule);
         place_half(&schedule, false);
         place_half(&schedule, true);
+        status = schedule.count == graph->node_count
+                     ? TW_OK
+                     : tw_fail(TW_ERROR_UNSUPPORTED,
+                               "plan: a parameter is read by what its own gradient leads to, and "
+                               "cannot be updated in the same run");
+    }
+    if (status == TW_OK) {
         permute(graph, schedule.order, nodes);
-        status = TW_OK;
     }
     tw_free(nodes);
     tw_free(schedule.order);

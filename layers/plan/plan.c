@@ -93,7 +93,8 @@ static enum tw_status compile(tw_plan *plan, const struct tw_plan_options *optio
         status = tw_fail(TW_ERROR_ARGUMENT, "plan: no team to run on");
     }
     if (status == TW_OK && plan->level > 1) {
-        plan->lowered = tw_graph_lower(plan->graph, plan->constant_parameters, &plan->map);
+        plan->lowered =
+            tw_graph_lower(plan->graph, plan->constant_parameters, options->update != NULL, &plan->map);
         plan->graph = plan->lowered;
         status = plan->lowered ? TW_OK : tw_error_status();
     }
@@ -105,6 +106,9 @@ static enum tw_status compile(tw_plan *plan, const struct tw_plan_options *optio
     }
     if (status == TW_OK) {
         status = make_gradients(plan);
+    }
+    if (status == TW_OK) {
+        status = tw_plan_find_updates(plan, options->update);
     }
     plan->address = status == TW_OK ? tw_alloc_array(plan->graph->value_count, sizeof *plan->address) : NULL;
     if (status == TW_OK && !plan->address) {
@@ -157,6 +161,7 @@ void tw_plan_release(tw_plan *plan)
     }
     tw_free(plan->stages);
     tw_free(plan->shares);
+    tw_free(plan->update_handles);
     tw_free(plan->places);
     tw_free(plan->address);
     tw_free(plan->memory);

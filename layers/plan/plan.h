@@ -29,6 +29,7 @@
 #include "core/team.h"
 #include "kernels/kernels.h"
 #include "layers/graph/graph.h"
+#include "layers/module/parameter_update.h"
 
 #define TW_PLAN_LEVELS 3
 
@@ -39,6 +40,12 @@ struct tw_plan_options {
     const struct tw_kernels *kernels; /* NULL: level 0 the reference, else the best of tw_isa_choose */
     struct tw_team *team;             /* borrowed; must outlive the plan */
     uint64_t seed;                    /* of random streams (dropout) */
+
+    /* Level 2: parameters are updated within each backward run, where their gradients have just been computed and when
+     * nobody reads them any more. Their gradients stay readable; what they were computed from is gone. Such a run is
+     * refused (TW_ERROR_STATE) while a gradient of an earlier one has not been zeroed. Borrowed; must outlive the
+     * plan. NULL: parameters only change between runs. TW_ERROR_UNSUPPORTED below level 2. */
+    const struct tw_parameter_update *update;
 
     /* What depends on parameters alone (packed weights) is computed by the first run, and again by the first run
      * after a parameter has changed: tw_tensor_version of its data tells, so loading, initialising, an optimizer's

@@ -75,6 +75,11 @@ struct tw_plan {
     size_t constant_stages;     /* the stages of those nodes */
     uint64_t constants_version; /* latest version of a parameter when they were run; 0: not yet */
 
+    /* Updates inside a run (plan_update.c); NULL: none. */
+    const struct tw_parameter_update *update;
+    ptrdiff_t *update_handles; /* of each node that writes a parameter's gradient; -1: of no other */
+    bool updating;             /* the current run updates */
+
     ptrdiff_t capacity; /* largest number of samples; 0: nothing is batched */
     ptrdiff_t samples;  /* of the current or latest run */
     double forward_flops, backward_flops;
@@ -86,6 +91,16 @@ enum tw_status tw_plan_make_stages(tw_plan *plan);
 
 /* Decides where every value lies, sizes and allocates the blocks. */
 enum tw_status tw_plan_place_values(tw_plan *plan);
+
+/* Asks `update`, if it is not NULL, for the handles of all parameters that the plan computes gradients of. */
+enum tw_status tw_plan_find_updates(tw_plan *plan, const struct tw_parameter_update *update);
+
+/* Before a run that updates; `adds`: it would add gradients to earlier ones. */
+enum tw_status tw_plan_begin_updates(const tw_plan *plan, bool adds);
+
+/* Updates what units [begin, end) of node `index` have just written the gradients of, if they are a parameter's. */
+void tw_plan_update_behind(const tw_plan *plan, const struct tw_execution *execution, uint32_t index,
+                           ptrdiff_t begin, ptrdiff_t end);
 
 /* Finds the leading nodes that depend on parameters alone, if they are to be kept. Before stages and memory. */
 void tw_plan_find_constants(tw_plan *plan);

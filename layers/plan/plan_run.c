@@ -53,6 +53,9 @@ static void run_node(tw_plan *plan, uint32_t index, ptrdiff_t begin, ptrdiff_t e
     if (execution.node->operation->run && begin < end) {
         execution.node->operation->run(&execution, begin, end,
                                        plan->workspace + (size_t)rank * plan->workspace_bytes);
+        if (plan->updating) {
+            tw_plan_update_behind(plan, &execution, index, begin, end);
+        }
         if (tw_profile_on(plan)) {
             tw_profile_lap_node(plan, index, begin, end, rank);
         }
@@ -187,14 +190,19 @@ enum tw_status tw_plan_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_half h
 {
     struct run run = {.plan = plan, .first = tw_plan_first_stage(plan)};
     int64_t started = tw_profile_on(plan) ? tw_clock() : 0;
+    bool adds = half == TW_PLAN_BACKWARD && adds_gradients(plan);
     enum tw_status status = check_run(plan, samples, half);
 
+    plan->updating = plan->update && half == TW_PLAN_BACKWARD;
+    if (status == TW_OK && plan->updating) {
+        status = tw_plan_begin_updates(plan, adds);
+    }
     if (status != TW_OK) {
         tw_plan_forget_constants(plan);
         return status;
     }
     run.stages = half == TW_PLAN_BACKWARD ? plan->stage_count : plan->forward_stages;
-    run.adds = half == TW_PLAN_BACKWARD && adds_gradients(plan);
+    run.adds = adds;
     if (samples != plan->samples) {
         tw_plan_share_out(plan, samples);
     }

@@ -1,5 +1,6 @@
 /* Stages: which nodes run without waiting for each other, and on how many threads. */
 #include "core/memory.h"
+#include "layers/plan/lower.h"
 #include "layers/plan/plan_profile_internal.h"
 
 struct tw_execution tw_plan_execution(const tw_plan *plan, uint32_t index, ptrdiff_t samples)
@@ -119,6 +120,19 @@ static bool reads_from(const tw_plan *plan, const struct tw_stage *stage, const 
     return false;
 }
 
+/* Whether an update in the stage would change what another node of it reads. */
+static bool changes_under(const tw_plan *plan, const struct tw_stage *stage, const struct tw_graph_node *node)
+{
+    for (uint32_t i = stage->first; i < stage->end && plan->update; i++) {
+        const struct tw_graph_node *other = &plan->graph->nodes[i];
+
+        if (tw_changes_under(plan->graph, node, other) || tw_changes_under(plan->graph, other, node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether a node of `kind` may join a stage. A view does nothing and so fits everywhere. Samples and slots go
  * together: the samples of a slot are in cache when its gradient is computed. Tiles go together while none needs
  * another's; one that overwrites its input might take it from a neighbour that still reads. */
@@ -132,7 +146,8 @@ static bool joins(const tw_plan *plan, const struct tw_stage *stage, const struc
         return true;
     }
     if (kind == TW_STAGE_TILES && stage->kind == TW_STAGE_TILES) {
-        return !node->operation->in_place && !reads_from(plan, stage, node);
+        return !node->operation->in_place && !reads_from(plan, stage, node) &&
+               !changes_under(plan, stage, node);
     }
     return kind != TW_STAGE_TILES && stage->kind != TW_STAGE_TILES;
 }

@@ -12,7 +12,7 @@ static void describe_place(const tw_plan *plan, uint32_t value, char *line, size
     if (place->root != value) {
         snprintf(line, bytes, "view of %%%u", (unsigned)place->root);
     } else if (place->kind == TW_PLACE_GRADIENT) {
-        snprintf(line, bytes, "gradient of a parameter");
+        snprintf(line, bytes, "gradient of a parameter%s", plan->update ? ", which is then updated" : "");
     } else if (place->slot != value) {
         snprintf(line, bytes, "in place of %%%u", (unsigned)place->slot);
     } else {

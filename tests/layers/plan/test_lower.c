@@ -238,7 +238,7 @@ static void assert_lowered(const struct options *options, const int expected[7])
                                                 &tw_operation_unblock};
     struct net *net = net_new(options);
     uint32_t *map = NULL;
-    tw_graph *lowered = tw_graph_lower(net->graph, false, &map);
+    tw_graph *lowered = tw_graph_lower(net->graph, false, false, &map);
 
     assert_non_null(lowered);
     for (int i = 0; i < 7; i++) {
@@ -280,7 +280,7 @@ static void huge_images_are_not_fused(void **state)
 
         x = tw_conv2d(graph, x, tw_graph_parameter(graph, "weight", weight), TW_INVALID_VALUE, padded);
         tw_max_pool2d(graph, tw_relu(graph, x), 2);
-        lowered = tw_graph_lower(graph, false, &map);
+        lowered = tw_graph_lower(graph, false, false, &map);
         assert_non_null(lowered);
         assert_int_equal(count(lowered, &tw_operation_conv2d), huge);
         assert_int_equal(count(lowered, &tw_operation_conv_pool_planar), !huge);
@@ -341,7 +341,7 @@ static void out_of_memory_is_an_error(void **state)
         assert_in_range(k, 0, 1000);
         assert_int_equal(tw_memory_usage().live_blocks, before);
         tw_memory_fail_after(k);
-        lowered = tw_graph_lower(net->graph, false, &map);
+        lowered = tw_graph_lower(net->graph, false, false, &map);
         tw_memory_fail_after(-1);
     }
     tw_graph_release(lowered);

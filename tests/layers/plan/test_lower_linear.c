@@ -109,7 +109,7 @@ static void assert_lowered(const struct options *options, bool constant, const i
                                                 &tw_operation_unblock};
     struct net *net = net_new(options);
     uint32_t *map = NULL;
-    tw_graph *lowered = tw_graph_lower(net->graph, constant, &map);
+    tw_graph *lowered = tw_graph_lower(net->graph, constant, false, &map);
 
     assert_non_null(lowered);
     for (int i = 0; i < 5; i++) {
@@ -181,7 +181,7 @@ static void out_of_memory_is_an_error(void **state)
         assert_in_range(k, 0, 1000);
         assert_int_equal(tw_memory_usage().live_blocks, before);
         tw_memory_fail_after(k);
-        lowered = tw_graph_lower(net->graph, true, &map);
+        lowered = tw_graph_lower(net->graph, true, false, &map);
         tw_memory_fail_after(-1);
     }
     tw_graph_release(lowered);

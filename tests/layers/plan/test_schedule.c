@@ -139,7 +139,7 @@ static void rules_follow_weights_and_readers(void **state)
 {
     struct net *net = net_new(false, false), *kept = net_new(true, true);
     uint32_t *map = NULL;
-    tw_graph *lowered = tw_graph_lower(net->graph, false, &map);
+    tw_graph *lowered = tw_graph_lower(net->graph, false, false, &map);
 
     (void)state;
     assert_non_null(lowered);
@@ -152,7 +152,7 @@ static void rules_follow_weights_and_readers(void **state)
     assert_int_not_equal(map[net->after.index], 0);
     tw_graph_release(lowered);
     tw_free(map);
-    lowered = tw_graph_lower(kept->graph, false, &map);
+    lowered = tw_graph_lower(kept->graph, false, false, &map);
     assert_non_null(lowered);
     assert_int_equal(count(lowered, &tw_operation_linear_relu), 1);
     assert_int_equal(count(lowered, &tw_operation_relu), 1);

@@ -1,0 +1,22 @@
+/* Updates made piece by piece: how a plan has an optimizer change parameters as their gradients come about.
+ */
+#ifndef TOWER_LAYERS_MODULE_PARAMETER_UPDATE_H
+#define TOWER_LAYERS_MODULE_PARAMETER_UPDATE_H
+
+#include "layers/module/parameter.h"
+
+struct tw_parameter_update {
+    void *context; /* borrowed; the first argument of the functions */
+
+    /* A handle of the parameter, kept for all runs; negative: it is not updated. Asked once, by the thread that plans. */
+    ptrdiff_t (*find)(void *context, const tw_parameter *parameter);
+
+    /* Called before a run that updates has changed anything; another status than TW_OK ends the run. */
+    enum tw_status (*begin)(void *context);
+
+    /* Updates elements [begin, end), whose gradients are in the parameter's gradient. In one run, every element of
+     * every parameter that has a gradient comes once, on any thread, while other threads are at other elements. */
+    void (*apply)(void *context, ptrdiff_t handle, ptrdiff_t begin, ptrdiff_t end);
+};
+
+#endif
