@@ -21,6 +21,15 @@
  *                    ONE call form ONE chain. Positions of x on the padding are zeros that are multiplied.
  *   bias gradient    one chain of plain additions per element of db over (n, r, c), starting from +0.
  *
+ * Depthwise convolution (tw_conv2d_is_depthwise: groups = in_channels > 1, any number of output channels per
+ * group) has other orders for the last two, because there is no second channel to take vectors of:
+ *
+ *   weight gradient  sixteen chains per element of dw, each starting from +0; chain l takes the output columns
+ *                    c = 16 k + l over (n, k, r), r fastest. Then the chains fold by plain additions:
+ *                    l += l + 8, l += l + 4, l += l + 2, l += l + 1. Padding as above; a chain without columns
+ *                    stays +0.
+ *   bias gradient    the same chains of plain additions of dy, folded likewise.
+ *
  * A batch is split between threads by samples for the first two and by gradient slots (kernels/elementwise)
  * for the last two.
  *
@@ -30,6 +39,7 @@
 #ifndef TOWER_KERNELS_CONV_CONV_H
 #define TOWER_KERNELS_CONV_CONV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct tw_conv2d_shape {
@@ -50,6 +60,12 @@ static inline ptrdiff_t tw_conv2d_output_extent(ptrdiff_t in, ptrdiff_t kernel, 
     return span < 0 ? 0 : span / stride + 1;
 }
 
+/* Whether weight and bias gradient have the orders of depthwise convolution. */
+static inline bool tw_conv2d_is_depthwise(const struct tw_conv2d_shape *shape)
+{
+    return shape->groups > 1 && shape->groups == shape->in_channels;
+}
+
 /* `bias` may be NULL. `workspace`: aligned to 64, private to the call, of the bytes that the function below
  * tells; its content does not matter before or after. */
 typedef void tw_f32_conv2d_forward_fn(const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x,
@@ -65,7 +81,7 @@ typedef void tw_f32_conv2d_weight_gradient_fn(const struct tw_conv2d_shape *shap
 typedef size_t tw_f32_conv2d_workspace_fn(const struct tw_conv2d_shape *shape);
 
 /* Name of the algorithm that a variant's selector takes for this shape ("direct", "im2col+gemm", "gemm",
- * "reference"): constant text, for --print-plan. The rule is stated in conv_select.c. */
+ * "depthwise", "reference"): constant text, for --print-plan. The rule is stated in conv_select.c. */
 typedef const char *tw_f32_conv2d_algorithm_fn(const struct tw_conv2d_shape *shape);
 
 tw_f32_conv2d_forward_fn tw_f32_conv2d_forward__reference, tw_f32_conv2d_forward__avx2,

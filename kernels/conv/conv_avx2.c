@@ -1,5 +1,5 @@
 /* Convolution on the AVX2 tiles: the entry points. */
-#include "kernels/conv/conv_pass.h"
+#include "kernels/conv/conv_depthwise.h"
 
 #if !defined(__AVX2__) || !defined(__FMA__)
 #error "conv_avx2.c must be compiled with -mavx2 -mfma"
@@ -8,22 +8,36 @@
 void tw_f32_conv2d_forward__avx2(const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x,
                                  const float *w, const float *bias, float *y, void *workspace)
 {
-    tw_conv_forward(&tw_f32_tiles__avx2, tw_conv_select(shape, false), shape, samples, x, w, bias, y,
-                    workspace);
+    const enum tw_conv_algorithm algorithm = tw_conv_select(shape, false);
+
+    if (algorithm == TW_CONV_DEPTHWISE) {
+        tw_conv_depthwise_forward(&tw_conv_depthwise__avx2, shape, samples, x, w, bias, y, workspace);
+    } else {
+        tw_conv_forward(&tw_f32_tiles__avx2, algorithm, shape, samples, x, w, bias, y, workspace);
+    }
 }
 
 void tw_f32_conv2d_input_gradient__avx2(const struct tw_conv2d_shape *shape, ptrdiff_t samples,
                                         const float *dy, const float *w, float *dx, void *workspace)
 {
-    tw_conv_input_gradient(&tw_f32_tiles__avx2, tw_conv_select(shape, true), shape, samples, dy, w, dx,
-                           workspace);
+    const enum tw_conv_algorithm algorithm = tw_conv_select(shape, true);
+
+    if (algorithm == TW_CONV_DEPTHWISE) {
+        tw_conv_depthwise_input_gradient(&tw_conv_depthwise__avx2, shape, samples, dy, w, dx, workspace);
+    } else {
+        tw_conv_input_gradient(&tw_f32_tiles__avx2, algorithm, shape, samples, dy, w, dx, workspace);
+    }
 }
 
 void tw_f32_conv2d_weight_gradient__avx2(const struct tw_conv2d_shape *shape, ptrdiff_t samples,
                                          const float *x, const float *dy, float *dw, float *db,
                                          void *workspace)
 {
-    tw_conv_weight_gradient(&tw_f32_tiles__avx2, shape, samples, x, dy, dw, db, workspace);
+    if (tw_conv2d_is_depthwise(shape)) {
+        tw_conv_depthwise_weight_gradient(&tw_conv_depthwise__avx2, shape, samples, x, dy, dw, db, workspace);
+    } else {
+        tw_conv_weight_gradient(&tw_f32_tiles__avx2, shape, samples, x, dy, dw, db, workspace);
+    }
 }
 
 size_t tw_f32_conv2d_workspace__avx2(const struct tw_conv2d_shape *shape)

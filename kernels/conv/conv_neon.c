@@ -1,37 +1,50 @@
 /* Convolution on the NEON tiles: the entry points. */
-#include "kernels/conv/conv_pass.h"
+#include "kernels/conv/conv_depthwise.h"
 
 #if !defined(__aarch64__) || !defined(__ARM_NEON)
 #error "conv_neon.c must be compiled for AArch64 with Advanced SIMD"
 #endif
 
+/* There are no vectors along rows here yet: small groups go through columns. */
+static enum tw_conv_algorithm select(const struct tw_conv2d_shape *shape, bool input_gradient)
+{
+    const enum tw_conv_algorithm algorithm = tw_conv_select(shape, input_gradient);
+
+    return algorithm == TW_CONV_DEPTHWISE ? TW_CONV_COLUMNS : algorithm;
+}
+
 void tw_f32_conv2d_forward__neon(const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x,
                                  const float *w, const float *bias, float *y, void *workspace)
 {
-    tw_conv_forward(&tw_f32_tiles__neon, tw_conv_select(shape, false), shape, samples, x, w, bias, y,
-                    workspace);
+    tw_conv_forward(&tw_f32_tiles__neon, select(shape, false), shape, samples, x, w, bias, y, workspace);
 }
 
 void tw_f32_conv2d_input_gradient__neon(const struct tw_conv2d_shape *shape, ptrdiff_t samples,
                                         const float *dy, const float *w, float *dx, void *workspace)
 {
-    tw_conv_input_gradient(&tw_f32_tiles__neon, tw_conv_select(shape, true), shape, samples, dy, w, dx,
-                           workspace);
+    tw_conv_input_gradient(&tw_f32_tiles__neon, select(shape, true), shape, samples, dy, w, dx, workspace);
 }
 
 void tw_f32_conv2d_weight_gradient__neon(const struct tw_conv2d_shape *shape, ptrdiff_t samples,
                                          const float *x, const float *dy, float *dw, float *db,
                                          void *workspace)
 {
-    tw_conv_weight_gradient(&tw_f32_tiles__neon, shape, samples, x, dy, dw, db, workspace);
+    if (tw_conv2d_is_depthwise(shape)) {
+        tw_f32_conv2d_weight_gradient__reference(shape, samples, x, dy, dw, db, workspace);
+    } else {
+        tw_conv_weight_gradient(&tw_f32_tiles__neon, shape, samples, x, dy, dw, db, workspace);
+    }
 }
 
 size_t tw_f32_conv2d_workspace__neon(const struct tw_conv2d_shape *shape)
 {
-    return tw_conv_selected_workspace(&tw_f32_tiles__neon, shape);
+    const size_t forward = tw_conv_workspace(&tw_f32_tiles__neon, select(shape, false), shape);
+    const size_t gradient = tw_conv_workspace(&tw_f32_tiles__neon, select(shape, true), shape);
+
+    return forward > gradient ? forward : gradient;
 }
 
 const char *tw_f32_conv2d_algorithm__neon(const struct tw_conv2d_shape *shape)
 {
-    return tw_conv_algorithm_name(tw_conv_select(shape, false));
+    return tw_conv_algorithm_name(select(shape, false));
 }

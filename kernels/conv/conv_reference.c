@@ -132,6 +132,81 @@ static void bias_gradient(const struct tw_conv2d_shape *s, ptrdiff_t samples, co
     }
 }
 
+/* One sample's part of the sixteen chains of dw[o][0][u][v] in a depthwise convolution. */
+static void depthwise_chains(const struct tw_conv2d_shape *s, const float *x, const float *dy, ptrdiff_t u,
+                             ptrdiff_t v, float chain[16])
+{
+    const ptrdiff_t top = u * s->dilation[0] - s->padding[0], left = v * s->dilation[1] - s->padding[1];
+
+    for (ptrdiff_t c = 0; c < s->out_width; c++) {
+        for (ptrdiff_t r = 0; r < s->out_height; r++) {
+            const float *line = line_of(x, s->in_height, s->in_width, top + r * s->stride[0]);
+
+            chain[c % 16] =
+                fmaf(at(line, s->in_width, left + c * s->stride[1]), dy[r * s->out_width + c], chain[c % 16]);
+        }
+    }
+}
+
+static float fold_chains(const float chain[16])
+{
+    float sum[16];
+
+    for (int l = 0; l < 16; l++) {
+        sum[l] = chain[l];
+    }
+    for (int half = 8; half > 0; half /= 2) {
+        for (int l = 0; l < half; l++) {
+            sum[l] += sum[l + half];
+        }
+    }
+    return sum[0];
+}
+
+static void depthwise_bias_gradient(const struct tw_conv2d_shape *s, ptrdiff_t samples, const float *dy,
+                                    float *db)
+{
+    const ptrdiff_t plane = s->out_height * s->out_width;
+
+    for (ptrdiff_t o = 0; o < s->out_channels; o++) {
+        float chain[16] = {0.0f};
+
+        for (ptrdiff_t n = 0; n < samples; n++) {
+            const float *from = dy + (n * s->out_channels + o) * plane;
+
+            for (ptrdiff_t c = 0; c < s->out_width; c++) {
+                for (ptrdiff_t r = 0; r < s->out_height; r++) {
+                    chain[c % 16] += from[r * s->out_width + c];
+                }
+            }
+        }
+        db[o] = fold_chains(chain);
+    }
+}
+
+static void depthwise_weight_gradient(const struct tw_conv2d_shape *s, ptrdiff_t samples, const float *x,
+                                      const float *dy, float *dw, float *db)
+{
+    const ptrdiff_t taps = s->kernel_height * s->kernel_width, opg = s->out_channels / s->groups;
+    const ptrdiff_t in_plane = s->in_height * s->in_width, out_plane = s->out_height * s->out_width;
+
+    for (ptrdiff_t o = 0; o < s->out_channels; o++) {
+        for (ptrdiff_t t = 0; t < taps; t++) {
+            float chain[16] = {0.0f};
+
+            for (ptrdiff_t n = 0; n < samples; n++) {
+                depthwise_chains(s, x + (n * s->in_channels + o / opg) * in_plane,
+                                 dy + (n * s->out_channels + o) * out_plane, t / s->kernel_width,
+                                 t % s->kernel_width, chain);
+            }
+            *dw++ = fold_chains(chain);
+        }
+    }
+    if (db) {
+        depthwise_bias_gradient(s, samples, dy, db);
+    }
+}
+
 void tw_f32_conv2d_weight_gradient__reference(const struct tw_conv2d_shape *s, ptrdiff_t samples,
                                               const float *x, const float *dy, float *dw, float *db,
                                               void *workspace)
@@ -140,6 +215,10 @@ void tw_f32_conv2d_weight_gradient__reference(const struct tw_conv2d_shape *s, p
     const ptrdiff_t in_plane = s->in_height * s->in_width, out_plane = s->out_height * s->out_width;
 
     (void)workspace;
+    if (tw_conv2d_is_depthwise(s)) {
+        depthwise_weight_gradient(s, samples, x, dy, dw, db);
+        return;
+    }
     for (ptrdiff_t o = 0; o < s->out_channels; o++) {
         for (ptrdiff_t i = 0; i < ipg; i++) {
             for (ptrdiff_t u = 0; u < s->kernel_height; u++) {

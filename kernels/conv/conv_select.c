@@ -3,23 +3,40 @@
  * The rule, the same for every ISA. Every algorithm keeps the summation orders of conv.h, so the choice
  * changes the time and not a bit of the result.
  *
- *   "gemm"         1 x 1 kernel, stride 1, no padding: nothing has to be gathered.
- *   "direct"       otherwise, if a group's results (output channels, for the input gradient input channels)
- *                  fill at least one vector of CHANNELS_DIRECT: vectors over channels, whatever the image
- *                  size and the stride; costs one transposition of the result.
- *   "im2col+gemm"  otherwise (depthwise, gradients of images): vectors over positions, which costs a column
- *                  matrix, read only a few times.
+ *   "depthwise"    groups that have 1 … 8 source channels and fewer results (output channels, for the input
+ *                  gradient input channels) than CHANNELS_DIRECT: vectors along rows of the image; the input
+ *                  gradient for strides up to 2.
+ *   "gemm"         otherwise, 1 x 1 kernel, stride 1, no padding: nothing has to be gathered.
+ *   "direct"       otherwise, if a group's results fill at least one vector of CHANNELS_DIRECT: vectors over
+ *                  channels, whatever the image size and the stride; costs one transposition of the result.
+ *   "im2col+gemm"  otherwise (gradients of images): vectors over positions, which costs a column matrix, read
+ *                  only a few times.
  *
- * The weight gradient always takes its vectors over output channels and is indirect in all three.
+ * The weight gradient of depthwise convolution has an order and an algorithm of its own
+ * (tw_conv2d_is_depthwise); any other takes its vectors over output channels and is indirect.
  */
-#include "kernels/conv/conv_pass.h"
+#include "kernels/conv/conv_depthwise.h"
 
-#define CHANNELS_DIRECT 8
+#define CHANNELS_DIRECT    8
+#define CHANNELS_DEPTHWISE 8
+
+/* Whether groups are small enough for vectors along rows. */
+static bool suits_rows(const struct tw_conv2d_shape *shape, bool input_gradient)
+{
+    const ptrdiff_t in = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
+
+    return shape->groups > 1 && (input_gradient ? in : out) < CHANNELS_DIRECT &&
+           (input_gradient ? out : in) <= CHANNELS_DEPTHWISE &&
+           (!input_gradient || (shape->stride[0] <= 2 && shape->stride[1] <= 2));
+}
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient)
 {
     const ptrdiff_t results = (input_gradient ? shape->in_channels : shape->out_channels) / shape->groups;
 
+    if (suits_rows(shape, input_gradient)) {
+        return TW_CONV_DEPTHWISE;
+    }
     if (shape->kernel_height == 1 && shape->kernel_width == 1 && shape->stride[0] == 1 &&
         shape->stride[1] == 1 && shape->padding[0] == 0 && shape->padding[1] == 0) {
         return TW_CONV_GEMM;
@@ -29,8 +46,10 @@ enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool 
 
 const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm)
 {
-    static const char *const names[] = {
-        [TW_CONV_DIRECT] = "direct", [TW_CONV_COLUMNS] = "im2col+gemm", [TW_CONV_GEMM] = "gemm"};
+    static const char *const names[] = {[TW_CONV_DIRECT] = "direct",
+                                        [TW_CONV_COLUMNS] = "im2col+gemm",
+                                        [TW_CONV_GEMM] = "gemm",
+                                        [TW_CONV_DEPTHWISE] = "depthwise"};
 
     return names[algorithm];
 }
@@ -134,10 +153,26 @@ size_t tw_conv_workspace(const struct tw_f32_tiles *tiles, enum tw_conv_algorith
     return most;
 }
 
+static size_t larger(size_t x, size_t y)
+{
+    return x > y ? x : y;
+}
+
+static size_t selected_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                                 bool input_gradient)
+{
+    const enum tw_conv_algorithm algorithm = tw_conv_select(shape, input_gradient);
+
+    return algorithm == TW_CONV_DEPTHWISE ? tw_conv_depthwise_passes_workspace(shape, input_gradient)
+                                          : tw_conv_workspace(tiles, algorithm, shape);
+}
+
 size_t tw_conv_selected_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape)
 {
-    const size_t forward = tw_conv_workspace(tiles, tw_conv_select(shape, false), shape);
-    const size_t gradient = tw_conv_workspace(tiles, tw_conv_select(shape, true), shape);
+    const size_t weight_gradient = tw_conv2d_is_depthwise(shape)
+                                       ? tw_conv_depthwise_weight_gradient_workspace(shape)
+                                       : tw_conv_weight_gradient_workspace(tiles, shape);
 
-    return forward > gradient ? forward : gradient;
+    return larger(weight_gradient,
+                  larger(selected_workspace(tiles, shape, false), selected_workspace(tiles, shape, true)));
 }

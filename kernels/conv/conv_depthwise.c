@@ -1,0 +1,304 @@
+/* Forward and input gradient by algorithm "depthwise": which rows of which plane go where. */
+#include <string.h>
+
+#include "kernels/conv/conv_depthwise.h"
+#include "kernels/gemm/workspace.h"
+
+/* The copy stays in L1 (20 KiB of it) beside what is read and written around it. */
+#define COPY_FLOATS 5120
+
+/* Fewest rows of positions of a band: below, rows that two bands need would be copied too often. */
+#define BAND_LEAST 8
+
+static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
+{
+    return x > y ? x : y;
+}
+
+static ptrdiff_t round_up(ptrdiff_t x, ptrdiff_t to)
+{
+    return (x + to - 1) / to * to;
+}
+
+/* The source rows or columns that any tap of any pass meets at the first position: from *first to *last. */
+static void reach(const struct tw_conv_pass *passes, ptrdiff_t count, int d, ptrdiff_t *first,
+                  ptrdiff_t *last)
+{
+    bool any = false;
+
+    *first = *last = 0;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const ptrdiff_t from = passes[i].origin[d];
+        const ptrdiff_t to = from + (passes[i].taps[d] - 1) * passes[i].tap_step[d];
+
+        if (passes[i].taps[d] > 0) {
+            *first = any ? tw_conv_smaller(*first, from) : from;
+            *last = any ? larger(*last, to) : to;
+            any = true;
+        }
+    }
+}
+
+/* Elements of a phase of a row: room for whole vectors of positions at the last tap, for whole vectors of the
+ * source, and not a multiple of 256 bytes, or a walk down the rows would meet few sets of L1. */
+static ptrdiff_t columns_of(const struct tw_conv_pass *pass, ptrdiff_t positions, ptrdiff_t left,
+                            ptrdiff_t last)
+{
+    const ptrdiff_t read = round_up(positions, 16) + (left + last) / pass->step[1] + 1;
+    const ptrdiff_t written = (left + round_up(pass->source[1], 32)) / pass->step[1] + 2;
+    const ptrdiff_t columns = round_up(larger(read, written), 16);
+
+    return columns % 64 == 0 ? columns + 16 : columns;
+}
+
+struct tw_conv_padded tw_conv_padded_for(const struct tw_conv_pass *passes, ptrdiff_t count, ptrdiff_t planes)
+{
+    struct tw_conv_padded p = {.source = {passes->source[0], passes->source[1]}, .phases = passes->step[1]};
+    ptrdiff_t first, last, positions[2] = {1, 1};
+
+    for (ptrdiff_t i = 0; i < count; i++) {
+        positions[0] = larger(positions[0], passes[i].positions[0]);
+        positions[1] = larger(positions[1], passes[i].positions[1]);
+    }
+    reach(passes, count, 1, &first, &last);
+    p.left = larger(0, -first);
+    p.columns = columns_of(passes, positions[1], p.left, last);
+    p.row = p.phases * p.columns;
+    reach(passes, count, 0, &first, &last);
+    p.top = -first;
+    p.band = positions[0];
+    if (planes > 0) {
+        const ptrdiff_t rows = COPY_FLOATS / (planes * p.row);
+        const ptrdiff_t most = larger((rows - (last - first) - 1) / passes->step[0] + 1, BAND_LEAST);
+        const ptrdiff_t bands = (positions[0] + most - 1) / most;
+
+        p.band = (positions[0] + bands - 1) / bands;
+    }
+    p.whole = p.band == positions[0];
+    p.rows = (p.band - 1) * passes->step[0] + last - first + 1;
+    p.plane = p.rows * p.row;
+    p.planes = p.whole ? larger(COPY_FLOATS / (larger(planes, 1) * p.plane), 1) * larger(planes, 1) : planes;
+    return p;
+}
+
+void tw_conv_padded_columns(const struct tw_conv_pass *pass, const struct tw_conv_padded *padded,
+                            ptrdiff_t *column)
+{
+    for (ptrdiff_t b = 0; b < pass->taps[1]; b++) {
+        const ptrdiff_t at = padded->left + pass->origin[1] + b * pass->tap_step[1];
+
+        column[b] = at % padded->phases * padded->columns + at / padded->phases;
+    }
+}
+
+/* One convolution: its passes, and its part of the workspace. */
+struct run {
+    const struct tw_conv_depthwise *isa;
+    struct tw_conv_pass pass[TW_CONV_PHASES_MAX]; /* vertical phases, in each the horizontal ones */
+    ptrdiff_t passes, taps;                       /* of the whole kernel, per pair of channels */
+    struct tw_conv_padded padded;
+    ptrdiff_t *column[TW_CONV_PHASES_MAX];
+    const float *w[TW_CONV_PHASES_MAX]; /* [group][result channel][source channel][tap] */
+    float *image, *packed;
+    float *halves; /* rows of a band for each of two horizontal phases */
+    ptrdiff_t halves_row;
+    size_t bytes;
+};
+
+static struct run divide(const struct tw_conv2d_shape *shape, bool gradient, void *base)
+{
+    struct tw_workspace workspace = {.base = base};
+    struct run run = {.passes = gradient ? shape->stride[0] * shape->stride[1] : 1};
+    const struct tw_conv_pass *pass = run.pass;
+
+    for (ptrdiff_t i = 0; i < run.passes; i++) {
+        run.pass[i] = gradient ? tw_conv_gradient_pass(shape, i / shape->stride[1], i % shape->stride[1])
+                               : tw_conv_forward_pass(shape);
+        run.column[i] = tw_workspace_take(&workspace, shape->kernel_width, sizeof(ptrdiff_t));
+    }
+    run.taps = shape->kernel_height * shape->kernel_width;
+    run.padded = tw_conv_padded_for(pass, run.passes, pass->channels);
+    run.padded.planes = tw_conv_smaller(run.padded.planes, pass->groups * pass->channels);
+    run.image = tw_workspace_take(&workspace, run.padded.planes * run.padded.plane, sizeof(float));
+    if (gradient) {
+        run.packed = tw_workspace_take(
+            &workspace, pass->groups * pass->out_channels * pass->channels * run.taps, sizeof(float));
+    }
+    if (pass->spacing[1] > 1) {
+        run.halves_row = round_up(pass->positions[1], 16) + 16;
+        run.halves = tw_workspace_take(&workspace, 2 * run.padded.band * run.halves_row, sizeof(float));
+    }
+    run.bytes = workspace.used;
+    return run;
+}
+
+/* The weights that a pass meets, in the order in which it meets them. Returns where the next begin. */
+static float *pack(const struct tw_conv_pass *pass, const float *w, float *to)
+{
+    for (ptrdiff_t g = 0; g < pass->groups; g++) {
+        for (ptrdiff_t j = 0; j < pass->out_channels; j++) {
+            for (ptrdiff_t i = 0; i < pass->channels; i++) {
+                const float *from =
+                    w + g * pass->w_group + pass->w_first + j * pass->w_out + i * pass->w_channel;
+
+                for (ptrdiff_t t = 0; t < pass->taps[0] * pass->taps[1]; t++) {
+                    *to++ = from[t / pass->taps[1] * pass->w_tap[0] + t % pass->taps[1] * pass->w_tap[1]];
+                }
+            }
+        }
+    }
+    return to;
+}
+
+/* A band of one result plane, whose source channels begin at `copy`. */
+struct band {
+    const float *copy;
+    ptrdiff_t channel; /* of all result channels */
+    ptrdiff_t first, rows;
+    float start;
+    float *result; /* the plane */
+};
+
+/* The band's rows of one pass. Rows of results whose sources are whole kernel rows apart form a strip. */
+static void run_pass(const struct run *run, const struct band *band, ptrdiff_t which, float *result,
+                     ptrdiff_t result_row)
+{
+    const struct tw_conv_pass *pass = &run->pass[which];
+    const struct tw_conv_padded *p = &run->padded;
+    const ptrdiff_t top = run->padded.top + pass->origin[0];
+    ptrdiff_t apart = 1;
+
+    while (apart * pass->step[0] % pass->tap_step[0] != 0) {
+        apart++;
+    }
+    for (ptrdiff_t r = 0; r < apart && r < band->rows; r++) {
+        run->isa->strip(&(struct tw_conv_strip){
+            .source = band->copy + (top + r * pass->step[0]) * p->row,
+            .source_step = apart * pass->step[0] * p->row,
+            .tap_step = pass->tap_step[0] * p->row,
+            .plane = p->plane,
+            .column = run->column[which],
+            .w = run->w[which] + band->channel * pass->channels * pass->taps[0] * pass->taps[1],
+            .channels = pass->channels,
+            .taps = {pass->taps[0], pass->taps[1]},
+            .start = band->start,
+            .rows = (band->rows - r + apart - 1) / apart,
+            .width = pass->positions[1],
+            .result = result + r * result_row,
+            .result_row = apart * result_row,
+        });
+    }
+}
+
+/* The two horizontal phases of a row of phases, one column after the other. */
+static void run_halves(const struct run *run, const struct band *band, ptrdiff_t vertical, float *result,
+                       ptrdiff_t result_row)
+{
+    const ptrdiff_t half = run->padded.band * run->halves_row;
+
+    for (int h = 0; h < 2; h++) {
+        run_pass(run, band, 2 * vertical + h, run->halves + h * half, run->halves_row);
+    }
+    for (ptrdiff_t r = 0; r < band->rows; r++) {
+        const float *const halves[2] = {run->halves + r * run->halves_row,
+                                        run->halves + r * run->halves_row + half};
+
+        run->isa->interleave(run->pass->result[1], halves, result + r * result_row);
+    }
+}
+
+static void run_band(const struct run *run, struct band band)
+{
+    const ptrdiff_t width = run->pass->result[1], vertical_phases = run->pass->spacing[0];
+
+    for (ptrdiff_t v = 0; v < vertical_phases; v++) {
+        const ptrdiff_t left = run->pass[v * run->pass->spacing[1]].positions[0] - band.first;
+        float *result = band.result + (v + band.first * vertical_phases) * width;
+
+        band.rows = tw_conv_smaller(run->padded.band, left);
+        if (run->pass->spacing[1] == 1) {
+            run_pass(run, &band, v, result, vertical_phases * width);
+        } else {
+            run_halves(run, &band, v, result, vertical_phases * width);
+        }
+    }
+}
+
+/* The groups that are in the copy, from group `group` of the sample on. */
+static void run_groups(const struct run *run, ptrdiff_t group, ptrdiff_t groups, ptrdiff_t first,
+                       const float *bias, float *result)
+{
+    const struct tw_conv_pass *pass = run->pass;
+    const ptrdiff_t plane = pass->result[0] * pass->result[1];
+
+    for (ptrdiff_t g = 0; g < groups; g++) {
+        for (ptrdiff_t j = 0; j < pass->out_channels; j++) {
+            const ptrdiff_t channel = (group + g) * pass->out_channels + j;
+
+            run_band(run, (struct band){.copy = run->image + g * pass->channels * run->padded.plane,
+                                        .channel = channel,
+                                        .first = first,
+                                        .start = bias ? bias[channel] : 0.0f,
+                                        .result = result + channel * plane});
+        }
+    }
+}
+
+static void run_samples(const struct run *run, ptrdiff_t samples, const float *source, const float *bias,
+                        float *result)
+{
+    const struct tw_conv_pass *pass = run->pass;
+    const struct tw_conv_padded *p = &run->padded;
+    const ptrdiff_t plane = pass->source[0] * pass->source[1], held = p->planes / pass->channels;
+    ptrdiff_t positions = 0;
+
+    for (ptrdiff_t i = 0; i < run->passes; i++) {
+        tw_conv_padded_columns(&pass[i], p, run->column[i]);
+        positions = larger(positions, pass[i].positions[0]);
+    }
+    memset(run->image, 0, (size_t)(p->planes * p->plane) * sizeof *run->image);
+    for (ptrdiff_t n = 0; n < samples; n++) {
+        for (ptrdiff_t g = 0; g < pass->groups; g += held) {
+            const ptrdiff_t groups = tw_conv_smaller(held, pass->groups - g);
+
+            for (ptrdiff_t row = 0; row < positions; row += p->band) {
+                run->isa->pad(p, groups * pass->channels, p->top - row * pass->step[0],
+                              source + (n * pass->groups + g) * pass->channels * plane, plane, run->image);
+                run_groups(run, g, groups, row, bias,
+                           result +
+                               n * pass->groups * pass->out_channels * pass->result[0] * pass->result[1]);
+            }
+        }
+    }
+}
+
+void tw_conv_depthwise_forward(const struct tw_conv_depthwise *isa, const struct tw_conv2d_shape *shape,
+                               ptrdiff_t samples, const float *x, const float *w, const float *bias, float *y,
+                               void *workspace)
+{
+    struct run run = divide(shape, false, workspace);
+
+    run.isa = isa;
+    run.w[0] = w;
+    run_samples(&run, samples, x, bias, y);
+}
+
+void tw_conv_depthwise_input_gradient(const struct tw_conv_depthwise *isa,
+                                      const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *dy,
+                                      const float *w, float *dx, void *workspace)
+{
+    struct run run = divide(shape, true, workspace);
+    float *packed = run.packed;
+
+    run.isa = isa;
+    for (ptrdiff_t i = 0; i < run.passes; i++) {
+        run.w[i] = packed;
+        packed = pack(&run.pass[i], w, packed);
+    }
+    run_samples(&run, samples, dy, NULL, dx);
+}
+
+size_t tw_conv_depthwise_passes_workspace(const struct tw_conv2d_shape *shape, bool input_gradient)
+{
+    return divide(shape, input_gradient, NULL).bytes;
+}

@@ -1,0 +1,79 @@
+/* Algorithm "depthwise" for AVX2: what its bodies need of this ISA, then the bodies. */
+#include <immintrin.h>
+#include <stddef.h>
+
+#include "kernels/simd/vector_avx2.h"
+
+/* The first `count` lanes, 1 … 7 of them. */
+typedef __m256i tw_some;
+
+static inline tw_some tw_some_first(ptrdiff_t count)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* The other lanes are 0. */
+static inline tw_vector tw_vector_load_some(const float *x, tw_some some)
+{
+    return _mm256_maskload_ps(x, some);
+}
+
+/* Masked stores are microcode on AMD: two overlapping parts instead. */
+static inline void tw_vector_store_some(float *y, ptrdiff_t count, tw_vector a)
+{
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const ptrdiff_t part = count >= 4 ? 4 : count >= 2 ? 2 : 1;
+    const __m256i last = _mm256_add_epi32(lanes, _mm256_set1_epi32((int)(count - part)));
+    const __m128 first_part = _mm256_castps256_ps128(a);
+    const __m128 last_part = _mm256_castps256_ps128(_mm256_permutevar8x32_ps(a, last));
+
+    if (part == 4) {
+        _mm_storeu_ps(y, first_part);
+        _mm_storeu_ps(y + count - 4, last_part);
+    } else if (part == 2) {
+        _mm_storel_pi((__m64 *)(void *)y, first_part);
+        _mm_storel_pi((__m64 *)(void *)(y + count - 2), last_part);
+    } else {
+        _mm_store_ss(y, first_part);
+    }
+}
+
+/* a * b + c in some lanes, c in the others whatever a and b hold there: +0 * -0 is what changes no sum, and
+ * the lanes that tw_vector_load_some left out of `b` are made -0 once for many sums. */
+static inline tw_vector tw_vector_neutral(tw_vector b, tw_some some)
+{
+    const __m256 others = _mm256_andnot_ps(_mm256_castsi256_ps(some), _mm256_set1_ps(-0.0f));
+
+    return _mm256_or_ps(b, others);
+}
+
+static inline tw_vector tw_vector_fma_some(tw_vector a, tw_vector b, tw_vector c, tw_some some)
+{
+    return _mm256_fmadd_ps(_mm256_and_ps(a, _mm256_castsi256_ps(some)), b, c);
+}
+
+static inline tw_vector tw_vector_add_some(tw_vector a, tw_vector b, tw_some some)
+{
+    (void)some;
+    return _mm256_add_ps(a, b);
+}
+
+/* Lanes of even and of odd number of two vectors, a first. */
+static inline void tw_vector_split(tw_vector a, tw_vector b, tw_vector *even, tw_vector *odd)
+{
+    const __m256d evens = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+    const __m256d odds = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd));
+
+    *even = _mm256_castpd_ps(_mm256_permute4x64_pd(evens, 0xd8));
+    *odd = _mm256_castpd_ps(_mm256_permute4x64_pd(odds, 0xd8));
+}
+
+static inline void tw_vector_join(tw_vector even, tw_vector odd, tw_vector *a, tw_vector *b)
+{
+    const __m256 low = _mm256_unpacklo_ps(even, odd), high = _mm256_unpackhi_ps(even, odd);
+
+    *a = _mm256_permute2f128_ps(low, high, 0x20);
+    *b = _mm256_permute2f128_ps(low, high, 0x31);
+}
+
+#include "kernels/conv/conv_depthwise_lanes.h"
