@@ -1,4 +1,7 @@
 /* A trained tower, recorded without a loss and planned without a backward half.
+ *
+ * A batch goes through the plan a few images per thread at a time, so that activations stay in the threads' L2 from the
+ * pixels to the probabilities, however large the batch.
  */
 #ifndef TOWER_PREDICT_PREDICTOR_H
 #define TOWER_PREDICT_PREDICTOR_H
@@ -14,9 +17,11 @@ struct predictor {
     tw_module *model;
     tw_graph *graph;
     tw_plan *plan;
-    tw_value images;                  /* input: uint8 (batch, 1, height, width) */
-    tw_value probabilities;           /* kept: float32 (batch, classes) */
-    ptrdiff_t batch, classes, pixels; /* pixels of one image */
+    tw_value images;              /* input: uint8 (chunk, 1, height, width) */
+    tw_value chunk_probabilities; /* kept: float32 (chunk, classes) */
+    float *probabilities;         /* of the latest run: (batch, classes) */
+    ptrdiff_t batch, chunk;       /* images of a run, of a run of the plan: at most */
+    ptrdiff_t classes, pixels;    /* pixels of one image */
 };
 
 /* Loads the weights in the file `weights` and plans predictions of up to `batch` images of `height` x `width` pixels.
