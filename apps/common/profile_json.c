@@ -66,6 +66,7 @@ static bool add_whole(cJSON *object, const struct tw_plan_profile *profile)
            add_number(object, "seconds", profile->seconds) &&
            add_number(object, "entry_seconds", profile->entry_seconds) &&
            add_number(object, "sums_seconds", profile->sums_seconds) &&
+           add_number(object, "beside_seconds", profile->beside_seconds) &&
            add_number(object, "counting_seconds", profile->counting_seconds);
 }
 

@@ -55,7 +55,7 @@ static void print_step(FILE *out, const struct trainer *trainer)
     struct parts parts = parts_of(trainer);
 
     fprintf(out, "\nA training step, mean of %lld\n", (long long)trainer->step);
-    print_part(out, "gathering the batch", parts.gather, parts.step);
+    print_part(out, "gathering batches, where not beside a run", parts.gather, parts.step);
     if (trainer_updates_in_plan(trainer)) {
         print_part(out, "plan: forward, backward and updates", parts.run, parts.step);
     } else {

@@ -69,6 +69,11 @@ static enum tw_status open_loaders(struct trainer *t)
     return status;
 }
 
+static void gather_ahead(void *context)
+{
+    tw_loader_gather_ahead(context);
+}
+
 bool trainer_updates_in_plan(const struct trainer *trainer)
 {
     return trainer->options->plan > 1;
@@ -89,6 +94,8 @@ static enum tw_status open_recording(struct trainer *t, const struct tw_loader *
         .team = t->compute.team,
         .seed = t->options->seed,
         .constant_parameters = !training,
+        .beside = training ? gather_ahead : NULL,
+        .beside_context = &t->train_loader,
         .update = training && trainer_updates_in_plan(t) ? &t->update : NULL,
     };
 

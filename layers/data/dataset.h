@@ -69,7 +69,10 @@ struct tw_loader {
     ptrdiff_t position; /* next index into order */
     uint8_t *images;    /* batch_size images of the current batch */
     int32_t *labels;
-    uint64_t epoch; /* the current one, from 1; set to the epochs already done to go on with the next */
+    uint8_t *ahead_images; /* those of the next batch */
+    int32_t *ahead_labels;
+    ptrdiff_t ahead; /* samples of it gathered so far: all or none */
+    uint64_t epoch;  /* the current one, from 1; set to the epochs already done to go on with the next */
     struct tw_augmentation augmentation;
     uint64_t augmentation_seed;
 };
@@ -87,9 +90,13 @@ void tw_loader_augment(struct tw_loader *loader, const struct tw_augmentation *a
 /* Starts the next epoch: `rng` NULL keeps the order as it is, otherwise a new torch.randperm(count). */
 void tw_loader_start(struct tw_loader *loader, struct tw_rng *rng);
 
-/* Gathers the next batch into loader->images and loader->labels; returns its size (the last one may be
- * smaller), 0 at the end. */
+/* Makes loader->images and loader->labels the next batch, in place of the current one, gathering it if that has not been
+ * done ahead; returns its size (the last one may be smaller), 0 at the end. */
 ptrdiff_t tw_loader_next(struct tw_loader *loader);
+
+/* Gathers the next batch, if there is one, without touching the current one: on another thread while that is being read,
+ * between two calls of tw_loader_next. The same batches come with it and without. */
+void tw_loader_gather_ahead(struct tw_loader *loader);
 
 /* Batches in an epoch. */
 ptrdiff_t tw_loader_batches(const struct tw_loader *loader);

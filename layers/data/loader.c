@@ -72,7 +72,11 @@ static enum tw_status allocate(struct tw_loader *loader)
     loader->order = tw_alloc_array((size_t)loader->count, sizeof *loader->order);
     loader->labels = tw_alloc_array(batch, sizeof *loader->labels);
     loader->images = tw_alloc_array(batch, image_bytes(loader->dataset));
-    return loader->order && loader->images && loader->labels ? TW_OK : tw_error_status();
+    loader->ahead_labels = tw_alloc_array(batch, sizeof *loader->labels);
+    loader->ahead_images = tw_alloc_array(batch, image_bytes(loader->dataset));
+    return loader->order && loader->images && loader->labels && loader->ahead_images && loader->ahead_labels
+               ? TW_OK
+               : tw_error_status();
 }
 
 enum tw_status tw_loader_init(struct tw_loader *loader, const struct tw_dataset *dataset,
@@ -109,6 +113,8 @@ void tw_loader_release(struct tw_loader *loader)
     tw_free(loader->order);
     tw_free(loader->images);
     tw_free(loader->labels);
+    tw_free(loader->ahead_images);
+    tw_free(loader->ahead_labels);
     *loader = (struct tw_loader){0};
 }
 
@@ -116,11 +122,13 @@ void tw_loader_augment(struct tw_loader *loader, const struct tw_augmentation *a
 {
     loader->augmentation = *augmentation;
     loader->augmentation_seed = seed;
+    loader->ahead = 0;
 }
 
 void tw_loader_start(struct tw_loader *loader, struct tw_rng *rng)
 {
     loader->position = 0;
+    loader->ahead = 0;
     loader->epoch++;
     if (rng) {
         tw_rng_permutation(rng, loader->order, loader->count);
@@ -144,19 +152,35 @@ static void gather_image(const struct tw_loader *loader, int64_t sample, uint8_t
                        source, image);
 }
 
-ptrdiff_t tw_loader_next(struct tw_loader *loader)
+void tw_loader_gather_ahead(struct tw_loader *loader)
 {
     const int32_t *labels = loader->dataset->labels->data;
     size_t bytes = image_bytes(loader->dataset);
     ptrdiff_t left = loader->count - loader->position;
     ptrdiff_t size = left < loader->batch_size ? left : loader->batch_size;
 
-    for (ptrdiff_t i = 0; i < size; i++) {
+    for (ptrdiff_t i = 0; i < size && loader->ahead == 0; i++) {
         int64_t sample = loader->order[loader->position + i];
 
-        gather_image(loader, sample, loader->images + (size_t)i * bytes);
-        loader->labels[i] = labels[sample];
+        gather_image(loader, sample, loader->ahead_images + (size_t)i * bytes);
+        loader->ahead_labels[i] = labels[sample];
     }
+    loader->ahead = size;
+}
+
+ptrdiff_t tw_loader_next(struct tw_loader *loader)
+{
+    uint8_t *images = loader->images;
+    int32_t *labels = loader->labels;
+    ptrdiff_t size;
+
+    tw_loader_gather_ahead(loader);
+    loader->images = loader->ahead_images;
+    loader->labels = loader->ahead_labels;
+    loader->ahead_images = images;
+    loader->ahead_labels = labels;
+    size = loader->ahead;
+    loader->ahead = 0;
     loader->position += size;
     return size;
 }

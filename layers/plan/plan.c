@@ -147,6 +147,8 @@ tw_plan *tw_plan_new(tw_graph *graph, const struct tw_plan_options *options)
     plan->level = options->level;
     plan->seed = options->seed;
     plan->constant_parameters = options->constant_parameters;
+    plan->beside = options->beside;
+    plan->beside_context = options->beside_context;
     if (compile(plan, options) != TW_OK) {
         tw_plan_release(plan);
         return NULL;

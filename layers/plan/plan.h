@@ -47,6 +47,11 @@ struct tw_plan_options {
      * plan. NULL: parameters only change between runs. TW_ERROR_UNSUPPORTED below level 2. */
     const struct tw_parameter_update *update;
 
+    /* Called once in every backward run, with `beside_context`, by the first thread that has nothing left to do: work
+     * that has nothing to do with the run (gathering the next batch). NULL: nothing. */
+    void (*beside)(void *context);
+    void *beside_context;
+
     /* What depends on parameters alone (packed weights) is computed by the first run, and again by the first run
      * after a parameter has changed: tw_tensor_version of its data tells, so loading, initialising, an optimizer's
      * step and every function on tensors are noticed. The caller promises to call tw_tensor_changed after writing

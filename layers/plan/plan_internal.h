@@ -80,6 +80,9 @@ struct tw_plan {
     ptrdiff_t *update_handles; /* of each node that writes a parameter's gradient; -1: of no other */
     bool updating;             /* the current run updates */
 
+    void (*beside)(void *context);
+    void *beside_context;
+
     ptrdiff_t capacity; /* largest number of samples; 0: nothing is batched */
     ptrdiff_t samples;  /* of the current or latest run */
     double forward_flops, backward_flops;

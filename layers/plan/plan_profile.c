@@ -152,6 +152,13 @@ void tw_profile_lap_sums(struct tw_plan *plan, int rank)
     member->sums += lap(member);
 }
 
+void tw_profile_lap_beside(struct tw_plan *plan, int rank)
+{
+    struct tw_profile_member *member = &plan->profile->members[rank];
+
+    member->beside += lap(member);
+}
+
 /* On the calling thread, after all members have left: each of them has waited since its last lap. */
 void tw_profile_end_run(struct tw_plan *plan, size_t stages, enum tw_plan_half half)
 {

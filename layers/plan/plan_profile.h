@@ -69,6 +69,7 @@ struct tw_plan_profile {
     double seconds;          /* of a run, backward or not */
     double entry_seconds;    /* of rank 0: checks, and entering the parallel region */
     double sums_seconds;     /* of rank 0: adding gradients to earlier ones */
+    double beside_seconds;   /* of rank 0: work beside the run, where it came to do it */
     double counting_seconds; /* of rank 0: looking which windows are open */
 };
 
@@ -80,10 +81,11 @@ enum tw_status tw_plan_profile_stage(const tw_plan *plan, size_t i, struct tw_pl
 size_t tw_plan_profile_nodes(const tw_plan *plan);
 enum tw_status tw_plan_profile_node(const tw_plan *plan, size_t i, struct tw_plan_node_profile *node);
 
-/* All laps of thread `rank` over all measured runs, in nanoseconds: entry + nodes + waits + sums + counting is
+/* All laps of thread `rank` over all measured runs, in nanoseconds: entry + nodes + waits + sums + beside +
+ * counting is
  * the time of all runs, exactly, for every thread that took part in each of them. */
 struct tw_plan_thread_profile {
-    int64_t entry, nodes, waits, sums, counting, runs;
+    int64_t entry, nodes, waits, sums, beside, counting, runs;
 };
 enum tw_status tw_plan_profile_thread(const tw_plan *plan, int rank, struct tw_plan_thread_profile *thread);
 

@@ -11,6 +11,7 @@ struct tw_profile_member {
     _Alignas(TW_ALIGNMENT) int64_t last; /* end of its latest lap */
     int64_t entry;                       /* from the start of runs to its first node */
     int64_t sums;                        /* adding gradients to earlier ones */
+    int64_t beside;                      /* work beside the run */
     int64_t counting;                    /* of operations done */
     int64_t runs;                        /* it took part in */
     int64_t *nodes;                      /* of each node */
@@ -45,6 +46,7 @@ void tw_profile_lap_entry(struct tw_plan *plan, int rank);
 void tw_profile_lap_node(struct tw_plan *plan, uint32_t node, ptrdiff_t begin, ptrdiff_t end, int rank);
 void tw_profile_lap_wait(struct tw_plan *plan, size_t stage, int rank);
 void tw_profile_lap_sums(struct tw_plan *plan, int rank);
+void tw_profile_lap_beside(struct tw_plan *plan, int rank);
 
 static inline bool tw_profile_on(const struct tw_plan *plan)
 {

@@ -31,6 +31,7 @@ struct tw_plan_profile tw_plan_profile(const tw_plan *plan)
         facts.seconds = per_run(plan, false, profile->total);
         facts.entry_seconds = per_run(plan, false, profile->members[0].entry);
         facts.sums_seconds = per_run(plan, false, profile->members[0].sums);
+        facts.beside_seconds = per_run(plan, true, profile->members[0].beside);
         facts.counting_seconds = per_run(plan, false, profile->members[0].counting);
     }
     return facts;
@@ -176,6 +177,7 @@ enum tw_status tw_plan_profile_thread(const tw_plan *plan, int rank, struct tw_p
     member = &plan->profile->members[rank];
     facts->entry = member->entry;
     facts->sums = member->sums;
+    facts->beside = member->beside;
     facts->counting = member->counting;
     facts->runs = member->runs;
     for (size_t s = 0; s < plan->stage_count; s++) {

@@ -168,6 +168,7 @@ char *tw_plan_profile_text(const tw_plan *plan)
     add_half(&lines, plan, &profile, true);
     add_rest(&lines, &profile, "checks, entering the parallel region", profile.entry_seconds);
     add_rest(&lines, &profile, "adding gradients to earlier ones", profile.sums_seconds);
+    add_rest(&lines, &profile, "work beside the run", profile.beside_seconds);
     add_rest(&lines, &profile, "counting open windows", profile.counting_seconds);
     return tw_plan_lines_finish(&lines);
 }

@@ -1,4 +1,6 @@
 /* One run of a plan: a single parallel region through all stages. */
+#include <stdatomic.h>
+
 #include "core/clock.h"
 #include "layers/plan/plan_profile_internal.h"
 
@@ -130,7 +132,8 @@ static void add_sums(tw_plan *plan, int rank, int threads)
 struct run {
     tw_plan *plan;
     size_t first, stages;
-    bool adds; /* some gradient is added to an earlier one */
+    bool adds;           /* some gradient is added to an earlier one */
+    atomic_flag *beside; /* set by who takes the work beside the run; NULL: there is none */
 };
 
 /* The barrier after stage `stage`. */
@@ -139,6 +142,17 @@ static void meet(tw_plan *plan, size_t stage, int rank)
     tw_team_barrier(plan->team);
     if (tw_profile_on(plan)) {
         tw_profile_lap_wait(plan, stage, rank);
+    }
+}
+
+static void run_beside(const struct run *run, int rank)
+{
+    if (!run->beside || atomic_flag_test_and_set_explicit(run->beside, memory_order_relaxed)) {
+        return;
+    }
+    run->plan->beside(run->plan->beside_context);
+    if (tw_profile_on(run->plan)) {
+        tw_profile_lap_beside(run->plan, rank);
     }
 }
 
@@ -157,6 +171,7 @@ static void run_member(void *context, int rank, int threads)
             meet(plan, s, rank);
         }
     }
+    run_beside(run, rank);
     if (run->adds) {
         meet(plan, run->stages - 1, rank);
         add_sums(plan, rank, threads);
@@ -190,6 +205,7 @@ enum tw_status tw_plan_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_half h
 {
     struct run run = {.plan = plan, .first = tw_plan_first_stage(plan)};
     int64_t started = tw_profile_on(plan) ? tw_clock() : 0;
+    atomic_flag beside = ATOMIC_FLAG_INIT;
     bool adds = half == TW_PLAN_BACKWARD && adds_gradients(plan);
     enum tw_status status = check_run(plan, samples, half);
 
@@ -203,6 +219,7 @@ enum tw_status tw_plan_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_half h
     }
     run.stages = half == TW_PLAN_BACKWARD ? plan->stage_count : plan->forward_stages;
     run.adds = adds;
+    run.beside = half == TW_PLAN_BACKWARD && plan->beside ? &beside : NULL;
     if (samples != plan->samples) {
         tw_plan_share_out(plan, samples);
     }

@@ -24,13 +24,16 @@ static struct tw_dataset counted(void)
     return dataset;
 }
 
-/* Runs an epoch and checks that batch after batch follows `order`. */
+/* Runs an epoch and checks that batch after batch follows `order`, also where the next one is gathered ahead: every
+ * other one, once or twice. */
 static void assert_epoch(struct tw_loader *loader, const int64_t *order)
 {
     ptrdiff_t seen = 0, batches = 0, size;
 
     while ((size = tw_loader_next(loader)) > 0) {
         batches++;
+        for (ptrdiff_t i = batches % 3; i < 2; i++)
+            tw_loader_gather_ahead(loader);
         assert_true(size == loader->batch_size || seen + size == loader->count);
         for (ptrdiff_t i = 0; i < size; i++, seen++) {
             assert_int_equal(loader->labels[i], order[seen] % 10);
@@ -105,7 +108,8 @@ static void allocates_only_at_the_start(void **state)
     for (int epoch = 0; epoch < 3; epoch++) {
         tw_loader_start(&loader, &rng);
         while (tw_loader_next(&loader) > 0)
-            ;
+            tw_loader_gather_ahead(&loader);
+        tw_loader_next(&loader);
     }
     assert_int_equal(tw_memory_usage().calls, calls);
     tw_loader_release(&loader);

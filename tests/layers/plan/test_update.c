@@ -187,6 +187,34 @@ static void others_keep_their_values(void **state)
     close_training(&t);
 }
 
+static void count_call(void *context)
+{
+    (*(_Atomic int *)context)++;
+}
+
+/* Once in every backward run, whoever does it, and never in a forward one. */
+static void work_beside_is_done_once(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads < 10; threads += 4) {
+        struct training t;
+        _Atomic int calls = 0;
+
+        open_training(&t, TW_SGD, threads, false);
+        tw_plan_release(t.plan);
+        t.plan = tw_plan_new(t.graph,
+                             &(struct tw_plan_options){
+                                 .level = 2, .team = t.team, .beside = count_call, .beside_context = &calls});
+        for (int step = 0; step < STEPS; step++) {
+            assert_ok(run(&t, step, 1 + step));
+            assert_int_equal(calls, step + 1);
+            assert_ok(tw_plan_run(t.plan, BATCH, TW_PLAN_FORWARD));
+        }
+        assert_int_equal(calls, STEPS);
+        close_training(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +222,7 @@ int main(void)
         cmocka_unit_test(updates_cost_no_stage),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(others_keep_their_values),
+        cmocka_unit_test(work_beside_is_done_once),
     };
 
     for (size_t i = 0; i < sizeof pixels; i++) {
