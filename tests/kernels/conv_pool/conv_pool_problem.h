@@ -62,7 +62,8 @@ static inline void make_inputs(struct problem *p, struct tw_rng *rng)
     p->w = take_uniform(&p->buffers, rng, s->out_channels * s->in_channels * 9, -0.5f, 0.5f);
     p->bias =
         tw_test_integer(rng, 0, 3) ? take_uniform(&p->buffers, rng, s->out_channels, -0.5f, 0.5f) : NULL;
-    p->planar = take_uniform(&p->buffers, rng, p->samples * plane, -1.0f, 1.0f);
+    p->planar = p->bytes ? take_bytes(&p->buffers, p->samples * plane)
+                         : take_uniform(&p->buffers, rng, p->samples * plane, -1.0f, 1.0f);
     for (ptrdiff_t i = 0; p->bytes && i < p->samples * plane; i++) {
         ((uint8_t *)p->planar)[i] = (uint8_t)tw_rng_u32(rng);
     }
@@ -110,8 +111,7 @@ static inline struct problem problem_new(struct tw_rng *rng, bool planar)
     };
     make_inputs(&p, rng);
     pack_weights(&p);
-    /* A page's data end where it ends but begin anywhere: round up to keep the alignment the contract asks
-     * for. */
+    /* Data that end at a page begin anywhere: round up to keep the alignment the contract asks for. */
     p.workspace = take_bytes(&p.buffers, (ptrdiff_t)((tw_f32_conv_pool_workspace(&p.shape) + 63) / 64 * 64));
     return p;
 }

@@ -64,15 +64,12 @@ static void run_gradient(const struct tw_kernels *k, struct problem *p, float *d
 {
     const struct tw_conv_pool_shape *s = &p->shape;
     ptrdiff_t blocks = tw_blocks(s->in_channels);
-    float *weights = malloc((size_t)scatter_size(s) * sizeof *weights);
-    float *packed = take(&p->buffers, scatter_size(s));
+    float *weights = take(&p->buffers, scatter_size(s)), *packed = take(&p->buffers, scatter_size(s));
 
-    assert_non_null(weights);
     tw_f32_pack_scatter_weights(s, k->vector_lanes, p->w, weights, 0, blocks);
     k->f32_conv_pool_gradient(s, p->samples, p->blocked, dx ? weights : NULL, p->code, p->dy, packed, db, dx,
                               p->workspace);
     tw_f32_unpack_scatter_weights(s, k->vector_lanes, packed, dw, 0, blocks);
-    free(weights);
 }
 
 static void compare_gradient(const struct tw_kernels *k, struct problem *p)
@@ -81,15 +78,14 @@ static void compare_gradient(const struct tw_kernels *k, struct problem *p)
         p->samples * tw_blocked_size(p->shape.in_channels, p->shape.height, p->shape.width, 1);
     ptrdiff_t count = p->shape.out_channels * p->shape.in_channels * 9;
     float *dw[2] = {take(&p->buffers, count), take(&p->buffers, count)};
-    float *dx = malloc((size_t)(2 * dx_count + 1) * sizeof *dx), db[2][64] = {{0}};
+    float *dx[2] = {take(&p->buffers, dx_count), take(&p->buffers, dx_count)};
+    float *db[2] = {take(&p->buffers, p->shape.out_channels), take(&p->buffers, p->shape.out_channels)};
 
-    assert_non_null(dx);
-    run_gradient(reference(), p, dw[0], p->bias ? db[0] : NULL, dx);
-    run_gradient(k, p, dw[1], p->bias ? db[1] : NULL, dx + dx_count);
+    run_gradient(reference(), p, dw[0], p->bias ? db[0] : NULL, dx[0]);
+    run_gradient(k, p, dw[1], p->bias ? db[1] : NULL, dx[1]);
     assert_same_floats(dw[0], dw[1], count, "dw");
     assert_same_floats(db[0], db[1], p->shape.out_channels, "db");
-    compare_interiors(&p->shape, p->samples, dx, dx + dx_count);
-    free(dx);
+    compare_interiors(&p->shape, p->samples, dx[0], dx[1]);
     /* Without dx the weights are not read. */
     run_gradient(k, p, dw[1], NULL, NULL);
     assert_same_floats(dw[0], dw[1], count, "dw alone");
