@@ -111,6 +111,7 @@ void TW_VARIANT(tw_f32_conv_pool_planar_forward)(const struct tw_conv_pool_shape
                            code + (block * rows + r) * columns * TW_BLOCK);
             }
         }
+        tw_clear_missing(shape, y, code);
         y += tw_blocks(shape->out_channels) * layout.block;
         code += tw_code_size(shape);
     }

@@ -61,6 +61,26 @@ static inline void tw_clear_halo(const struct tw_conv_pool_shape *shape, float *
     }
 }
 
+/* The channels beyond the last of one sample: 0 and closed. They are that without further ado, unless an input is
+ * NaN or infinite: times their zero weights that is NaN, and a gradient must not meet it. */
+static inline void tw_clear_missing(const struct tw_conv_pool_shape *shape, float *y, uint8_t *code)
+{
+    const struct tw_window_layout layout = tw_window_layout(shape);
+    ptrdiff_t columns = shape->width / 2, windows = shape->height / 2 * columns;
+    ptrdiff_t last = tw_blocks(shape->out_channels) - 1, left = shape->out_channels - last * TW_BLOCK;
+
+    for (ptrdiff_t window = 0; window < windows && left < TW_BLOCK; window++) {
+        float *out = y + layout.first + last * layout.block + window / columns * layout.row +
+                     window % columns * TW_BLOCK;
+
+        tw_lanes_store(out, tw_lanes_keep(tw_mask_first((int)left), tw_lanes_load(out)));
+        if (code) {
+            memset(code + (last * windows + window) * TW_BLOCK + left, TW_CODE_CLOSED,
+                   (size_t)(TW_BLOCK - left));
+        }
+    }
+}
+
 /* Sixteen biases of a block, 0 beyond the last channel or without a bias. */
 static inline struct tw_lanes tw_block_bias(const float *bias, ptrdiff_t block, ptrdiff_t channels)
 {

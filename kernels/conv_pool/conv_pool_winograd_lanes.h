@@ -236,6 +236,7 @@ static void winograd_sample(struct winograd_group *group, const float *x, const 
                             code + block * tiles * TW_BLOCK);
         }
     }
+    tw_clear_missing(shape, y, code);
 }
 
 void TW_VARIANT(tw_f32_conv_pool_forward)(const struct tw_conv_pool_shape *shape, ptrdiff_t samples,

@@ -38,12 +38,43 @@ static void read_behind(volatile unsigned char *data, size_t bytes)
     (void)data[bytes];
 }
 
+static void read_in_front(volatile unsigned char *data, size_t bytes)
+{
+    (void)bytes;
+    (void)data[-1];
+}
+
 static void a_page_guard_stops_reads_behind(void **state)
 {
     (void)state;
     assert_int_equal(signal_of(write_inside, 12), 0);
     assert_int_equal(signal_of(read_behind, 12), SIGSEGV);
     assert_int_equal(signal_of(read_behind, 4096), SIGSEGV);
+}
+
+static void a_page_guard_stops_reads_in_front(void **state)
+{
+    (void)state;
+    assert_int_equal(signal_of(read_in_front, 12), 0);
+    assert_int_equal(setenv("TOWER_TEST_PLACE", "in-front", 1), 0);
+    assert_int_equal(signal_of(write_inside, 12), 0);
+    assert_int_equal(signal_of(read_in_front, 12), SIGSEGV);
+    assert_int_equal(signal_of(read_in_front, 4096), SIGSEGV);
+    assert_int_equal(unsetenv("TOWER_TEST_PLACE"), 0);
+}
+
+static void floats_are_misaligned_on_request(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("TOWER_TEST_PLACE", "misaligned", 1), 0);
+    for (int i = 0; i < 15; i++) {
+        struct tw_guard guard = tw_guard_floats(16);
+
+        assert_int_not_equal((uintptr_t)guard.data % 64, 0);
+        assert_int_equal((uintptr_t)guard.data % sizeof(float), 0);
+        tw_guard_release(&guard);
+    }
+    assert_int_equal(unsetenv("TOWER_TEST_PLACE"), 0);
 }
 
 static void guards_place_and_poison_their_data(void **state)
@@ -193,6 +224,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_page_guard_stops_reads_behind),
+        cmocka_unit_test(a_page_guard_stops_reads_in_front),
+        cmocka_unit_test(floats_are_misaligned_on_request),
         cmocka_unit_test(guards_place_and_poison_their_data),
         cmocka_unit_test(the_checks_can_fail),
         cmocka_unit_test(the_checks_can_pass),

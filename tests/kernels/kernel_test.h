@@ -34,7 +34,7 @@ static inline struct variants variants_here(void)
     return v;
 }
 
-/* --- buffers: each ends at a page without access and begins after a canary --------------------------- */
+/* --- buffers: each between a page without access and a canary, or misaligned (tests/support) ---------- */
 
 #define TW_TEST_BUFFERS 24
 
@@ -53,7 +53,9 @@ static inline void *take_bytes(struct buffers *b, ptrdiff_t bytes)
 /* `count` floats, all NaN. */
 static inline float *take(struct buffers *b, ptrdiff_t count)
 {
-    return take_bytes(b, count * (ptrdiff_t)sizeof(float));
+    assert_in_range(b->count, 0, TW_TEST_BUFFERS - 1);
+    b->guard[b->count] = tw_guard_floats(count);
+    return b->guard[b->count++].data;
 }
 
 static inline float *take_copy(struct buffers *b, const float *values, ptrdiff_t count)
@@ -65,7 +67,7 @@ static inline float *take_copy(struct buffers *b, const float *values, ptrdiff_t
     return copy;
 }
 
-/* Fails if anything was written in front of a buffer. */
+/* Fails if anything was written beside a buffer. */
 static inline void release(struct buffers *b)
 {
     while (b->count > 0)

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -42,15 +43,16 @@ static size_t first_changed(const unsigned char *base, size_t from, size_t to)
     return from;
 }
 
-/* Maps whole pages for `touched` bytes with a page without access behind, all of it canaries. */
+/* Maps whole pages for `touched` bytes between two pages without access, all of it canaries. */
 static struct tw_guard map_canaries(size_t touched)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     struct tw_guard guard = {.mapped = (touched + page - 1) / page * page};
 
-    guard.reserved = guard.mapped + page;
-    guard.base = mmap(NULL, guard.reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_ptr_not_equal(guard.base, MAP_FAILED);
+    guard.reserved = page + guard.mapped + page;
+    guard.reservation = mmap(NULL, guard.reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(guard.reservation, MAP_FAILED);
+    guard.base = (unsigned char *)guard.reservation + page;
     assert_int_equal(mprotect(guard.base, guard.mapped, PROT_READ | PROT_WRITE), 0);
     for (size_t i = 0; i < guard.mapped; i += PERIOD) /* pages are whole periods */
         memcpy(guard.base + i, canaries(), PERIOD);
@@ -71,11 +73,38 @@ struct tw_guard tw_guard_band(size_t bytes, size_t misalignment)
                  CANARY_BYTES + misalignment, bytes);
 }
 
+enum place { BEHIND, IN_FRONT, MISALIGNED };
+
+static enum place chosen_place(void)
+{
+    static const char *const names[] = {
+        [BEHIND] = "behind", [IN_FRONT] = "in-front", [MISALIGNED] = "misaligned"};
+    const char *text = getenv("TOWER_TEST_PLACE");
+
+    for (int i = BEHIND; text && i <= MISALIGNED; i++) {
+        if (strcmp(text, names[i]) == 0)
+            return (enum place)i;
+    }
+    if (text)
+        fail_msg("TOWER_TEST_PLACE is \"%s\", expected behind, in-front or misaligned", text);
+    return BEHIND;
+}
+
 struct tw_guard tw_guard_page(size_t bytes)
 {
     struct tw_guard guard = map_canaries(CANARY_BYTES + bytes);
 
-    return place(guard, guard.mapped - bytes, bytes);
+    return place(guard, chosen_place() == IN_FRONT ? 0 : guard.mapped - bytes, bytes);
+}
+
+struct tw_guard tw_guard_floats(ptrdiff_t count)
+{
+    static size_t calls;
+
+    if (chosen_place() != MISALIGNED)
+        return tw_guard_page((size_t)count * sizeof(float));
+    calls++;
+    return tw_guard_band((size_t)count * sizeof(float), sizeof(float) * (1 + calls % 15));
 }
 
 void tw_guard_check(const struct tw_guard *guard, const char *file, int line)
@@ -98,6 +127,6 @@ void tw_guard_check(const struct tw_guard *guard, const char *file, int line)
 void tw_guard_end(struct tw_guard *guard, const char *file, int line)
 {
     tw_guard_check(guard, file, line);
-    assert_int_equal(munmap(guard->base, guard->reserved), 0);
+    assert_int_equal(munmap(guard->reservation, guard->reserved), 0);
     *guard = (struct tw_guard){0};
 }

@@ -42,22 +42,29 @@ void tw_test_write_file(const char *folder, const char *name, const void *conten
 
 /* A buffer whose surroundings are watched:
  *
- *   band:   | canary 256 B | data, `bytes` | canary 256 B |
- *   page:   | canary … | data, `bytes` | page without access: touching it ends the program with SIGSEGV
+ *   band:             | canary 256 B | data, `bytes` | canary 256 B |
+ *   page, behind:     | canary 256 B or more | data, `bytes` | page without access
+ *   page, in front:   page without access | data, `bytes` | canary 256 B or more |
  *
- * Fresh data are all ones: every float, double and bfloat16 in it is a NaN, so that reading what should have
- * been written first is seen. The band's data start `misalignment` bytes after a 64-byte boundary; the page's
- * data end where the page starts. */
+ * Touching a page without access ends the program with SIGSEGV. Fresh data are all ones: every float, double
+ * and bfloat16 in it is a NaN, so that reading what should have been written first is seen. The band's data
+ * start `misalignment` bytes after a 64-byte boundary. The page is behind the data unless the environment says
+ * TOWER_TEST_PLACE=in-front: the same tests then see what is touched before a buffer. */
 struct tw_guard {
     void *data;
     size_t bytes;
-    unsigned char *base; /* of the whole mapping */
-    size_t mapped;       /* bytes of the mapping that may be touched */
-    size_t reserved;     /* with the page without access */
+    unsigned char *base; /* of the bytes that may be touched */
+    size_t mapped;       /* how many they are */
+    void *reservation;   /* with the pages without access around them */
+    size_t reserved;
 };
 
 struct tw_guard tw_guard_band(size_t bytes, size_t misalignment);
 struct tw_guard tw_guard_page(size_t bytes);
+
+/* `count` floats with a page as above; with TOWER_TEST_PLACE=misaligned a band at 4, 8, … 60 bytes after a
+ * 64-byte boundary, call by call. For data of which a contract asks no alignment. */
+struct tw_guard tw_guard_floats(ptrdiff_t count);
 
 /* Fails the test, naming the distance, if a canary byte changed. */
 #define tw_guard_assert_intact(guard) tw_guard_check(guard, __FILE__, __LINE__)

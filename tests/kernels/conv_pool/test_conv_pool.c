@@ -64,15 +64,12 @@ static void run_gradient(const struct tw_kernels *k, struct problem *p, float *d
 {
     const struct tw_conv_pool_shape *s = &p->shape;
     ptrdiff_t blocks = tw_blocks(s->in_channels);
-    float *weights = malloc((size_t)scatter_size(s) * sizeof *weights);
-    float *packed = take(&p->buffers, scatter_size(s));
+    float *weights = take(&p->buffers, scatter_size(s)), *packed = take(&p->buffers, scatter_size(s));
 
-    assert_non_null(weights);
     tw_f32_pack_scatter_weights(s, k->vector_lanes, p->w, weights, 0, blocks);
     k->f32_conv_pool_gradient(s, p->samples, p->blocked, dx ? weights : NULL, p->code, p->dy, packed, db, dx,
                               p->workspace);
     tw_f32_unpack_scatter_weights(s, k->vector_lanes, packed, dw, 0, blocks);
-    free(weights);
 }
 
 static void compare_gradient(const struct tw_kernels *k, struct problem *p)
@@ -81,15 +78,14 @@ static void compare_gradient(const struct tw_kernels *k, struct problem *p)
         p->samples * tw_blocked_size(p->shape.in_channels, p->shape.height, p->shape.width, 1);
     ptrdiff_t count = p->shape.out_channels * p->shape.in_channels * 9;
     float *dw[2] = {take(&p->buffers, count), take(&p->buffers, count)};
-    float *dx = malloc((size_t)(2 * dx_count + 1) * sizeof *dx), db[2][64] = {{0}};
+    float *dx[2] = {take(&p->buffers, dx_count), take(&p->buffers, dx_count)};
+    float *db[2] = {take(&p->buffers, p->shape.out_channels), take(&p->buffers, p->shape.out_channels)};
 
-    assert_non_null(dx);
-    run_gradient(reference(), p, dw[0], p->bias ? db[0] : NULL, dx);
-    run_gradient(k, p, dw[1], p->bias ? db[1] : NULL, dx + dx_count);
+    run_gradient(reference(), p, dw[0], p->bias ? db[0] : NULL, dx[0]);
+    run_gradient(k, p, dw[1], p->bias ? db[1] : NULL, dx[1]);
     assert_same_floats(dw[0], dw[1], count, "dw");
     assert_same_floats(db[0], db[1], p->shape.out_channels, "db");
-    compare_interiors(&p->shape, p->samples, dx, dx + dx_count);
-    free(dx);
+    compare_interiors(&p->shape, p->samples, dx[0], dx[1]);
     /* Without dx the weights are not read. */
     run_gradient(k, p, dw[1], NULL, NULL);
     assert_same_floats(dw[0], dw[1], count, "dw alone");
@@ -118,6 +114,86 @@ static void variants_equal_the_reference(void **state)
     }
     assert_true(cases > 0 || v.count == 0);
 }
+
+/* --- every number of channels from 1 to 70, in and out, on small images, of odd extents as well ----------- */
+
+#define MOST 70
+
+static ptrdiff_t few(struct tw_rng *rng)
+{
+    return tw_test_integer(rng, 1, TW_CONV_POOL_PLANAR_CHANNELS);
+}
+
+static struct problem small_problem(struct tw_rng *rng, ptrdiff_t in, ptrdiff_t out, bool special)
+{
+    const struct tw_conv_pool_shape shape = {.in_channels = in,
+                                             .out_channels = out,
+                                             .height = tw_test_integer(rng, 2, 5),
+                                             .width = tw_test_integer(rng, 2, 7),
+                                             .y_halo = tw_test_integer(rng, 0, 1)};
+
+    return problem_of(rng, &shape, tw_test_integer(rng, 1, 2), special);
+}
+
+/* The codes of a forward in place of random ones. */
+static void take_codes(const struct tw_kernels *k, struct problem *p)
+{
+    float *y = take(&p->buffers, p->samples * y_size(&p->shape));
+
+    k->f32_conv_pool_forward(&p->shape, p->samples, p->blocked, p->winograd_weights, p->bias, y, p->code,
+                             p->workspace);
+}
+
+/* The four kernels, with `channels` where there may be many. */
+static void compare_all(const struct tw_kernels *k, struct tw_rng *rng, ptrdiff_t channels, bool special)
+{
+    for (int what = 0; what < 6; what++) {
+        const bool into = what < 4;
+        struct problem p =
+            small_problem(rng, into ? few(rng) : channels, into ? channels : few(rng), special);
+
+        if (what == 0 || what == 1 || what == 4) {
+            compare_forward(k, &p, what == 0);
+        } else if (what == 2) {
+            compare_planar_gradient(k, &p);
+        } else {
+            take_codes(k, &p);
+            compare_gradient(k, &p);
+        }
+        release(&p.buffers);
+    }
+}
+
+/* In an emulator only some of the numbers, from a random one on. */
+static void sweep(bool special, uint64_t stream)
+{
+    const struct variants v = variants_here();
+    struct tw_rng rng = tw_test_rng(stream);
+    const ptrdiff_t step = MOST / tw_test_cases(MOST);
+
+    if (v.count == 0) {
+        skip();
+    }
+    for (ptrdiff_t channels = tw_test_integer(&rng, 1, step); channels <= MOST; channels += step) {
+        for (int i = 0; i < v.count; i++) {
+            compare_all(v.table[i], &rng, channels, special);
+        }
+    }
+}
+
+static void every_number_of_channels(void **state)
+{
+    (void)state;
+    sweep(false, 2);
+}
+
+static void special_values_flow(void **state)
+{
+    (void)state;
+    sweep(true, 3);
+}
+
+/* --- by hand ---------------------------------------------------------------------------------------------- */
 
 /* A window of negatives or zeros closes; of equal values the first wins. A NaN pixel meets every tap (a zero
  * weight times NaN is NaN), so all four outputs are NaN: the last wins, as in PyTorch, and stays open. */
@@ -151,6 +227,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(variants_equal_the_reference),
+        cmocka_unit_test(every_number_of_channels),
+        cmocka_unit_test(special_values_flow),
         cmocka_unit_test(windows_follow_max_pool_and_relu),
     };
 
