@@ -106,7 +106,7 @@ void tw_f32_unblock(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdi
 /* --- kernels ---------------------------------------------------------------------------------------------- */
 
 /* `bias` may be NULL. y's halo is written with zeros. `workspace`: the bytes told below, aligned to 64,
- * private to the call. */
+ * private to the call. `code` may be NULL: predictions have no use for it, and y is the same. */
 typedef void tw_f32_conv_pool_planar_forward_fn(const struct tw_conv_pool_shape *shape, ptrdiff_t samples,
                                                 const void *x, const struct tw_pixel_scale *pixels,
                                                 const float *planar_weights, const float *bias, float *y,

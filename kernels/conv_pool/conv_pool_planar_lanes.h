@@ -6,9 +6,10 @@
 /* Windows that are computed side by side: eight chains of fma hide each other's latency. */
 enum { PLANAR_WINDOWS = 2 };
 
-/* The outputs of `windows` neighbouring windows for one vector of output channels, from `start`: each pixel of their
- * common patch is broadcast once and meets the weights of every tap that sees it. For each output that is (u, v)
- * ascending. `windows` is a constant at every call. Outputs go to `out`, in window order, blocks of 16 apart. */
+/* The outputs of `windows` neighbouring windows for one vector of output channels, from `start`. Line by line of their
+ * common patch: each pixel is broadcast once and meets every tap that sees it, the weights of two rows of taps being in
+ * registers. For each output that is (u, v) ascending. `windows` is a constant at every call. Outputs go to `out`, in
+ * window order, blocks of 16 apart. */
 static inline __attribute__((always_inline)) void planar_windows(const int windows, const float *patch,
                                                                  ptrdiff_t row_pitch, ptrdiff_t plane_pitch,
                                                                  ptrdiff_t in_channels, const float *weights,
@@ -21,19 +22,26 @@ static inline __attribute__((always_inline)) void planar_windows(const int windo
         sums[i / (2 * windows)][i % (2 * windows)] = start;
     }
     for (ptrdiff_t i = 0; i < in_channels; i++, patch += plane_pitch, weights += 9 * TW_BLOCK) {
+        const float *line = patch;
+        tw_vector weight[2][3]; /* [u mod 2][v] */
+
         TW_UNROLL
-        for (int pixel = 0; pixel < 4 * (2 * windows + 2); pixel++) {
-            const int r = pixel / (2 * windows + 2), c = pixel % (2 * windows + 2);
-            const tw_vector value = tw_vector_broadcast(patch + r * row_pitch + c);
-
+        for (int r = 0; r < 4; r++, line += row_pitch) {
             TW_UNROLL
-            for (int i_out = 0; i_out < 4 * windows; i_out++) {
-                const int row = i_out / (2 * windows), column = i_out % (2 * windows), u = r - row,
-                          v = c - column;
+            for (int v = 0; v < 3 && r < 3; v++) {
+                weight[r % 2][v] = tw_vector_load(weights + (r * 3 + v) * TW_BLOCK);
+            }
+            TW_UNROLL
+            for (int c = 0; c < 2 * windows + 2; c++) {
+                const tw_vector value = tw_vector_broadcast(line + c);
 
-                if (u >= 0 && u < 3 && v >= 0 && v < 3) {
-                    sums[row][column] = tw_vector_fma(value, tw_vector_load(weights + (u * 3 + v) * TW_BLOCK),
-                                                      sums[row][column]);
+                TW_UNROLL
+                for (int meeting = 0; meeting < 6; meeting++) {
+                    const int row = meeting / 3, v = meeting % 3, u = r - row, column = c - v;
+
+                    if (u >= 0 && u < 3 && column >= 0 && column < 2 * windows) {
+                        sums[row][column] = tw_vector_fma(value, weight[u % 2][v], sums[row][column]);
+                    }
                 }
             }
         }
@@ -65,7 +73,7 @@ static inline __attribute__((always_inline)) void planar_pool(const int windows,
         const struct tw_lanes v[4] = {tw_lanes_load(four), tw_lanes_load(four + TW_BLOCK),
                                       tw_lanes_load(four + 2 * TW_BLOCK), tw_lanes_load(four + 3 * TW_BLOCK)};
 
-        tw_window_finish(v, y + w * TW_BLOCK, code + w * TW_BLOCK);
+        tw_window_finish(v, y + w * TW_BLOCK, tw_code_at(code, w * TW_BLOCK));
     }
 }
 
@@ -79,10 +87,11 @@ static void planar_row(const struct tw_conv_pool_shape *shape, const float *patc
     tw_lanes_store(start, bias);
     for (; c + PLANAR_WINDOWS <= columns; c += PLANAR_WINDOWS) {
         planar_pool(PLANAR_WINDOWS, shape, patches + 2 * c, weights, start, y + c * TW_BLOCK,
-                    code + c * TW_BLOCK);
+                    tw_code_at(code, c * TW_BLOCK));
     }
     for (; c < columns; c++) {
-        planar_pool(1, shape, patches + 2 * c, weights, start, y + c * TW_BLOCK, code + c * TW_BLOCK);
+        planar_pool(1, shape, patches + 2 * c, weights, start, y + c * TW_BLOCK,
+                    tw_code_at(code, c * TW_BLOCK));
     }
 }
 
@@ -108,12 +117,12 @@ void TW_VARIANT(tw_f32_conv_pool_planar_forward)(const struct tw_conv_pool_shape
                 planar_row(shape, parts.padded + 2 * r * (shape->width + 2),
                            planar_weights + block * shape->in_channels * 9 * TW_BLOCK, start,
                            y + layout.first + block * layout.block + r * layout.row,
-                           code + (block * rows + r) * columns * TW_BLOCK);
+                           tw_code_at(code, (block * rows + r) * columns * TW_BLOCK));
             }
         }
         tw_clear_missing(shape, y, code);
         y += tw_blocks(shape->out_channels) * layout.block;
-        code += tw_code_size(shape);
+        code = tw_code_at(code, tw_code_size(shape));
     }
 }
 

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/conv_pool/conv_pool.h"
+#include "kernels/conv_pool/conv_pool_workspace.h"
 
 /* Element (channel, row, column) of one sample of a blocked activation; rows and columns count from inside
  * the halo. */
@@ -31,6 +31,9 @@ static void finish_window(const struct tw_conv_pool_shape *shape, ptrdiff_t o, p
         }
     }
     y[blocked_index(o, r, c, rows, columns, shape->y_halo)] = best <= 0.0f ? 0.0f : best;
+    if (!code) {
+        return;
+    }
     code[((o / TW_BLOCK * rows + r) * columns + c) * TW_BLOCK + o % TW_BLOCK] =
         best <= 0.0f ? TW_CODE_CLOSED : winner;
 }
@@ -122,7 +125,8 @@ void tw_f32_conv_pool_planar_forward__reference(const struct tw_conv_pool_shape 
     for (ptrdiff_t n = 0; n < samples; n++) {
         const struct forward forward = {shape, (const char *)x + n * x_bytes, pixels, planar_weights, bias};
 
-        forward_sample(shape, planar_window, &forward, y + n * y_size, code + n * tw_code_size(shape));
+        forward_sample(shape, planar_window, &forward, y + n * y_size,
+                       tw_code_at(code, n * tw_code_size(shape)));
     }
 }
 
@@ -190,6 +194,7 @@ void tw_f32_conv_pool_forward__reference(const struct tw_conv_pool_shape *shape,
     for (ptrdiff_t n = 0; n < samples; n++) {
         const struct forward forward = {shape, x + n * x_size, NULL, winograd_weights, bias};
 
-        forward_sample(shape, winograd_window, &forward, y + n * y_size, code + n * tw_code_size(shape));
+        forward_sample(shape, winograd_window, &forward, y + n * y_size,
+                       tw_code_at(code, n * tw_code_size(shape)));
     }
 }

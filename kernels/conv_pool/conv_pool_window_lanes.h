@@ -4,18 +4,33 @@
 #ifndef TOWER_KERNELS_CONV_POOL_CONV_POOL_WINDOW_LANES_H
 #define TOWER_KERNELS_CONV_POOL_CONV_POOL_WINDOW_LANES_H
 
+#include <math.h>
 #include <string.h>
 
 #include "kernels/conv_pool/conv_pool_workspace.h"
 #include "kernels/simd/unroll.h"
 
-/* `v` in window order. Writes y and code of the window. */
-static inline void tw_window_finish(const struct tw_lanes v[4], float *y, uint8_t *code)
+/* The greatest of `v`, NaN if one is, through relu: what is left of the window where nobody wants its winner. */
+static inline struct tw_lanes tw_window_value(const struct tw_lanes v[4])
+{
+    const struct tw_lanes best = tw_lanes_max(tw_lanes_max(v[0], v[1]), tw_lanes_max(v[2], v[3]));
+    const struct tw_mask nan = tw_mask_or(tw_lanes_unordered(v[0], v[1]), tw_lanes_unordered(v[2], v[3]));
+
+    return tw_lanes_select(nan, tw_lanes_set(NAN), tw_lanes_max(best, tw_lanes_set(0.0f)));
+}
+
+/* `v` in window order. Writes y and code of the window; without `code` y alone. */
+static inline __attribute__((always_inline)) void tw_window_finish(const struct tw_lanes v[4], float *y,
+                                                                   uint8_t *code)
 {
     const struct tw_lanes zero = tw_lanes_set(0.0f);
     struct tw_lanes best = v[0], winner = zero;
     struct tw_mask closed;
 
+    if (!code) {
+        tw_lanes_store(y, tw_window_value(v));
+        return;
+    }
     TW_UNROLL
     for (int i = 1; i < 4; i++) {
         struct tw_mask takes = tw_mask_or(tw_lanes_greater(v[i], best), tw_lanes_is_nan(v[i]));

@@ -164,6 +164,7 @@ struct winograd_group {
     const struct tw_conv_pool_shape *shape;
     struct tw_conv_pool_workspace parts;
     ptrdiff_t first, count, channels; /* channels: of a transformed tile, rounded up to blocks */
+    ptrdiff_t row, column;            /* of the first tile's window */
 };
 
 static void winograd_transform(const struct winograd_group *group, const float *x)
@@ -173,10 +174,13 @@ static void winograd_transform(const struct winograd_group *group, const float *
 
     for (ptrdiff_t block = 0; block < tw_blocks(shape->in_channels); block++) {
         const float *plane = x + block * (shape->height + 2) * pitch;
+        ptrdiff_t row = group->row, column = group->column;
 
-        for (ptrdiff_t t = 0; t < group->count; t++) {
-            ptrdiff_t row = (group->first + t) / columns, column = (group->first + t) % columns;
-
+        for (ptrdiff_t t = 0; t < group->count; t++, column++) {
+            if (column == columns) {
+                column = 0;
+                row++;
+            }
             winograd_input(plane + 2 * row * pitch + 2 * column * TW_BLOCK, pitch,
                            group->parts.transformed + t * group->channels + block * TW_BLOCK,
                            TW_WINOGRAD_GROUP * group->channels);
@@ -206,15 +210,18 @@ static void winograd_multiply(const struct winograd_group *group, const float *w
 static void winograd_finish(const struct winograd_group *group, struct tw_lanes bias, float *y, uint8_t *code)
 {
     const struct tw_window_layout layout = tw_window_layout(group->shape);
-    ptrdiff_t columns = group->shape->width / 2;
+    ptrdiff_t columns = group->shape->width / 2, row = group->row, column = group->column;
 
-    for (ptrdiff_t t = 0; t < group->count; t++) {
-        ptrdiff_t tile = group->first + t;
+    for (ptrdiff_t t = 0; t < group->count; t++, column++) {
         struct tw_lanes v[4];
 
+        if (column == columns) {
+            column = 0;
+            row++;
+        }
         winograd_output(group->parts.products + t * TW_BLOCK, TW_WINOGRAD_GROUP * TW_BLOCK, bias, v);
-        tw_window_finish(v, y + layout.first + tile / columns * layout.row + tile % columns * TW_BLOCK,
-                         code + tile * TW_BLOCK);
+        tw_window_finish(v, y + layout.first + row * layout.row + column * TW_BLOCK,
+                         tw_code_at(code, (group->first + t) * TW_BLOCK));
     }
 }
 
@@ -229,11 +236,13 @@ static void winograd_sample(struct winograd_group *group, const float *x, const 
     for (ptrdiff_t g = 0; g < groups; g++) {
         group->first = tiles * g / groups;
         group->count = tiles * (g + 1) / groups - group->first;
+        group->row = group->first / (shape->width / 2);
+        group->column = group->first % (shape->width / 2);
         winograd_transform(group, x);
         for (ptrdiff_t block = 0; block < tw_blocks(shape->out_channels); block++) {
             winograd_multiply(group, weights + block * 16 * shape->in_channels * TW_BLOCK);
             winograd_finish(group, tw_block_bias(bias, block, shape->out_channels), y + block * layout.block,
-                            code + block * tiles * TW_BLOCK);
+                            tw_code_at(code, block * tiles * TW_BLOCK));
         }
     }
     tw_clear_missing(shape, y, code);
@@ -252,6 +261,6 @@ void TW_VARIANT(tw_f32_conv_pool_forward)(const struct tw_conv_pool_shape *shape
     for (ptrdiff_t n = 0; n < samples; n++) {
         tw_clear_halo(shape, y + n * y_size);
         winograd_sample(&group, x + n * x_size, winograd_weights, bias, y + n * y_size,
-                        code + n * tw_code_size(shape));
+                        tw_code_at(code, n * tw_code_size(shape)));
     }
 }

@@ -33,6 +33,12 @@ struct tw_conv_pool_workspace {
 size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
                           struct tw_conv_pool_workspace *workspace);
 
+/* `code` + `offset`, or NULL where no codes are wanted. */
+static inline uint8_t *tw_code_at(uint8_t *code, ptrdiff_t offset)
+{
+    return code ? code + offset : NULL;
+}
+
 /* Copies one planar sample into `padded`, normalising bytes when `pixels` is given. */
 void tw_conv_pool_pad(const struct tw_conv_pool_shape *shape, const void *x,
                       const struct tw_pixel_scale *pixels, float *padded);

@@ -12,7 +12,7 @@
 
 enum {
     LINEAR_WIDEST = 4, /* blocks of a tile */
-    LINEAR_DEPTH = 512 /* terms of a part: 32 KiB of weights per block */
+    LINEAR_DEPTH = 800 /* terms of a part, about: 50 KiB of weights per block */
 };
 
 /* Outputs of some blocks for some samples, terms [from, to) of their sums. */
@@ -194,15 +194,16 @@ static void linear_relu(ptrdiff_t samples, ptrdiff_t row, float *y, ptrdiff_t co
     }
 }
 
-/* Terms of a part: all if every weight is used once only, else whole channels of about LINEAR_DEPTH. */
+/* Terms of a part: all if every weight is used once only. Of a blocked x whole blocks of channels: parts of lines would
+ * come from L2 for one block of outputs after the other. */
 static ptrdiff_t linear_depth(const struct tw_linear_shape *shape, ptrdiff_t samples)
 {
-    ptrdiff_t planes = shape->plane > 0 ? LINEAR_DEPTH / shape->plane : 0;
+    ptrdiff_t block = shape->plane * TW_BLOCK;
 
     if (samples <= TW_TILE_ROWS) {
         return shape->in;
     }
-    return shape->plane == 0 ? LINEAR_DEPTH : planes > 0 ? planes * shape->plane : shape->plane;
+    return block == 0 ? LINEAR_DEPTH : block < LINEAR_DEPTH ? LINEAR_DEPTH / block * block : block;
 }
 
 void TW_VARIANT(tw_f32_linear_forward)(const struct tw_linear_shape *shape, ptrdiff_t samples, const float *x,

@@ -166,6 +166,13 @@ static inline struct tw_mask tw_lanes_is_nan(struct tw_lanes a)
                             _mm256_cmp_ps(a.high, a.high, _CMP_UNORD_Q)};
 }
 
+/* Where either is NaN. */
+static inline struct tw_mask tw_lanes_unordered(struct tw_lanes a, struct tw_lanes b)
+{
+    return (struct tw_mask){_mm256_cmp_ps(a.low, b.low, _CMP_UNORD_Q),
+                            _mm256_cmp_ps(a.high, b.high, _CMP_UNORD_Q)};
+}
+
 static inline struct tw_mask tw_mask_or(struct tw_mask a, struct tw_mask b)
 {
     return (struct tw_mask){_mm256_or_ps(a.low, b.low), _mm256_or_ps(a.high, b.high)};

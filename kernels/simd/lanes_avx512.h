@@ -144,6 +144,12 @@ static inline struct tw_mask tw_lanes_is_nan(struct tw_lanes a)
     return (struct tw_mask){_mm512_cmp_ps_mask(a.all, a.all, _CMP_UNORD_Q)};
 }
 
+/* Where either is NaN. */
+static inline struct tw_mask tw_lanes_unordered(struct tw_lanes a, struct tw_lanes b)
+{
+    return (struct tw_mask){_mm512_cmp_ps_mask(a.all, b.all, _CMP_UNORD_Q)};
+}
+
 static inline struct tw_mask tw_mask_or(struct tw_mask a, struct tw_mask b)
 {
     return (struct tw_mask){(__mmask16)(a.bits | b.bits)};

@@ -161,6 +161,12 @@ static inline struct tw_mask tw_lanes_is_nan(struct tw_lanes a)
     TW_FOUR(tw_mask, vmvnq_u32(vceqq_f32(a.part[i], a.part[i])));
 }
 
+/* Where either is NaN. */
+static inline struct tw_mask tw_lanes_unordered(struct tw_lanes a, struct tw_lanes b)
+{
+    TW_FOUR(tw_mask, vmvnq_u32(vandq_u32(vceqq_f32(a.part[i], a.part[i]), vceqq_f32(b.part[i], b.part[i]))));
+}
+
 static inline struct tw_mask tw_mask_or(struct tw_mask a, struct tw_mask b)
 {
     TW_FOUR(tw_mask, vorrq_u32(a.part[i], b.part[i]));

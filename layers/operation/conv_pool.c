@@ -130,16 +130,24 @@ static const char *gradient_algorithm(const struct tw_execution *execution)
     return "open windows only";
 }
 
-/* --- (x, planar weights, bias) -> y, code --------------------------------------------------------------- */
+/* Codes from sample `n` on; NULL where nobody wants them. */
+static uint8_t *codes_at(const struct tw_execution *execution, ptrdiff_t n)
+{
+    uint8_t *codes = execution->out[1];
+
+    return codes ? codes + n * tw_code_size(shape_of(execution)) : NULL;
+}
+
+/* --- (x, planar weights, bias) -> y, code or none ------------------------------------------------------- */
 
 static void run_planar(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *memory)
 {
     const struct tw_conv_pool_shape *shape = shape_of(execution);
 
-    execution->kernels->f32_conv_pool_planar_forward(
-        shape, end - begin, planar_x(execution, begin), pixels_of(execution), execution->in[1],
-        execution->in[2], (float *)execution->out[0] + begin * y_blocked(shape),
-        (uint8_t *)execution->out[1] + begin * tw_code_size(shape), memory);
+    execution->kernels->f32_conv_pool_planar_forward(shape, end - begin, planar_x(execution, begin),
+                                                     pixels_of(execution), execution->in[1], execution->in[2],
+                                                     (float *)execution->out[0] + begin * y_blocked(shape),
+                                                     codes_at(execution, begin), memory);
 }
 
 const struct tw_operation tw_operation_conv_pool_planar = {
@@ -152,7 +160,7 @@ const struct tw_operation tw_operation_conv_pool_planar = {
     .layout = "blocked",
 };
 
-/* --- (x blocked, winograd weights, bias) -> y, code ----------------------------------------------------- */
+/* --- (x blocked, winograd weights, bias) -> y, code or none --------------------------------------------- */
 
 static void run_blocked(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *memory)
 {
@@ -160,8 +168,8 @@ static void run_blocked(const struct tw_execution *execution, ptrdiff_t begin, p
 
     execution->kernels->f32_conv_pool_forward(
         shape, end - begin, (const float *)execution->in[0] + begin * x_blocked(shape), execution->in[1],
-        execution->in[2], (float *)execution->out[0] + begin * y_blocked(shape),
-        (uint8_t *)execution->out[1] + begin * tw_code_size(shape), memory);
+        execution->in[2], (float *)execution->out[0] + begin * y_blocked(shape), codes_at(execution, begin),
+        memory);
 }
 
 const struct tw_operation tw_operation_conv_pool = {

@@ -6,7 +6,7 @@
 
 #include "layers/graph/operation.h"
 
-/* (x, packed weights, bias or none) -> y blocked, code. */
+/* (x, packed weights, bias or none) -> y blocked, code or none. */
 extern const struct tw_operation tw_operation_conv_pool_planar;
 extern const struct tw_operation tw_operation_conv_pool;
 /* (x, code, dy) -> slots of dw, slots of db. */

@@ -183,8 +183,10 @@ static void fuse_forward(struct lowering *lowering, struct tw_fusion *fusion)
         lowering->to, fusion->planar ? &tw_operation_conv_pool_planar : &tw_operation_conv_pool,
         (tw_value[]){fusion->x, fusion->packed, mapped(lowering, conv->input[2])}, 3, &attributes, TW_F32,
         TW_SHAPE(samples, blocks, rows + 2 * halo, columns + 2 * halo, TW_BLOCK), true);
-    fusion->code = tw_graph_add_output(lowering->to, fusion->y, TW_U8,
-                                       TW_SHAPE(samples, blocks, rows, columns, TW_BLOCK), true);
+    if (fusion->weight_gradient) {
+        fusion->code = tw_graph_add_output(lowering->to, fusion->y, TW_U8,
+                                           TW_SHAPE(samples, blocks, rows, columns, TW_BLOCK), true);
+    }
     if (fusion->to < 0 && !fusion->stays_blocked) {
         settle(lowering, y,
                record_layout(lowering, &tw_operation_unblock, fusion->y, shape->out_channels, rows, columns,

@@ -3,6 +3,17 @@
 
 #define CASES 60
 
+static void forward(const struct tw_kernels *k, struct problem *p, bool planar, float *y, uint8_t *code)
+{
+    if (planar) {
+        k->f32_conv_pool_planar_forward(&p->shape, p->samples, p->planar, p->bytes ? &p->pixels : NULL,
+                                        p->planar_weights, p->bias, y, code, p->workspace);
+    } else {
+        k->f32_conv_pool_forward(&p->shape, p->samples, p->blocked, p->winograd_weights, p->bias, y, code,
+                                 p->workspace);
+    }
+}
+
 static void compare_forward(const struct tw_kernels *k, struct problem *p, bool planar)
 {
     ptrdiff_t y_count = p->samples * y_size(&p->shape), code_count = p->samples * tw_code_size(&p->shape);
@@ -11,17 +22,16 @@ static void compare_forward(const struct tw_kernels *k, struct problem *p, bool 
     const struct tw_kernels *tables[2] = {reference(), k};
 
     for (int i = 0; i < 2; i++) {
-        if (planar) {
-            tables[i]->f32_conv_pool_planar_forward(&p->shape, p->samples, p->planar,
-                                                    p->bytes ? &p->pixels : NULL, p->planar_weights, p->bias,
-                                                    y[i], code[i], p->workspace);
-        } else {
-            tables[i]->f32_conv_pool_forward(&p->shape, p->samples, p->blocked, p->winograd_weights, p->bias,
-                                             y[i], code[i], p->workspace);
-        }
+        forward(tables[i], p, planar, y[i], code[i]);
     }
     assert_same_floats(y[0], y[1], y_count, "y");
     assert_memory_equal(code[0], code[1], (size_t)code_count);
+    /* The same y where nobody wants codes. */
+    for (int i = 0; i < 2; i++) {
+        memset(y[1], 0xff, (size_t)y_count * sizeof *y[1]);
+        forward(tables[i], p, planar, y[1], NULL);
+        assert_same_floats(y[0], y[1], y_count, "y without codes");
+    }
 }
 
 static void compare_planar_gradient(const struct tw_kernels *k, struct problem *p)
@@ -210,7 +220,7 @@ static void windows_follow_max_pool_and_relu(void **state)
 
         for (int i = 0; i < 4; i++) {
             _Alignas(64) unsigned char workspace[65536];
-            float w[9] = {0, 0, 0, 0, 1, 0, 0, 0, 0}, packed[9 * TW_BLOCK], y[TW_BLOCK];
+            float w[9] = {0, 0, 0, 0, 1, 0, 0, 0, 0}, packed[9 * TW_BLOCK], y[TW_BLOCK], alone[TW_BLOCK];
             uint8_t code[TW_BLOCK];
 
             assert_true(tw_f32_conv_pool_workspace(&s) <= sizeof workspace);
@@ -219,6 +229,36 @@ static void windows_follow_max_pool_and_relu(void **state)
             assert_int_equal(code[0], expected[i]);
             assert_true(i == 0 ? isnan(y[0])
                                : y[0] == (expected[i] == TW_CODE_CLOSED ? 0.0f : planes[i][expected[i]]));
+            k->f32_conv_pool_planar_forward(&s, 1, planes[i], NULL, packed, NULL, alone, NULL, workspace);
+            assert_same_floats(y, alone, TW_BLOCK, "y without codes");
+        }
+    }
+}
+
+/* NaN wins wherever it stands in its window, with codes and without: two outputs of the first window see the pixel. */
+static void one_nan_is_enough(void **state)
+{
+    const struct variants v = variants_here();
+    const struct tw_conv_pool_shape s = {.in_channels = 1, .out_channels = TW_BLOCK, .height = 2, .width = 4};
+    float w[TW_BLOCK * 9], packed[TW_BLOCK * 9], y[2][2 * TW_BLOCK];
+    const float x[8] = {1, 2, NAN, 3, 4, 5, 6, 7};
+    _Alignas(64) unsigned char workspace[65536];
+    uint8_t code[2 * TW_BLOCK];
+
+    (void)state;
+    assert_true(tw_f32_conv_pool_workspace(&s) <= sizeof workspace);
+    for (int i = 0; i < TW_BLOCK * 9; i++) {
+        w[i] = i % 2 ? 1.0f : -1.0f;
+    }
+    tw_f32_pack_planar_weights(&s, w, packed, 0, 1);
+    for (int t = -1; t < v.count; t++) {
+        const struct tw_kernels *k = t < 0 ? reference() : v.table[t];
+
+        k->f32_conv_pool_planar_forward(&s, 1, x, NULL, packed, NULL, y[0], code, workspace);
+        k->f32_conv_pool_planar_forward(&s, 1, x, NULL, packed, NULL, y[1], NULL, workspace);
+        for (int i = 0; i < 2 * TW_BLOCK; i++) {
+            assert_true(isnan(y[0][i]) && isnan(y[1][i]));
+            assert_int_equal(code[i], 3);
         }
     }
 }
@@ -230,6 +270,7 @@ int main(void)
         cmocka_unit_test(every_number_of_channels),
         cmocka_unit_test(special_values_flow),
         cmocka_unit_test(windows_follow_max_pool_and_relu),
+        cmocka_unit_test(one_nan_is_enough),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static struct problem problem_new(struct tw_rng *rng, bool special)
     float *x;
 
     p.shape.plane = blocked ? tw_test_integer(rng, 1, 60) : 0;
-    p.shape.in = long_sum ? tw_test_integer(rng, 500, 1100) : tw_test_integer(rng, 0, 70);
+    p.shape.in = long_sum ? tw_test_integer(rng, 700, 1700) : tw_test_integer(rng, 0, 70);
     p.shape.in = blocked ? (p.shape.in / p.shape.plane + 1) * p.shape.plane : p.shape.in;
     p.shape.out = tw_test_integer(rng, 1, 100);
     p.shape.relu = tw_test_integer(rng, 0, 1) == 1;
