@@ -6,107 +6,6 @@
 #include "kernels/conv_pool/conv_pool.h"
 #include "kernels/conv_pool/conv_pool_workspace.h"
 
-/* Weight (o, i, tap), 0 beyond the last channel. */
-static float weight_at(const struct tw_conv_pool_shape *shape, const float *w, ptrdiff_t o, ptrdiff_t i,
-                       int tap)
-{
-    return o < shape->out_channels && i < shape->in_channels ? w[(o * shape->in_channels + i) * 9 + tap]
-                                                             : 0.0f;
-}
-
-void tw_f32_pack_planar_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
-                                ptrdiff_t begin, ptrdiff_t end)
-{
-    for (ptrdiff_t block = begin; block < end; block++) {
-        for (ptrdiff_t i = 0; i < shape->in_channels; i++) {
-            for (int tap = 0; tap < 9; tap++) {
-                float *row = packed + ((block * shape->in_channels + i) * 9 + tap) * TW_BLOCK;
-
-                for (ptrdiff_t lane = 0; lane < TW_BLOCK; lane++) {
-                    row[lane] = weight_at(shape, w, block * TW_BLOCK + lane, i, tap);
-                }
-            }
-        }
-    }
-}
-
-/* (g0, (g0 + g2 + g1)/2, (g0 + g2 - g1)/2, g2) */
-static void winograd_weight_step(float g0, float g1, float g2, float *u, int stride)
-{
-    float outer = g0 + g2;
-
-    u[0 * stride] = g0;
-    u[1 * stride] = (outer + g1) * 0.5f;
-    u[2 * stride] = (outer - g1) * 0.5f;
-    u[3 * stride] = g2;
-}
-
-/* 3x3 taps to 4x4 points: along the rows of taps first, then along the columns. */
-static void winograd_weight(const float *g, float *u)
-{
-    float half[12];
-
-    for (int column = 0; column < 3; column++) {
-        winograd_weight_step(g[column], g[3 + column], g[6 + column], half + column, 3);
-    }
-    for (int row = 0; row < 4; row++) {
-        winograd_weight_step(half[row * 3], half[row * 3 + 1], half[row * 3 + 2], u + row * 4, 1);
-    }
-}
-
-void tw_f32_pack_winograd_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
-                                  ptrdiff_t begin, ptrdiff_t end)
-{
-    for (ptrdiff_t block = begin; block < end; block++) {
-        float *target = packed + block * 16 * shape->in_channels * TW_BLOCK;
-
-        for (ptrdiff_t i = 0; i < shape->in_channels; i++) {
-            for (ptrdiff_t lane = 0; lane < TW_BLOCK; lane++) {
-                ptrdiff_t o = block * TW_BLOCK + lane;
-                float u[16] = {0};
-
-                if (o < shape->out_channels) {
-                    winograd_weight(w + (o * shape->in_channels + i) * 9, u);
-                }
-                for (ptrdiff_t point = 0; point < 16; point++) {
-                    target[(point * shape->in_channels + i) * TW_BLOCK + lane] = u[point];
-                }
-            }
-        }
-    }
-}
-
-/* Position of (output channel, tap, input channel) in the scatter form. */
-static ptrdiff_t scatter_index(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes, ptrdiff_t o, int tap,
-                               ptrdiff_t i)
-{
-    return ((i / lanes * shape->out_channels + o) * 9 + tap) * lanes + i % lanes;
-}
-
-void tw_f32_pack_scatter_weights(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes, const float *w,
-                                 float *packed, ptrdiff_t begin, ptrdiff_t end)
-{
-    for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
-        for (ptrdiff_t i = begin * TW_BLOCK; i < end * TW_BLOCK; i++) {
-            for (int tap = 0; tap < 9; tap++) {
-                packed[scatter_index(shape, lanes, o, tap, i)] = weight_at(shape, w, o, i, tap);
-            }
-        }
-    }
-}
-
-void tw_f32_unpack_scatter_weights(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes,
-                                   const float *packed, float *w, ptrdiff_t begin, ptrdiff_t end)
-{
-    for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
-        for (ptrdiff_t i = begin * TW_BLOCK; i < shape->in_channels && i < end * TW_BLOCK; i++) {
-            for (int tap = 0; tap < 9; tap++) {
-                w[(o * shape->in_channels + i) * 9 + tap] = packed[scatter_index(shape, lanes, o, tap, i)];
-            }
-        }
-    }
-}
-
 /* Four floats at any address: vectors of this size exist on every CPU that Tower knows. */
 typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 
@@ -155,6 +54,119 @@ static ptrdiff_t channels_of(ptrdiff_t channels, ptrdiff_t block)
     const ptrdiff_t left = channels - block * TW_BLOCK;
 
     return left < TW_BLOCK ? left : TW_BLOCK;
+}
+
+/* Four output channels at a time to the planar form of one block, input channels [begin, end). */
+static void pack_planar(const struct tw_conv_pool_shape *shape, const float *w, ptrdiff_t block,
+                        ptrdiff_t begin, ptrdiff_t end, float *packed)
+{
+    ptrdiff_t out = channels_of(shape->out_channels, block), row = shape->in_channels * 9;
+
+    if (out < TW_BLOCK) {
+        memset(packed, 0, (size_t)((end - begin) * 9 * TW_BLOCK) * sizeof *packed);
+    }
+    transpose(out, (end - begin) * 9, w + block * TW_BLOCK * row + begin * 9, row, packed, TW_BLOCK);
+}
+
+void tw_f32_pack_planar_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
+                                ptrdiff_t begin, ptrdiff_t end)
+{
+    for (ptrdiff_t block = begin; block < end; block++) {
+        pack_planar(shape, w, block, 0, shape->in_channels,
+                    packed + block * shape->in_channels * 9 * TW_BLOCK);
+    }
+}
+
+/* (g0, (g0 + g2 + g1)/2, (g0 + g2 - g1)/2, g2) for the lanes of a block; `stride`: floats between the results. */
+static void winograd_weight_step(const float *g0, const float *g1, const float *g2, float *u,
+                                 ptrdiff_t stride)
+{
+    for (int lane = 0; lane < TW_BLOCK; lane++) {
+        float outer = g0[lane] + g2[lane];
+
+        u[lane] = g0[lane];
+        u[stride + lane] = (outer + g1[lane]) * 0.5f;
+        u[2 * stride + lane] = (outer - g1[lane]) * 0.5f;
+        u[3 * stride + lane] = g2[lane];
+    }
+}
+
+/* 3x3 taps to 4x4 points, `stride` floats apart: along the rows of taps first, then along the columns. */
+static void winograd_weight(const float *g, float *u, ptrdiff_t stride)
+{
+    float half[12 * TW_BLOCK];
+
+    for (ptrdiff_t column = 0; column < 3; column++) {
+        winograd_weight_step(g + column * TW_BLOCK, g + (3 + column) * TW_BLOCK, g + (6 + column) * TW_BLOCK,
+                             half + column * TW_BLOCK, (ptrdiff_t)3 * TW_BLOCK);
+    }
+    for (ptrdiff_t row = 0; row < 4; row++) {
+        const float *h = half + row * 3 * TW_BLOCK;
+
+        winograd_weight_step(h, h + TW_BLOCK, h + (ptrdiff_t)2 * TW_BLOCK, u + row * 4 * stride, stride);
+    }
+}
+
+void tw_f32_pack_winograd_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
+                                  ptrdiff_t begin, ptrdiff_t end)
+{
+    enum { TOGETHER = 4 };
+    float taps[TOGETHER * 9 * TW_BLOCK];
+
+    for (ptrdiff_t block = begin; block < end; block++) {
+        float *target = packed + block * 16 * shape->in_channels * TW_BLOCK;
+
+        for (ptrdiff_t i = 0; i < shape->in_channels; i += TOGETHER) {
+            ptrdiff_t last = i + TOGETHER < shape->in_channels ? i + TOGETHER : shape->in_channels;
+
+            pack_planar(shape, w, block, i, last, taps);
+            for (ptrdiff_t channel = i; channel < last; channel++) {
+                winograd_weight(taps + (channel - i) * 9 * TW_BLOCK, target + channel * TW_BLOCK,
+                                shape->in_channels * TW_BLOCK);
+            }
+        }
+    }
+}
+
+/* The nine vectors of (input vector, output channel) in the scatter form, and how many of their lanes there are. */
+static ptrdiff_t scatter_index(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes, ptrdiff_t i,
+                               ptrdiff_t o)
+{
+    return (i / lanes * shape->out_channels + o) * 9 * lanes;
+}
+
+static ptrdiff_t lanes_from(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes, ptrdiff_t i)
+{
+    return shape->in_channels - i < lanes ? shape->in_channels - i : lanes;
+}
+
+void tw_f32_pack_scatter_weights(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes, const float *w,
+                                 float *packed, ptrdiff_t begin, ptrdiff_t end)
+{
+    for (ptrdiff_t i = begin * TW_BLOCK; i < end * TW_BLOCK; i += lanes) {
+        for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
+            float *target = packed + scatter_index(shape, lanes, i, o);
+            ptrdiff_t count = lanes_from(shape, lanes, i);
+
+            if (count < lanes) {
+                memset(target, 0, (size_t)(9 * lanes) * sizeof *target);
+            }
+            if (count > 0) {
+                transpose(count, 9, w + (o * shape->in_channels + i) * 9, 9, target, lanes);
+            }
+        }
+    }
+}
+
+void tw_f32_unpack_scatter_weights(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes,
+                                   const float *packed, float *w, ptrdiff_t begin, ptrdiff_t end)
+{
+    for (ptrdiff_t i = begin * TW_BLOCK; i < end * TW_BLOCK && i < shape->in_channels; i += lanes) {
+        for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
+            transpose(9, lanes_from(shape, lanes, i), packed + scatter_index(shape, lanes, i, o), lanes,
+                      w + (o * shape->in_channels + i) * 9, 9);
+        }
+    }
 }
 
 void tw_f32_block(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdiff_t halo, const float *x,
