@@ -42,16 +42,24 @@ tw_value tw_linear(tw_graph *graph, tw_value x, tw_value weight, tw_value bias)
 enum { BLOCK = 16 };
 
 /* Each call packs the operand that is not split: worth it for so many units of the other. */
-enum { GRAIN = 16 };
+enum { GRAIN = 16, GRADIENT_GRAIN = 4 };
 
-static bool splits_columns(const struct tw_gemm_shape *shape)
+static bool splits_columns(const struct tw_execution *execution, const struct tw_gemm_shape *shape)
 {
+    (void)execution;
     return shape->n >= shape->m;
 }
 
-static ptrdiff_t gemm_units(const struct tw_gemm_shape *shape)
+/* A weight's gradient goes by blocks of rows, as long as there is one for every thread: an update behind it (plan_update.c)
+ * then has one long range, where blocks of columns make it go to other pages of four arrays in every row. */
+static bool splits_gradient_columns(const struct tw_execution *execution, const struct tw_gemm_shape *shape)
 {
-    return ((splits_columns(shape) ? shape->n : shape->m) + BLOCK - 1) / BLOCK;
+    return shape->m < (ptrdiff_t)BLOCK * execution->threads && splits_columns(execution, shape);
+}
+
+static ptrdiff_t gemm_units(const struct tw_gemm_shape *shape, bool columns)
+{
+    return ((columns ? shape->n : shape->m) + BLOCK - 1) / BLOCK;
 }
 
 static double gemm_flops(const struct tw_gemm_shape *shape)
@@ -64,10 +72,10 @@ struct part {
     ptrdiff_t first_row, last_row, first_column, last_column;
 };
 
-static struct part part_of_units(const struct tw_gemm_shape *whole, ptrdiff_t begin, ptrdiff_t end)
+static struct part part_of_units(const struct tw_gemm_shape *whole, bool columns, ptrdiff_t begin,
+                                 ptrdiff_t end)
 {
     struct part part = {0, whole->m, 0, whole->n};
-    bool columns = splits_columns(whole);
     ptrdiff_t extent = columns ? whole->n : whole->m, last = end * BLOCK < extent ? end * BLOCK : extent;
 
     *(columns ? &part.first_column : &part.first_row) = begin * BLOCK;
@@ -90,11 +98,11 @@ static void run_gemm(const struct tw_execution *execution, const struct tw_gemm_
                                  c + part->first_row * whole->c_row + part->first_column, workspace);
 }
 
-#define DEFINE_GEMM_FUNCTIONS(name)                                      \
+#define DEFINE_GEMM_FUNCTIONS(name, splits)                              \
     static ptrdiff_t name##_units(const struct tw_execution *execution)  \
     {                                                                    \
         struct tw_gemm_shape shape = name##_shape(execution);            \
-        return gemm_units(&shape);                                       \
+        return gemm_units(&shape, splits(execution, &shape));            \
     }                                                                    \
     static double name##_flops(const struct tw_execution *execution)     \
     {                                                                    \
@@ -124,7 +132,7 @@ static struct tw_gemm_shape forward_shape(const struct tw_execution *execution)
                                   .accumulate = execution->node->input[2] != 0};
 }
 
-DEFINE_GEMM_FUNCTIONS(forward)
+DEFINE_GEMM_FUNCTIONS(forward, splits_columns)
 
 static void run_part(const struct tw_execution *execution, const struct tw_gemm_shape *shape,
                      const struct part *part, void *workspace)
@@ -143,7 +151,7 @@ static void run_part(const struct tw_execution *execution, const struct tw_gemm_
 static void run_forward(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
     struct tw_gemm_shape shape = forward_shape(execution);
-    struct part part = part_of_units(&shape, begin, end);
+    struct part part = part_of_units(&shape, splits_columns(execution, &shape), begin, end);
 
     run_part(execution, &shape, &part, workspace);
 }
@@ -160,7 +168,7 @@ static void run_forward_relu(const struct tw_execution *execution, ptrdiff_t beg
                              void *workspace)
 {
     struct tw_gemm_shape shape = forward_shape(execution);
-    struct part part = part_of_units(&shape, begin, end);
+    struct part part = part_of_units(&shape, splits_columns(execution, &shape), begin, end);
 
     run_part(execution, &shape, &part, workspace);
     for (ptrdiff_t row = part.first_row; row < part.last_row; row++) {
@@ -238,13 +246,13 @@ static struct tw_gemm_shape input_gradient_shape(const struct tw_execution *exec
                                   .c_row = dx.extent[1]};
 }
 
-DEFINE_GEMM_FUNCTIONS(input_gradient)
+DEFINE_GEMM_FUNCTIONS(input_gradient, splits_columns)
 
 static void run_input_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                                void *workspace)
 {
     struct tw_gemm_shape shape = input_gradient_shape(execution);
-    struct part part = part_of_units(&shape, begin, end);
+    struct part part = part_of_units(&shape, splits_columns(execution, &shape), begin, end);
 
     run_gemm(execution, &shape, &part, workspace);
 }
@@ -291,13 +299,13 @@ static struct tw_gemm_shape weight_gradient_shape(const struct tw_execution *exe
                                   .c_row = x.extent[1]};
 }
 
-DEFINE_GEMM_FUNCTIONS(weight_gradient)
+DEFINE_GEMM_FUNCTIONS(weight_gradient, splits_gradient_columns)
 
 static void run_weight_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                                 void *workspace)
 {
     struct tw_gemm_shape shape = weight_gradient_shape(execution);
-    struct part part = part_of_units(&shape, begin, end);
+    struct part part = part_of_units(&shape, splits_gradient_columns(execution, &shape), begin, end);
 
     run_gemm(execution, &shape, &part, workspace);
 }
@@ -306,8 +314,12 @@ static void weight_gradient_written(const struct tw_execution *execution, ptrdif
                                     tw_range_fn *take, void *context)
 {
     struct tw_gemm_shape shape = weight_gradient_shape(execution);
-    struct part part = part_of_units(&shape, begin, end);
+    struct part part = part_of_units(&shape, splits_gradient_columns(execution, &shape), begin, end);
 
+    if (part.last_column - part.first_column == shape.c_row) {
+        take(context, part.first_row * shape.c_row, part.last_row * shape.c_row);
+        return;
+    }
     for (ptrdiff_t row = part.first_row; row < part.last_row; row++) {
         take(context, row * shape.c_row + part.first_column, row * shape.c_row + part.last_column);
     }
@@ -317,7 +329,7 @@ const struct tw_operation tw_operation_linear_weight_gradient = {
     .name = "linear_weight_gradient",
     .split = TW_SPLIT_TILES,
     .units = weight_gradient_units,
-    .grain = GRAIN,
+    .grain = GRADIENT_GRAIN,
     .flops = weight_gradient_flops,
     .workspace = weight_gradient_workspace,
     .run = run_weight_gradient,
