@@ -24,6 +24,7 @@ struct tw_kernels {
     tw_f32_gemm_fn *f32_gemm;
     tw_f32_gemm_workspace_fn *f32_gemm_workspace;
     tw_f32_linear_forward_fn *f32_linear_forward;
+    tw_f32_gemm_algorithm_fn *f32_gemm_algorithm;
 
     tw_f32_conv2d_forward_fn *f32_conv2d_forward;
     tw_f32_conv2d_input_gradient_fn *f32_conv2d_input_gradient;

@@ -35,6 +35,10 @@ typedef void tw_f32_gemm_fn(const struct tw_gemm_shape *shape, const float *a, c
  */
 typedef size_t tw_f32_gemm_workspace_fn(const struct tw_gemm_shape *shape);
 
+/* Name of the way that a variant takes for this shape ("dots", "streamed", "one tile", "rows", "panels", each also
+ * after "transposed "; "reference"; "empty"): constant text, for --print-plan. The rule is stated in gemm_plan.h. */
+typedef const char *tw_f32_gemm_algorithm_fn(const struct tw_gemm_shape *shape);
+
 tw_f32_gemm_fn tw_f32_gemm__reference;
 tw_f32_gemm_fn tw_f32_gemm__avx2;
 tw_f32_gemm_fn tw_f32_gemm__avx512;
@@ -44,5 +48,10 @@ tw_f32_gemm_workspace_fn tw_f32_gemm_workspace__reference;
 tw_f32_gemm_workspace_fn tw_f32_gemm_workspace__avx2;
 tw_f32_gemm_workspace_fn tw_f32_gemm_workspace__avx512;
 tw_f32_gemm_workspace_fn tw_f32_gemm_workspace__neon;
+
+tw_f32_gemm_algorithm_fn tw_f32_gemm_algorithm__reference;
+tw_f32_gemm_algorithm_fn tw_f32_gemm_algorithm__avx2;
+tw_f32_gemm_algorithm_fn tw_f32_gemm_algorithm__avx512;
+tw_f32_gemm_algorithm_fn tw_f32_gemm_algorithm__neon;
 
 #endif

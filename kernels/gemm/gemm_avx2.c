@@ -1,6 +1,7 @@
 /* GEMM tiles for AVX2 + FMA: 6 x 16 (12 accumulators, 2 registers of B, 1 of A) and 6 x 8. */
 #include <immintrin.h>
 
+#include "kernels/gemm/gemm_dots_avx2.h"
 #include "kernels/gemm/gemm_tile.h"
 #include "kernels/gemm/gemm_transpose_avx2.h"
 
@@ -168,6 +169,8 @@ IN_PLACE void store_part(float *y, int count, part lanes, vector v)
 
 #include "kernels/gemm/vector_strided.h"
 
+#include "kernels/gemm/vector_stream.h"
+
 DEFINE_STRIDED_ROWS_6(1)
 DEFINE_STRIDED_ROWS_6(2)
 DEFINE_STRIDED_ROWS_3(4)
@@ -175,6 +178,16 @@ DEFINE_STRIDED(1, 8)
 DEFINE_STRIDED_PACKING(4, 2)
 DEFINE_STRIDED_PACKING(5, 2)
 DEFINE_STRIDED_PACKING(6, 2)
+
+DEFINE_STREAM(1, 8)
+DEFINE_STREAM(2, 4)
+DEFINE_STREAM(3, 4)
+DEFINE_STREAM(4, 4)
+DEFINE_STREAM(5, 4)
+DEFINE_DOTS(1, 2)
+DEFINE_DOTS(2, 2)
+DEFINE_DOTS(3, 2)
+DEFINE_DOTS(4, 2)
 
 const struct tw_f32_tiles tw_f32_tiles__avx2 = {
     .width = {{16, ROWS, {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2}},
@@ -190,6 +203,8 @@ const struct tw_f32_tiles tw_f32_tiles__avx2 = {
                 {8, 6, STRIDED_ROWS_6(1, whole), STRIDED_ROWS_6(1, part), {NULL}}},
     .strided_widths = 4,
     .strided_general = 2,
+    .stream = {stream_1, stream_2, stream_3, stream_4, stream_5},
+    .dots = {dots_1, dots_2, dots_3, dots_4},
     .kc = 320,
     .mc = 144,
     .nc = 1024,
@@ -205,4 +220,9 @@ void tw_f32_gemm__avx2(const struct tw_gemm_shape *shape, const float *a, const 
 size_t tw_f32_gemm_workspace__avx2(const struct tw_gemm_shape *shape)
 {
     return tw_gemm_blocked_workspace(&tw_f32_tiles__avx2, shape);
+}
+
+const char *tw_f32_gemm_algorithm__avx2(const struct tw_gemm_shape *shape)
+{
+    return tw_gemm_algorithm(&tw_f32_tiles__avx2, shape);
 }

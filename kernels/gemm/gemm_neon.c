@@ -180,6 +180,8 @@ IN_PLACE void store_part(float *y, int count, part lanes, vector v)
 
 #include "kernels/gemm/vector_strided.h"
 
+#include "kernels/gemm/vector_stream.h"
+
 DEFINE_STRIDED_ROWS_6(1)
 DEFINE_STRIDED(7, 1)
 DEFINE_STRIDED(8, 1)
@@ -221,6 +223,12 @@ static void transpose(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdi
             dst[j * dst_row + i] = src[i * src_row + j];
 }
 
+DEFINE_STREAM(1, 8)
+DEFINE_STREAM(2, 8)
+DEFINE_STREAM(3, 6)
+DEFINE_STREAM(4, 4)
+DEFINE_STREAM(5, 4)
+
 const struct tw_f32_tiles tw_f32_tiles__neon = {
     .width = {{16, 6, {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4}},
               {8, ROWS, {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2, tile_8x2}},
@@ -231,6 +239,7 @@ const struct tw_f32_tiles tw_f32_tiles__neon = {
                 {4, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}}},
     .strided_widths = 3,
     .strided_general = 0,
+    .stream = {stream_1, stream_2, stream_3, stream_4, stream_5},
     .kc = 256,
     .mc = 144,
     .nc = 512,
@@ -246,4 +255,9 @@ void tw_f32_gemm__neon(const struct tw_gemm_shape *shape, const float *a, const 
 size_t tw_f32_gemm_workspace__neon(const struct tw_gemm_shape *shape)
 {
     return tw_gemm_blocked_workspace(&tw_f32_tiles__neon, shape);
+}
+
+const char *tw_f32_gemm_algorithm__neon(const struct tw_gemm_shape *shape)
+{
+    return tw_gemm_algorithm(&tw_f32_tiles__neon, shape);
 }

@@ -24,3 +24,9 @@ size_t tw_f32_gemm_workspace__reference(const struct tw_gemm_shape *shape)
     (void)shape;
     return 0;
 }
+
+const char *tw_f32_gemm_algorithm__reference(const struct tw_gemm_shape *shape)
+{
+    (void)shape;
+    return "reference";
+}

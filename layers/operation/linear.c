@@ -98,21 +98,26 @@ static void run_gemm(const struct tw_execution *execution, const struct tw_gemm_
                                  c + part->first_row * whole->c_row + part->first_column, workspace);
 }
 
-#define DEFINE_GEMM_FUNCTIONS(name, splits)                              \
-    static ptrdiff_t name##_units(const struct tw_execution *execution)  \
-    {                                                                    \
-        struct tw_gemm_shape shape = name##_shape(execution);            \
-        return gemm_units(&shape, splits(execution, &shape));            \
-    }                                                                    \
-    static double name##_flops(const struct tw_execution *execution)     \
-    {                                                                    \
-        struct tw_gemm_shape shape = name##_shape(execution);            \
-        return gemm_flops(&shape);                                       \
-    }                                                                    \
-    static size_t name##_workspace(const struct tw_execution *execution) \
-    {                                                                    \
-        struct tw_gemm_shape shape = name##_shape(execution);            \
-        return execution->kernels->f32_gemm_workspace(&shape);           \
+#define DEFINE_GEMM_FUNCTIONS(name, splits)                                   \
+    static ptrdiff_t name##_units(const struct tw_execution *execution)       \
+    {                                                                         \
+        struct tw_gemm_shape shape = name##_shape(execution);                 \
+        return gemm_units(&shape, splits(execution, &shape));                 \
+    }                                                                         \
+    static double name##_flops(const struct tw_execution *execution)          \
+    {                                                                         \
+        struct tw_gemm_shape shape = name##_shape(execution);                 \
+        return gemm_flops(&shape);                                            \
+    }                                                                         \
+    static size_t name##_workspace(const struct tw_execution *execution)      \
+    {                                                                         \
+        struct tw_gemm_shape shape = name##_shape(execution);                 \
+        return execution->kernels->f32_gemm_workspace(&shape);                \
+    }                                                                         \
+    static const char *name##_algorithm(const struct tw_execution *execution) \
+    {                                                                         \
+        struct tw_gemm_shape shape = name##_shape(execution);                 \
+        return execution->kernels->f32_gemm_algorithm(&shape);                \
     }
 
 /* --- forward: y (N, O) = x (N, I) weight^T, accumulated on the bias ------------------------------------- */
@@ -210,6 +215,7 @@ const struct tw_operation tw_operation_linear = {
     .flops = forward_flops,
     .workspace = forward_workspace,
     .run = run_forward,
+    .algorithm = forward_algorithm,
 };
 
 const struct tw_operation tw_operation_linear_samples = {
@@ -218,6 +224,7 @@ const struct tw_operation tw_operation_linear_samples = {
     .flops = forward_flops,
     .workspace = forward_workspace,
     .run = run_forward_samples,
+    .algorithm = forward_algorithm,
 };
 
 const struct tw_operation tw_operation_linear_relu = {
@@ -228,6 +235,7 @@ const struct tw_operation tw_operation_linear_relu = {
     .flops = forward_flops,
     .workspace = forward_workspace,
     .run = run_forward_relu,
+    .algorithm = forward_algorithm,
 };
 
 /* --- input gradient: dx (N, I) = dy (N, O) weight (O, I) ------------------------------------------------ */
@@ -273,6 +281,7 @@ const struct tw_operation tw_operation_linear_input_gradient = {
     .flops = input_gradient_flops,
     .workspace = input_gradient_workspace,
     .run = run_input_gradient,
+    .algorithm = input_gradient_algorithm,
 };
 
 const struct tw_operation tw_operation_linear_input_gradient_samples = {
@@ -281,6 +290,7 @@ const struct tw_operation tw_operation_linear_input_gradient_samples = {
     .flops = input_gradient_flops,
     .workspace = input_gradient_workspace,
     .run = run_input_gradient_samples,
+    .algorithm = input_gradient_algorithm,
 };
 
 /* --- weight gradient: dweight (O, I) = dy^T (O, N) x (N, I) --------------------------------------------- */
@@ -334,6 +344,7 @@ const struct tw_operation tw_operation_linear_weight_gradient = {
     .workspace = weight_gradient_workspace,
     .run = run_weight_gradient,
     .written = weight_gradient_written,
+    .algorithm = weight_gradient_algorithm,
 };
 
 /* --- bias gradient: db (O) = column sums of dy (N, O) --------------------------------------------------- */

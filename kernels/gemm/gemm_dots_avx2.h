@@ -1,0 +1,165 @@
+/* The product of few rows of A with a transposed B, whose columns lie contiguous along k: dot products. Eight columns
+ * are transposed in registers, four elements of each at a time, and go into one accumulator per row of A, whose
+ * lanes are the eight columns; so every sum ascends in k, and B is read once and never written. Included by the
+ * files of AVX2 and of AVX-512.
+ *
+ *     b[p … p+3][j … j+7] in memory   j   |p p+1 p+2 p+3|        in registers   p   |j j+1 … j+7|
+ *                                     j+1 |p p+1 p+2 p+3|                       p+1 |j j+1 … j+7|
+ *                                     …                                         …
+ */
+#ifndef TOWER_KERNELS_GEMM_GEMM_DOTS_AVX2_H
+#define TOWER_KERNELS_GEMM_GEMM_DOTS_AVX2_H
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "kernels/gemm/gemm_tile.h"
+#include "kernels/simd/unroll.h"
+
+#define DOTS_IN_PLACE static inline __attribute__((always_inline))
+
+enum { DOTS_LANES = 8, DOTS_DEPTH = 4, DOTS_GROUPS_MAX = 2 };
+
+/* Some groups of eight columns. Column i of a group begins at b + i*b_col, but no further than `last` columns on:
+ * a group of fewer columns repeats its last one. */
+struct dots {
+    const float *a, *b;
+    ptrdiff_t a_row, a_col, b_col, last;
+};
+
+DOTS_IN_PLACE const float *dots_column(const struct dots *o, bool whole, ptrdiff_t i)
+{
+    return o->b + (whole || i < o->last ? i : o->last) * o->b_col;
+}
+
+/* column[q][group] = elements p + q of the eight columns of the group. */
+DOTS_IN_PLACE void dots_transpose(const struct dots *o, bool whole, int group, ptrdiff_t p,
+                                  __m256 column[DOTS_DEPTH][DOTS_GROUPS_MAX])
+{
+    const ptrdiff_t first = group * DOTS_LANES;
+    __m256 r[4], pair[4];
+
+    TW_UNROLL
+    for (int i = 0; i < 4; i++) {
+        r[i] =
+            _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(dots_column(o, whole, first + i) + p)),
+                                 _mm_loadu_ps(dots_column(o, whole, first + i + 4) + p), 1);
+    }
+    pair[0] = _mm256_unpacklo_ps(r[0], r[1]);
+    pair[1] = _mm256_unpackhi_ps(r[0], r[1]);
+    pair[2] = _mm256_unpacklo_ps(r[2], r[3]);
+    pair[3] = _mm256_unpackhi_ps(r[2], r[3]);
+    column[0][group] = _mm256_shuffle_ps(pair[0], pair[2], 0x44);
+    column[1][group] = _mm256_shuffle_ps(pair[0], pair[2], 0xee);
+    column[2][group] = _mm256_shuffle_ps(pair[1], pair[3], 0x44);
+    column[3][group] = _mm256_shuffle_ps(pair[1], pair[3], 0xee);
+}
+
+/* One element of each of eight columns. */
+DOTS_IN_PLACE __m256 dots_gather(const struct dots *o, bool whole, ptrdiff_t first, ptrdiff_t p)
+{
+    float element[DOTS_LANES];
+
+    TW_UNROLL
+    for (int i = 0; i < DOTS_LANES; i++) {
+        element[i] = dots_column(o, whole, first + i)[p];
+    }
+    return _mm256_loadu_ps(element);
+}
+
+/* The next fma of every chain. */
+DOTS_IN_PLACE void dots_step(int rows, int groups, const struct dots *o, ptrdiff_t p,
+                             const __m256 column[DOTS_GROUPS_MAX],
+                             __m256 acc[DOTS_GROUPS_MAX][TW_FEW_ROWS_MAX])
+{
+    TW_UNROLL
+    for (int i = 0; i < rows; i++) {
+        const __m256 element = _mm256_broadcast_ss(o->a + i * o->a_row + p * o->a_col);
+
+        TW_UNROLL
+        for (int g = 0; g < groups; g++) {
+            acc[g][i] = _mm256_fmadd_ps(element, column[g], acc[g][i]);
+        }
+    }
+}
+
+DOTS_IN_PLACE void dots_groups(int rows, int groups, bool whole, const struct dots *o, ptrdiff_t k,
+                               __m256 acc[DOTS_GROUPS_MAX][TW_FEW_ROWS_MAX])
+{
+    __m256 column[DOTS_DEPTH][DOTS_GROUPS_MAX];
+    ptrdiff_t p = 0;
+
+    for (; p + DOTS_DEPTH <= k; p += DOTS_DEPTH) {
+        TW_UNROLL
+        for (int g = 0; g < groups; g++) {
+            dots_transpose(o, whole, g, p, column);
+        }
+        TW_UNROLL
+        for (int q = 0; q < DOTS_DEPTH; q++) {
+            dots_step(rows, groups, o, p + q, column[q], acc);
+        }
+    }
+    for (; p < k; p++) {
+        TW_UNROLL
+        for (int g = 0; g < groups; g++) {
+            column[0][g] = dots_gather(o, whole, g * DOTS_LANES, p);
+        }
+        dots_step(rows, groups, o, p, column[0], acc);
+    }
+}
+
+/* Columns j … of C: `groups` whole groups, or `count` columns of one. */
+DOTS_IN_PLACE void dots_columns(int rows, int groups, ptrdiff_t count, const struct tw_gemm_shape *s,
+                                ptrdiff_t j, const float *a, const float *b, float *c)
+{
+    const struct dots operands = {a, b + j * s->b_col, s->a_row, s->a_col, s->b_col, count - 1};
+    const bool whole = count == DOTS_LANES;
+    __m256 acc[DOTS_GROUPS_MAX][TW_FEW_ROWS_MAX];
+    float lanes[DOTS_LANES] = {0};
+    const size_t bytes = (size_t)count * sizeof *lanes;
+
+    TW_UNROLL
+    for (int g = 0; g < groups; g++) {
+        TW_UNROLL
+        for (int i = 0; i < rows; i++) {
+            if (s->accumulate) {
+                memcpy(lanes, c + i * s->c_row + j + g * DOTS_LANES, bytes);
+            }
+            acc[g][i] = _mm256_loadu_ps(lanes);
+        }
+    }
+    dots_groups(rows, groups, whole, &operands, s->k, acc);
+    TW_UNROLL
+    for (int g = 0; g < groups; g++) {
+        TW_UNROLL
+        for (int i = 0; i < rows; i++) {
+            _mm256_storeu_ps(lanes, acc[g][i]);
+            memcpy(c + i * s->c_row + j + g * DOTS_LANES, lanes, bytes);
+        }
+    }
+}
+
+/* `groups` groups at a time keep enough chains going to hide the latency of an fma. */
+DOTS_IN_PLACE void dots(int rows, int groups, const struct tw_gemm_shape *s, const float *a, const float *b,
+                        float *c)
+{
+    ptrdiff_t j = 0;
+
+    for (; j + groups * DOTS_LANES <= s->n; j += groups * DOTS_LANES) {
+        dots_columns(rows, groups, DOTS_LANES, s, j, a, b, c);
+    }
+    for (; j + DOTS_LANES <= s->n; j += DOTS_LANES) {
+        dots_columns(rows, 1, DOTS_LANES, s, j, a, b, c);
+    }
+    if (j < s->n) {
+        dots_columns(rows, 1, s->n - j, s, j, a, b, c);
+    }
+}
+
+#define DEFINE_DOTS(rows, groups)                                                                        \
+    static void dots_##rows(const struct tw_gemm_shape *shape, const float *a, const float *b, float *c) \
+    {                                                                                                    \
+        dots(rows, groups, shape, a, b, c);                                                              \
+    }
+
+#endif

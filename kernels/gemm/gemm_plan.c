@@ -1,0 +1,132 @@
+#include "kernels/gemm/gemm_plan.h"
+
+#include "kernels/gemm/gemm_block.h"
+
+enum {
+    B_IN_L1 = 8192,       /* floats of a B that is not packed */
+    B_STREAMS = 32768,    /* floats of a B from which on one tile reads it in short blocks of k … */
+    STREAM_DEPTH = 64,    /* … of this depth: as many pages as the first translation buffer holds */
+    STREAM_COLUMNS = 32,  /* least n that is streamed past */
+    DOTS_IN_L1 = 3,       /* most rows by dots where B is in L1: more do not fit in 16 registers */
+    A_PACKS = 4096,       /* floats of A from which on it is packed, if its rows are not well apart */
+    A_BAD_ROW = 512,      /* distances of rows that are multiples of this meet in few sets of L1 and L2 */
+    C_IN_L1 = 4096,       /* floats of a C that is not fetched ahead */
+    EXCHANGED_DEPTH = 16, /* least k of a product that is computed as C^T */
+    SHALLOW = 32          /* most k of a product whose tiles go along the rows of C */
+};
+
+static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
+{
+    return x > y ? x : y;
+}
+
+/* `extent` in the fewest even parts of at most `most`, which are multiples of `unit` as `most` is. */
+static ptrdiff_t share(ptrdiff_t extent, ptrdiff_t most, ptrdiff_t unit)
+{
+    const ptrdiff_t parts = (extent + most - 1) / most;
+
+    if (parts == 1) {
+        return extent;
+    }
+    return ((extent + parts - 1) / parts + unit - 1) / unit * unit;
+}
+
+static bool packs_a(const struct tw_gemm_shape *s, const struct tw_f32_strided_width *width)
+{
+    const bool bad = s->a_col != 1 || s->a_row % A_BAD_ROW == 0;
+
+    return s->m > width->rows && s->n >= 4 * width->columns && bad && s->m * s->k > A_PACKS;
+}
+
+static enum tw_gemm_way way_of(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s,
+                               const struct tw_f32_strided_width *width)
+{
+    const bool few = s->m <= TW_FEW_ROWS_MAX, b_in_l1 = s->k * s->n <= B_IN_L1;
+
+    if (few && s->b_row == 1 && s->b_col != 1 && tiles->dots[s->m - 1] && (s->m <= DOTS_IN_L1 || !b_in_l1)) {
+        return TW_GEMM_DOTS;
+    }
+    if (few && s->b_col == 1 && s->n >= STREAM_COLUMNS && !b_in_l1 && tiles->stream[s->m - 1]) {
+        return TW_GEMM_STREAM;
+    }
+    if (s->m <= width->rows) {
+        return TW_GEMM_ONE_TILE;
+    }
+    return s->k <= SHALLOW ? TW_GEMM_ROWS : TW_GEMM_PANELS;
+}
+
+struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s)
+{
+    const struct tw_f32_strided_width *width = tw_gemm_width(tiles, s->m, s->n);
+    const ptrdiff_t general = tiles->strided[tiles->strided_general].columns, b = s->k * s->n;
+    const ptrdiff_t area = tiles->mc * tiles->kc;
+    struct tw_gemm_plan plan = {.way = way_of(tiles, s, width),
+                                .kc = s->k,
+                                .mc = s->m,
+                                .nc = s->n,
+                                .tile_rows = width->rows,
+                                .width = width};
+    const bool one_tile = plan.way == TW_GEMM_ONE_TILE;
+
+    if (plan.way == TW_GEMM_DOTS || plan.way == TW_GEMM_STREAM) {
+        return plan;
+    }
+    plan.packs_b = s->b_col != 1 || (!one_tile && b > B_IN_L1);
+    plan.fetches_c = s->m * s->n > C_IN_L1;
+    plan.fetches_b = b > B_IN_L1 && s->b_col == 1; /* the columns of a transposed B are streams already */
+    if (plan.packs_b) {
+        plan.kc = share(s->k, tiles->kc * general / larger(width->columns, general), 4);
+    } else if (one_tile && b > B_STREAMS) {
+        plan.kc = share(s->k, STREAM_DEPTH, 4);
+    }
+    if (!one_tile) {
+        plan.packs_a = packs_a(s, width);
+        plan.mc = share(s->m, area / plan.kc / width->rows * width->rows, width->rows);
+        plan.keeps_panels = plan.packs_b && (plan.mc < s->m || plan.way == TW_GEMM_ROWS);
+        plan.nc = plan.keeps_panels ? share(s->n, tiles->nc, width->columns) : s->n;
+    }
+    return plan;
+}
+
+/* Whether C^T is cheaper, counted in the columns that are paid for: a vector by itself keeps three quarters of
+ * the multipliers busy, and transposing A costs about as much as 3 columns. */
+bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s)
+{
+    const ptrdiff_t wide = tiles->strided[tiles->strided_general].columns;
+    const ptrdiff_t lanes = tiles->strided[tiles->strided_widths - 1].columns, rest = s->n % wide;
+    const ptrdiff_t padded = s->n - rest + (rest > lanes ? wide : rest > 0 ? lanes + lanes / 3 : 0);
+
+    return s->n <= TW_GEMM_EXCHANGED_MAX && s->m >= wide && s->k >= EXCHANGED_DEPTH &&
+           larger(s->n, 3) + 3 < padded;
+}
+
+struct tw_gemm_shape tw_gemm_exchanged(const struct tw_gemm_shape *shape)
+{
+    return (struct tw_gemm_shape){.m = shape->n,
+                                  .n = shape->m < TW_GEMM_EXCHANGED_ROWS ? shape->m : TW_GEMM_EXCHANGED_ROWS,
+                                  .k = shape->k,
+                                  .a_row = shape->b_col,
+                                  .a_col = shape->b_row,
+                                  .b_row = shape->a_col,
+                                  .b_col = shape->a_row,
+                                  .c_row = TW_GEMM_EXCHANGED_ROWS,
+                                  .accumulate = shape->accumulate};
+}
+
+const char *tw_gemm_algorithm(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape)
+{
+    static const char *const names[2][TW_GEMM_PANELS + 1] = {
+        {"dots", "streamed", "one tile", "rows", "panels"},
+        {"transposed dots", "transposed streamed", "transposed one tile", "transposed rows",
+         "transposed panels"}};
+    struct tw_gemm_shape exchanged;
+
+    if (shape->m == 0 || shape->n == 0 || shape->k == 0) {
+        return "empty";
+    }
+    if (!tw_gemm_exchanges(tiles, shape)) {
+        return names[0][tw_gemm_plan(tiles, shape).way];
+    }
+    exchanged = tw_gemm_exchanged(shape);
+    return names[1][tw_gemm_plan(tiles, &exchanged).way];
+}

@@ -1,0 +1,44 @@
+/* How a product is computed, from its sizes and strides alone. Private to kernels/gemm.
+ *
+ * The first line that fits; the numbers are in gemm_plan.c:
+ *
+ *   "transposed …"   few columns, many rows: most lanes of a tile would be empty. C^T = B^T A^T by what follows,
+ *                    64 of its columns at a time, into a buffer
+ *   "dots"           up to 4 rows, B transposed: columns of B are transposed in registers and never written
+ *   "streamed"       up to 5 rows, B larger than L1: B passes by once in whole rows, the few rows of C stay in L1
+ *   "one tile"       m fits in a tile: the widest of its height; B by its strides unless it is transposed
+ *   "rows"           short k: writing C is the work, so the tiles go along its rows
+ *   "panels"         otherwise: tiles down the rows of A, one panel of B after the other in L1
+ *
+ * B is packed where several tiles read a panel that does not stay in L1 by itself: the first of them does it, on its
+ * way. A is packed where it is transposed or its rows meet in few sets of the caches. None of this changes a bit.
+ */
+#ifndef TOWER_KERNELS_GEMM_GEMM_PLAN_H
+#define TOWER_KERNELS_GEMM_GEMM_PLAN_H
+
+#include "kernels/gemm/gemm_tile.h"
+
+enum {
+    TW_GEMM_EXCHANGED_MAX = 32, /* most columns of a C that is computed as C^T, and … */
+    TW_GEMM_EXCHANGED_ROWS = 64 /* … rows of it at a time */
+};
+
+enum tw_gemm_way { TW_GEMM_DOTS, TW_GEMM_STREAM, TW_GEMM_ONE_TILE, TW_GEMM_ROWS, TW_GEMM_PANELS };
+
+struct tw_gemm_plan {
+    enum tw_gemm_way way;
+    ptrdiff_t kc, mc, nc, tile_rows;          /* blocks, and most rows of a tile; dots and stream have none */
+    const struct tw_f32_strided_width *width; /* of the panels */
+    bool packs_a, packs_b, keeps_panels, fetches_b, fetches_c;
+};
+
+/* Whether C^T is cheaper; the plan of C^T, as that of C where it is not, is tw_gemm_plan's. */
+bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape);
+
+/* For m, n and k of at least 1. */
+struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape);
+
+/* The shape of C^T, of at most TW_GEMM_EXCHANGED_ROWS columns. */
+struct tw_gemm_shape tw_gemm_exchanged(const struct tw_gemm_shape *shape);
+
+#endif

@@ -1,0 +1,61 @@
+#include "tests/kernels/gemm/gemm_problem.h"
+
+/* Every way of gemm_plan.h, by name on AVX2, where the edges of the rule are: B of 8192 floats and just above it,
+ * several blocks of rows, of k, of columns. */
+static const struct {
+    const char *way;
+    ptrdiff_t m, n, k;
+    enum layout a, b;
+} ways[] = {
+    {"one tile", 1, 91, 90, ROWS, ROWS},
+    {"streamed", 1, 92, 90, ROWS, ROWS},
+    {"streamed", 1, 4110, 5, ROWS, ROWS},
+    {"streamed", 2, 530, 23, ROWS, ROWS},
+    {"streamed", 3, 33, 250, COLUMNS, ROWS},
+    {"streamed", 4, 131, 71, GAPS, ROWS},
+    {"streamed", 5, 75, 110, ROWS, ROWS},
+    {"one tile", 6, 140, 260, ROWS, ROWS},
+    {"one tile", 3, 31, 300, ROWS, ROWS},
+    {"dots", 1, 75, 333, ROWS, COLUMNS},
+    {"dots", 2, 5, 66, COLUMNS, COLUMNS},
+    {"dots", 3, 24, 7, ROWS, COLUMNS},
+    {"one tile", 4, 40, 200, GAPS, COLUMNS},
+    {"dots", 4, 41, 200, GAPS, COLUMNS},
+    {"one tile", 5, 41, 215, GAPS, COLUMNS},
+    {"rows", 40, 130, 30, ROWS, ROWS},
+    {"rows", 50, 1030, 20, ROWS, COLUMNS},
+    {"panels", 300, 70, 340, COLUMNS, ROWS},
+    {"panels", 31, 130, 66, COLUMNS, ROWS},
+    {"panels", 20, 150, 60, ROWS, GAPS},
+    {"transposed dots", 90, 2, 50, ROWS, ROWS},
+    {"transposed one tile", 90, 3, 150, GAPS, ROWS},
+    {"transposed streamed", 90, 3, 150, COLUMNS, ROWS},
+    {"transposed panels", 131, 18, 40, COLUMNS, ROWS},
+    {"transposed panels", 70, 10, 330, ROWS, COLUMNS},
+    {"transposed rows", 65, 17, 30, BACKWARDS, ROWS},
+};
+
+static void every_way_equals_the_reference(void **state)
+{
+    struct tw_rng rng = tw_test_rng(8);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        struct problem problem = new_problem(&rng, ways[i].m, ways[i].n, ways[i].k, ways[i].a, ways[i].b);
+
+#if defined(__x86_64__)
+        assert_string_equal(tw_f32_gemm_algorithm__avx2(&problem.shape), ways[i].way);
+#endif
+        assert_true(run_all(&problem) > 0);
+        end_problem(&problem);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_way_equals_the_reference),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
