@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@
  * bare metal; a scheduling slice of Linux is 3 milliseconds. */
 enum { SHORTEST = 20000, LONGEST = 1000000 };
 
-/* Looks between two looks at the clock: about a microsecond. */
+/* Looks at the phase between two at the clock: about a microsecond. */
 enum { LOOKS = 32 };
 
 /* Tells the core that this is a spin loop, which leaves more of it to an SMT sibling. */
@@ -25,12 +26,23 @@ static void relax(void)
 #endif
 }
 
-void tw_barrier_init(struct tw_barrier *barrier, bool spin)
+/* Before the next look. */
+static void make_room(const struct tw_barrier *barrier)
+{
+    if (barrier->crowded) {
+        sched_yield();
+    } else {
+        relax();
+    }
+}
+
+void tw_barrier_init(struct tw_barrier *barrier, bool crowded)
 {
     atomic_init(&barrier->arrived, 0);
     atomic_init(&barrier->phase, 0);
     atomic_init(&barrier->sleepers, 0);
-    atomic_init(&barrier->patience, spin ? LONGEST : 0);
+    atomic_init(&barrier->patience, LONGEST);
+    barrier->crowded = crowded;
 }
 
 /* Futex (man 2 futex): the kernel puts the thread to sleep only if `phase` is still the given one, so no
@@ -55,10 +67,10 @@ static void set_patience(struct tw_barrier *barrier, int patience)
 }
 
 /* Whether the phase ended while the member looked. Members may overwrite each other's patience: it is a guess. */
-static bool spin_through(struct tw_barrier *barrier, unsigned phase)
+static bool look_through(struct tw_barrier *barrier, unsigned phase)
 {
     int patience = atomic_load_explicit(&barrier->patience, memory_order_relaxed);
-    int64_t started = patience > 0 ? tw_clock() : 0, waited = 0;
+    int64_t started = tw_clock(), waited = 0;
 
     while (waited < patience) {
         for (int i = 0; i < LOOKS; i++) {
@@ -68,13 +80,11 @@ static bool spin_through(struct tw_barrier *barrier, unsigned phase)
                 }
                 return true;
             }
-            relax();
+            make_room(barrier);
         }
         waited = tw_clock() - started;
     }
-    if (patience > 0) {
-        set_patience(barrier, patience / 2);
-    }
+    set_patience(barrier, patience / 2);
     return false;
 }
 
@@ -88,7 +98,7 @@ void tw_barrier_wait(struct tw_barrier *barrier, int members)
         if (atomic_load(&barrier->sleepers) > 0) {
             syscall(SYS_futex, &barrier->phase, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
         }
-    } else if (!spin_through(barrier, phase)) {
+    } else if (!look_through(barrier, phase)) {
         sleep_through(barrier, phase);
     }
 }

@@ -130,13 +130,13 @@ static enum tw_status check_request(int threads, enum tw_bind bind)
     return TW_OK;
 }
 
-/* A member that waits for a CPU to become free must not spin on one. */
-static bool has_cpus(const struct tw_team *team)
+/* A member that waits for another one's CPU to become free must not keep its own. */
+static bool is_crowded(const struct tw_team *team)
 {
     int units = tw_topology_machine(team->topology).processing_units, allowed = tw_team_affinity();
     int quota = tw_cgroup_cpu_quota("");
 
-    return team->threads <= units && team->threads <= allowed && (quota == 0 || team->threads <= quota);
+    return team->threads > units || team->threads > allowed || (quota > 0 && team->threads > quota);
 }
 
 static enum tw_status set_up(struct tw_team *team)
@@ -149,7 +149,7 @@ static enum tw_status set_up(struct tw_team *team)
     if (team->home == NULL && team->bind != TW_BIND_NONE) {
         return tw_error_status();
     }
-    tw_barrier_init(&team->barrier, has_cpus(team));
+    tw_barrier_init(&team->barrier, is_crowded(team));
     if (tw_topology_place(team->topology, team->bind, team->threads, team->unit) != TW_OK) {
         return tw_error_status();
     }

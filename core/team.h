@@ -63,7 +63,7 @@ void tw_team_run(struct tw_team *team, tw_team_body *body, void *context);
 
 /* Inside a body: waits until every member has arrived; memory written before is visible after. Every member
  * must call it the same number of times. A team of one passes at once. Members spin, for at most a millisecond
- * and less where that has not been paying off, then sleep; with more threads than CPUs they sleep at once. */
+ * and less where that has not been paying off, then sleep; with more threads than CPUs they yield meanwhile. */
 void tw_team_barrier(struct tw_team *team);
 
 /* The half-open share [*begin, *end) of `count` units for `rank` of `threads`: contiguous, sizes differ by at
