@@ -74,6 +74,23 @@ int tw_team_affinity(void)
     return tw_threads_affinity();
 }
 
+int tw_team_cores(void)
+{
+    int units = tw_team_affinity(), cores = units;
+    struct tw_topology *topology = omp_get_proc_bind() == omp_proc_bind_false ? tw_topology_new(NULL) : NULL;
+
+    if (topology != NULL) {
+        cores = tw_topology_machine(topology).cores;
+    }
+    tw_topology_release(topology);
+    return cores < units ? cores : units;
+}
+
+int tw_team_thread_limit(void)
+{
+    return omp_get_thread_limit();
+}
+
 struct roll_call {
     const struct tw_team *team;
     atomic_int present;
@@ -133,10 +150,9 @@ static enum tw_status check_request(int threads, enum tw_bind bind)
 /* A member that waits for another one's CPU to become free must not keep its own. */
 static bool is_crowded(const struct tw_team *team)
 {
-    int units = tw_topology_machine(team->topology).processing_units, allowed = tw_team_affinity();
     int quota = tw_cgroup_cpu_quota("");
 
-    return team->threads > units || team->threads > allowed || (quota > 0 && team->threads > quota);
+    return team->threads > tw_team_affinity() || (quota > 0 && team->threads > quota);
 }
 
 static enum tw_status set_up(struct tw_team *team)

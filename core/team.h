@@ -13,23 +13,52 @@
 
 #define TW_TEAM_MAX_THREADS 1024
 
-/* How the default size came about, for the line the programs print. */
+/* What the number of threads is chosen by. 0 stands for "no limit" or "not known" everywhere but in `affinity`. */
+struct tw_team_limits {
+    int requested;     /* by the user, for this run */
+    int environment;   /* OMP_NUM_THREADS, if that is a positive number */
+    int thread_limit;  /* OMP_THREAD_LIMIT, as the OpenMP runtime has it */
+    int affinity;      /* tw_team_affinity(), at least 1 */
+    int cores;         /* that those processing units belong to */
+    int quota;         /* tw_cgroup_cpu_quota("") */
+    ptrdiff_t samples; /* that a run goes through at most: the batch */
+};
+
+/* What was chosen, and why, for the line the programs print. */
 struct tw_team_size {
-    int threads;     /* what to use */
-    int affinity;    /* tw_team_affinity() */
-    int quota;       /* tw_cgroup_cpu_quota(""); 0: no limit */
-    int environment; /* OMP_NUM_THREADS; 0: not set or not a positive number */
-    const char *why; /* constant: "requested", "OMP_NUM_THREADS", "affinity", "cgroup quota" */
+    int threads;
+    /* Constant: "requested", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "affinity", "one per core", "cgroup quota",
+     * "small batch", "at most 1024". */
+    const char *why;
+    struct tw_team_limits limits;
 };
 
 /* Processing units the calling thread may run on while no team has placed it; where OMP_PROC_BIND confines it
  * to a place, those of all places. At least 1. */
 int tw_team_affinity(void);
 
-/* `requested` > 0: exactly that, up to TW_TEAM_MAX_THREADS (TW_ERROR_ARGUMENT beyond, or if negative): asking
- * for more threads than CPUs is allowed and changes no result. 0: OMP_NUM_THREADS if set, else
- * min(affinity, quota), at most TW_TEAM_MAX_THREADS. OMP_NUM_THREADS beyond that is TW_ERROR_ARGUMENT too. */
-enum tw_status tw_team_choose_size(int requested, struct tw_team_size *size);
+/* Cores that those units belong to; as many as units where OMP_PROC_BIND or the system hides it. At least 1. */
+int tw_team_cores(void);
+
+/* Threads the OpenMP runtime gives at most (OMP_THREAD_LIMIT). */
+int tw_team_thread_limit(void);
+
+/* The rule, a pure function. What is requested is taken as it is. OMP_NUM_THREADS is taken up to OMP_THREAD_LIMIT.
+ * Otherwise the least of
+ *   affinity, cores     SMT siblings share the units that multiply and add, which one thread keeps busy
+ *   quota               CPUs beyond it are stopped for the rest of a period
+ *   OMP_THREAD_LIMIT
+ *   2 samples           half a sample's work is some 100 us; each thread more costs every barrier 0.1 us or more.
+ *                       Two threads pay off for a single sample (fully connected layers and the optimizer are
+ *                       not shared out by samples): 1752 images/s against 1350 in batches of one, Zen 3
+ * and TW_TEAM_MAX_THREADS; the first of equal ones is the reason. From two cores per sample on, their number
+ * does not matter, whence small work never gets slower by more of them. */
+struct tw_team_size tw_team_size_rule(const struct tw_team_limits *limits);
+
+/* The rule for this process. `requested` 0: nothing. `samples` 0: not known. TW_ERROR_ARGUMENT if `requested` is
+ * negative or beyond TW_TEAM_MAX_THREADS, or OMP_NUM_THREADS is beyond it while nothing is requested. Asking
+ * for more threads than CPUs is allowed and changes no result. */
+enum tw_status tw_team_choose_size(int requested, ptrdiff_t samples, struct tw_team_size *size);
 
 /* CPUs granted by the control groups (v2 cpu.max, v1 cpu.cfs_quota_us): the least limit of the process's
  * group and its ancestors, rounded up to whole CPUs; 0 if there is none. The files are looked for below

@@ -10,8 +10,8 @@ static enum tw_status choose_isa(enum tw_isa isa, int plan_level, struct compute
     return tw_isa_choose(isa, &compute->isa, &compute->isa_why);
 }
 
-enum tw_status compute_open(enum tw_isa isa, int threads, enum tw_bind bind, int plan_level,
-                            struct compute *compute)
+enum tw_status compute_open(enum tw_isa isa, int threads, ptrdiff_t samples, enum tw_bind bind,
+                            int plan_level, struct compute *compute)
 {
     enum tw_status status;
 
@@ -22,7 +22,7 @@ enum tw_status compute_open(enum tw_isa isa, int threads, enum tw_bind bind, int
     compute->kernels = tw_kernels_of(compute->isa);
     if (!compute->kernels)
         return tw_error_status();
-    status = tw_team_choose_size(threads, &compute->size);
+    status = tw_team_choose_size(threads, samples, &compute->size);
     if (status)
         return status;
     compute->team = tw_team_new(compute->size.threads, bind);
@@ -35,19 +35,44 @@ void compute_release(struct compute *compute)
     compute->team = NULL;
 }
 
+/* A share of the batch; threads beyond its samples have none. */
+static void print_shares(FILE *out, ptrdiff_t samples, int threads)
+{
+    ptrdiff_t share = samples / threads + (samples % threads != 0);
+
+    fprintf(out, "; batch %td: %s%td %s each", samples, samples % threads == 0 ? "" : "up to ", share,
+            share == 1 ? "sample" : "samples");
+}
+
+static void print_threads(FILE *out, const struct tw_team_size *size)
+{
+    const struct tw_team_limits *limits = &size->limits;
+
+    fprintf(out, "  threads    %d of %d %s: %s (", size->threads, limits->cores,
+            limits->cores == 1 ? "core" : "cores", size->why);
+    if (limits->affinity != limits->cores) {
+        fprintf(out, "CPUs allowed %d, ", limits->affinity);
+    }
+    if (limits->quota > 0) {
+        fprintf(out, "cgroup quota %d", limits->quota);
+    } else {
+        fprintf(out, "no cgroup quota");
+    }
+    if (limits->environment > 0) {
+        fprintf(out, ", OMP_NUM_THREADS %d", limits->environment);
+    }
+    if (limits->samples > 0) {
+        print_shares(out, limits->samples, size->threads);
+    }
+    fprintf(out, ")");
+}
+
 void compute_print(FILE *out, const struct compute *compute)
 {
     const struct tw_cpu *cpu = tw_cpu();
-    const struct tw_team_size *size = &compute->size;
 
     fprintf(out, "  isa        %s: %s (%s)\n", tw_isa_name(compute->isa), compute->isa_why,
             cpu->model_name[0] ? cpu->model_name : cpu->vendor);
-    fprintf(out, "  threads    %d: %s (CPUs allowed %d, ", size->threads, size->why, size->affinity);
-    if (size->quota > 0)
-        fprintf(out, "cgroup quota %d", size->quota);
-    else
-        fprintf(out, "no cgroup quota");
-    if (size->environment > 0)
-        fprintf(out, ", OMP_NUM_THREADS %d", size->environment);
-    fprintf(out, "), bind %s\n", tw_bind_name(tw_team_bind(compute->team)));
+    print_threads(out, &compute->size);
+    fprintf(out, ", bind %s\n", tw_bind_name(tw_team_bind(compute->team)));
 }

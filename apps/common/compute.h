@@ -17,10 +17,11 @@ struct compute {
     struct tw_team *team;
 };
 
-/* `isa` TW_ISA_COUNT: the best there is, for plan level 0 the reference. `threads` 0: chosen. TW_ERROR_* as
+/* `isa` TW_ISA_COUNT: the best there is, for plan level 0 the reference. `threads` 0: chosen;
+ * `samples`: of a batch, 0 if there is none. TW_ERROR_* as
  * tw_isa_choose and tw_team_choose_size. `*compute` is empty on failure. */
-enum tw_status compute_open(enum tw_isa isa, int threads, enum tw_bind bind, int plan_level,
-                            struct compute *compute);
+enum tw_status compute_open(enum tw_isa isa, int threads, ptrdiff_t samples, enum tw_bind bind,
+                            int plan_level, struct compute *compute);
 void compute_release(struct compute *compute);
 
 /* Two lines: ISA and threads, with reasons. */

@@ -66,7 +66,7 @@ enum tw_status inspect_cpu(void)
     print_cpu(tw_cpu());
     status = print_topology();
     if (!status)
-        status = compute_open(TW_ISA_COUNT, 0, TW_BIND_NONE, 1, &compute);
+        status = compute_open(TW_ISA_COUNT, 0, 0, TW_BIND_NONE, 1, &compute);
     if (status)
         return status;
     compute_print(stdout, &compute);

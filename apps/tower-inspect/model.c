@@ -74,7 +74,7 @@ enum tw_status inspect_plan(int64_t level, int64_t batch_size)
     enum tw_status status = record((ptrdiff_t)batch_size, true, &recorded);
 
     if (!status)
-        status = compute_open(TW_ISA_COUNT, 0, TW_BIND_NONE, (int)level, &compute);
+        status = compute_open(TW_ISA_COUNT, 0, (ptrdiff_t)batch_size, TW_BIND_NONE, (int)level, &compute);
     if (!status) {
         options.kernels = compute.kernels;
         options.team = compute.team;

@@ -42,7 +42,7 @@ static const struct argp_option option_table[] = {
     OPTION("limit", KEY_LIMIT, "N", "take the first N images only"),
     HEADING("Machine; none of these changes a result within a plan level:"),
     OPTION("batch-size", KEY_BATCH_SIZE, "N", "images predicted at a time (64)"),
-    OPTION("threads", KEY_THREADS, "N", "threads of the team (OMP_NUM_THREADS, else the CPUs allowed)"),
+    OPTION("threads", KEY_THREADS, "N", "threads of the team (OMP_NUM_THREADS, else one per core allowed)"),
     OPTION("bind", KEY_BIND, "none|compact|scatter", "where threads are pinned (none)"),
     OPTION("isa", KEY_ISA, "NAME", "kernels: reference, neon, avx2, avx512 (the best this CPU has)"),
     OPTION("plan", KEY_PLAN, "0|1|2", "0: reference kernels; 1: SIMD kernels; 2: fused (2)"),

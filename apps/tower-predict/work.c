@@ -42,14 +42,21 @@ static enum tw_status read_files(struct work *work)
     return o->labels ? read_labels(work) : TW_OK;
 }
 
+static ptrdiff_t batch_of(const struct work *work)
+{
+    int64_t asked = work->options->batch_size;
+
+    return asked < work->count ? (ptrdiff_t)asked : work->count;
+}
+
 static enum tw_status open_predictor(struct work *work)
 {
     const struct options *o = work->options;
     const ptrdiff_t *extent = work->images->shape.extent;
     const struct tw_plan_options options = {
         .level = (int)o->plan, .kernels = work->compute.kernels, .team = work->compute.team};
-    ptrdiff_t batch = o->batch_size < work->count ? (ptrdiff_t)o->batch_size : work->count;
-    enum tw_status status = predictor_open(o->load, batch, extent[2], extent[3], options, &work->predictor);
+    enum tw_status status =
+        predictor_open(o->load, batch_of(work), extent[2], extent[3], options, &work->predictor);
 
     return status == TW_ERROR_SHAPE && work->predictor.model ? tw_fail_in("%s: ", o->images) : status;
 }
@@ -72,8 +79,8 @@ enum tw_status work_open(const struct options *options, struct work *work)
     *work = (struct work){.options = options};
     status = read_files(work);
     if (!status) {
-        status = compute_open(options->isa, (int)options->threads, options->bind, (int)options->plan,
-                              &work->compute);
+        status = compute_open(options->isa, (int)options->threads, batch_of(work), options->bind,
+                              (int)options->plan, &work->compute);
     }
     if (!status) {
         status = open_predictor(work);

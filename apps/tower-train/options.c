@@ -83,7 +83,7 @@ static const struct argp_option option_table[] = {
            "uniform:BOUND, normal:STD, constant:VALUE, zeros (torch)"),
     OPTION("seed", KEY_SEED, "N", "of initial weights and shuffling, as torch.manual_seed (1)"),
     HEADING("Machine; threads, bind and isa change no result:"),
-    OPTION("threads", KEY_THREADS, "N", "threads of the team (OMP_NUM_THREADS, else the CPUs allowed)"),
+    OPTION("threads", KEY_THREADS, "N", "threads of the team (OMP_NUM_THREADS, else one per core allowed)"),
     OPTION("bind", KEY_BIND, "none|compact|scatter", "where threads are pinned (none)"),
     OPTION("isa", KEY_ISA, "NAME", "kernels: reference, neon, avx2, avx512 (the best this CPU has)"),
     OPTION("plan", KEY_PLAN, "0|1|2",

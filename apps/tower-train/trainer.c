@@ -84,6 +84,15 @@ static ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b)
     return a < b ? a : b;
 }
 
+static enum tw_status open_compute(struct trainer *t)
+{
+    const struct options *o = t->options;
+    const struct tw_loader *loader = o->eval_only ? &t->evaluation_loader : &t->train_loader;
+
+    return compute_open(o->isa, (int)o->threads, smaller(loader->batch_size, loader->count), o->bind,
+                        (int)o->plan, &t->compute);
+}
+
 static enum tw_status open_recording(struct trainer *t, const struct tw_loader *loader, bool training,
                                      struct recording *recording)
 {
@@ -133,8 +142,7 @@ enum tw_status trainer_open(const struct options *options, struct trainer *train
     if (!status)
         status = open_loaders(trainer);
     if (!status)
-        status = compute_open(options->isa, (int)options->threads, options->bind, (int)options->plan,
-                              &trainer->compute);
+        status = open_compute(trainer);
     if (!status && !options->eval_only)
         status = open_optimizer(trainer);
     if (!status && !options->eval_only)

@@ -124,11 +124,11 @@ struct trainer {
 static enum tw_status make_team(struct trainer *trainer)
 {
     struct tw_team_size size;
-    enum tw_status status = tw_team_choose_size(0, &size);
+    enum tw_status status = tw_team_choose_size(0, 0, &size);
 
     if (status)
         return status;
-    if (size.environment == 0)
+    if (size.limits.environment == 0)
         return tw_fail(TW_ERROR_ARGUMENT, "OMP_NUM_THREADS is not set, expected the number of threads");
     trainer->team = tw_team_new(size.threads, TW_BIND_NONE);
     return trainer->team ? TW_OK : tw_error_status();

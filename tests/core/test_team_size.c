@@ -16,19 +16,19 @@ static void sizes_follow_the_request_then_the_environment(void **state)
 
     (void)state;
     assert_int_equal(setenv("OMP_NUM_THREADS", "3,2", 1), 0);
-    assert_ok(tw_team_choose_size(7, &size));
+    assert_ok(tw_team_choose_size(7, 0, &size));
     assert_int_equal(size.threads, 7);
     assert_string_equal(size.why, "requested");
-    assert_int_equal(size.environment, 3);
-    assert_ok(tw_team_choose_size(0, &size));
+    assert_int_equal(size.limits.environment, 3);
+    assert_ok(tw_team_choose_size(0, 0, &size));
     assert_int_equal(size.threads, 3);
     assert_string_equal(size.why, "OMP_NUM_THREADS");
     assert_int_equal(setenv("OMP_NUM_THREADS", "1025", 1), 0);
-    assert_fails(TW_ERROR_ARGUMENT, "OMP_NUM_THREADS asks for 1025", tw_team_choose_size(0, &size));
-    assert_ok(tw_team_choose_size(1, &size));
-    assert_fails(TW_ERROR_ARGUMENT, "-1 threads", tw_team_choose_size(-1, &size));
-    assert_fails(TW_ERROR_ARGUMENT, "1025 threads", tw_team_choose_size(1025, &size));
-    assert_ok(tw_team_choose_size(1024, &size));
+    assert_fails(TW_ERROR_ARGUMENT, "OMP_NUM_THREADS asks for 1025", tw_team_choose_size(0, 0, &size));
+    assert_ok(tw_team_choose_size(1, 0, &size));
+    assert_fails(TW_ERROR_ARGUMENT, "-1 threads", tw_team_choose_size(-1, 0, &size));
+    assert_fails(TW_ERROR_ARGUMENT, "1025 threads", tw_team_choose_size(1025, 0, &size));
+    assert_ok(tw_team_choose_size(1024, 0, &size));
     assert_int_equal(unsetenv("OMP_NUM_THREADS"), 0);
 }
 
@@ -42,16 +42,79 @@ static void the_default_size_is_what_the_system_grants(void **state)
     assert_int_equal(sched_getaffinity(0, sizeof home, &home), 0);
     for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
         assert_int_equal(setenv("OMP_NUM_THREADS", nonsense[i], 1), 0);
-        assert_ok(tw_team_choose_size(0, &size));
-        assert_int_equal(size.environment, 0);
-        assert_int_equal(size.affinity, CPU_COUNT(&home));
-        assert_int_equal(size.quota, tw_cgroup_cpu_quota(""));
-        assert_int_equal(size.threads,
-                         size.quota > 0 && size.quota < size.affinity ? size.quota : size.affinity);
-        assert_string_equal(size.why,
-                            size.quota > 0 && size.quota < size.affinity ? "cgroup quota" : "affinity");
+        assert_ok(tw_team_choose_size(0, 0, &size));
+        assert_int_equal(size.limits.environment, 0);
+        assert_int_equal(size.limits.affinity, CPU_COUNT(&home));
+        assert_in_range(size.limits.cores, 1, CPU_COUNT(&home));
+        assert_int_equal(size.limits.quota, tw_cgroup_cpu_quota(""));
+        assert_int_equal(size.threads, size.limits.quota > 0 && size.limits.quota < size.limits.cores
+                                           ? size.limits.quota
+                                           : size.limits.cores);
     }
     assert_int_equal(unsetenv("OMP_NUM_THREADS"), 0);
+}
+
+static void check_rule(struct tw_team_limits limits, int threads, const char *why)
+{
+    struct tw_team_size size = tw_team_size_rule(&limits);
+
+    assert_int_equal(size.threads, threads);
+    assert_string_equal(size.why, why);
+    assert_memory_equal(&size.limits, &limits, sizeof limits);
+}
+
+static void the_least_limit_decides_and_is_named(void **state)
+{
+    (void)state;
+    check_rule((struct tw_team_limits){.affinity = 2, .cores = 2, .samples = 64}, 2, "affinity");
+    check_rule((struct tw_team_limits){.affinity = 1, .cores = 1, .samples = 64}, 1, "affinity");
+    check_rule((struct tw_team_limits){.affinity = 256, .cores = 128, .samples = 64}, 128, "one per core");
+    check_rule((struct tw_team_limits){.affinity = 256, .cores = 128, .samples = 63}, 126, "small batch");
+    check_rule((struct tw_team_limits){.affinity = 128, .cores = 128, .samples = 8}, 16, "small batch");
+    check_rule((struct tw_team_limits){.affinity = 2, .cores = 2, .samples = 1}, 2, "affinity");
+    check_rule((struct tw_team_limits){.affinity = 8, .cores = 8, .samples = PTRDIFF_MAX}, 8, "affinity");
+    check_rule((struct tw_team_limits){.affinity = 8, .cores = 4, .quota = 1, .samples = 64}, 1,
+               "cgroup quota");
+    check_rule((struct tw_team_limits){.affinity = 8, .cores = 4, .quota = 6}, 4, "one per core");
+    check_rule((struct tw_team_limits){.affinity = 8, .cores = 8, .thread_limit = 3, .quota = 5}, 3,
+               "OMP_THREAD_LIMIT");
+    check_rule((struct tw_team_limits){.affinity = 4096, .cores = 4096}, TW_TEAM_MAX_THREADS, "at most 1024");
+}
+
+static void what_is_asked_for_goes_before_what_is_granted(void **state)
+{
+    (void)state;
+    check_rule((struct tw_team_limits){.requested = 16,
+                                       .environment = 3,
+                                       .thread_limit = 2,
+                                       .affinity = 2,
+                                       .cores = 1,
+                                       .quota = 1,
+                                       .samples = 1},
+               16, "requested");
+    check_rule((struct tw_team_limits){.environment = 5, .affinity = 2, .cores = 1, .quota = 1, .samples = 1},
+               5, "OMP_NUM_THREADS");
+    check_rule((struct tw_team_limits){.environment = 5, .thread_limit = 4, .affinity = 8, .cores = 8}, 4,
+               "OMP_THREAD_LIMIT");
+}
+
+/* Small work must not depend on how many cores there are. */
+static void small_work_takes_as_many_threads_on_any_larger_machine(void **state)
+{
+    (void)state;
+    for (ptrdiff_t samples = 1; samples <= 1024; samples *= 2) {
+        int previous = 0;
+
+        for (int cores = 1; cores <= 512; cores++) {
+            struct tw_team_limits limits = {.affinity = cores, .cores = cores, .samples = samples};
+            int threads = tw_team_size_rule(&limits).threads;
+
+            assert_in_range(threads, previous, cores);
+            assert_true(threads <= 2 * samples);
+            assert_true(cores <= 2 * samples || threads == previous);
+            previous = threads;
+        }
+    }
 }
 
 /* The runtime reads its settings when a program starts, so these checks are made by this program started
@@ -144,6 +207,9 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_follow_the_request_then_the_environment),
         cmocka_unit_test(the_default_size_is_what_the_system_grants),
+        cmocka_unit_test(the_least_limit_decides_and_is_named),
+        cmocka_unit_test(what_is_asked_for_goes_before_what_is_granted),
+        cmocka_unit_test(small_work_takes_as_many_threads_on_any_larger_machine),
         cmocka_unit_test(fewer_threads_than_asked_are_noticed),
         cmocka_unit_test(the_runtimes_own_binding_is_not_fought),
         cmocka_unit_test(a_limit_on_processes_is_no_crash),
