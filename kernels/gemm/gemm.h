@@ -31,8 +31,8 @@ struct tw_gemm_shape {
 typedef void tw_f32_gemm_fn(const struct tw_gemm_shape *shape, const float *a, const float *b, float *c,
                             void *workspace);
 
-/* Bytes of workspace that a call with this shape needs; bounded by the cache blocking, not by the matrices.
- */
+/* Bytes of workspace that a call with this shape needs; bounded by the cache blocking, not by the matrices. A product of
+ * fewer rows or columns of the same matrices needs no more. */
 typedef size_t tw_f32_gemm_workspace_fn(const struct tw_gemm_shape *shape);
 
 /* Name of the way that a variant takes for this shape ("dots", "streamed", "one tile", "rows", "panels", each also

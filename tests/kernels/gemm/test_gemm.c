@@ -189,6 +189,34 @@ static void workspace_is_bounded(void **state)
         assert_true(variants[v].workspace(&huge) <= (size_t)2 << 20);
 }
 
+/* Who computes a product in parts has the workspace of the whole. */
+static void parts_need_no_more_workspace(void **state)
+{
+    struct tw_rng rng;
+
+    (void)state;
+    tw_rng_seed(&rng, tw_test_seed());
+    for (int i = 0; i < 20000; i++) {
+        ptrdiff_t m = 1 + tw_rng_u32(&rng) % (i % 2 ? 9 : 600),
+                  n = 1 + tw_rng_u32(&rng) % (i % 3 ? 300 : 4000),
+                  k = 1 + tw_rng_u32(&rng) % (i % 5 ? 200 : 4000);
+        bool a = tw_rng_u32(&rng) % 2, b = tw_rng_u32(&rng) % 2;
+        struct tw_gemm_shape whole = {.m = m,
+                                      .n = n,
+                                      .k = k,
+                                      .a_row = a ? 1 : k,
+                                      .a_col = a ? m : 1,
+                                      .b_row = b ? 1 : n,
+                                      .b_col = b ? k : 1,
+                                      .c_row = n},
+                             part = whole;
+
+        *(i % 4 < 2 ? &part.m : &part.n) = 1 + tw_rng_u32(&rng) % (i % 4 < 2 ? m : n);
+        for (int v = 0; v < VARIANTS; v++)
+            assert_true(variants[v].workspace(&part) <= variants[v].workspace(&whole));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +228,7 @@ int main(void)
         cmocka_unit_test(parts_of_c_equal_the_whole),
         cmocka_unit_test(reference_equals_the_formula),
         cmocka_unit_test(workspace_is_bounded),
+        cmocka_unit_test(parts_need_no_more_workspace),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
