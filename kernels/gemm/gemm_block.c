@@ -109,7 +109,8 @@ void tw_gemm_pack_a(struct tw_gemm_block *block, float *packed)
 
 /* --- fetching ------------------------------------------------------------------------------------------- */
 
-/* The rows (or, where B is transposed, the columns) of the panel that comes next. */
+/* The rows (or, where B is transposed, the columns) of the panel that comes next, or its cache lines where it is
+ * packed. */
 struct ahead {
     const float *b;
     ptrdiff_t lines, step, length, share; /* `share` lines for every tile of the panel before it */
@@ -122,13 +123,18 @@ static struct ahead ahead_of(const struct tw_gemm_block *block, ptrdiff_t next, 
     const bool rows_lie = block->b_col == 1;
     struct ahead ahead = {0};
 
-    if (block->fetches_b && columns > 0) {
+    if (block->fetches_b && columns > 0 && block->b_state == TW_GEMM_B_PACKED) {
+        ahead.b = block->panels + next * block->k;
+        ahead.lines = block->k * columns / LINE;
+        ahead.step = LINE;
+        ahead.length = 1;
+    } else if (block->fetches_b && columns > 0) {
         ahead.b = block->b + next * block->b_col;
         ahead.lines = rows_lie ? block->k : columns;
         ahead.step = rows_lie ? block->b_row : block->b_col;
         ahead.length = rows_lie ? columns : block->k;
-        ahead.share = tiles > 1 ? ahead.lines / tiles + 1 : ahead.lines;
     }
+    ahead.share = tiles > 1 ? ahead.lines / tiles + 1 : ahead.lines;
     return ahead;
 }
 

@@ -82,7 +82,7 @@ static void run_rows(const struct tw_f32_tiles *tiles, const struct tw_gemm_shap
                                                                 : TW_GEMM_B_PACK,
                                       .keeps_panels = plan->keeps_panels,
                                       .panels = parts->panels,
-                                      .fetches_b = plan->fetches_b && i == 0,
+                                      .fetches_b = plan->fetches_b,
                                       .fetches_c = plan->fetches_c};
 
         if (plan->packs_a) {

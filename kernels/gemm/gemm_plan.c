@@ -3,16 +3,17 @@
 #include "kernels/gemm/gemm_block.h"
 
 enum {
-    B_IN_L1 = 8192,       /* floats of a B that is not packed */
-    B_STREAMS = 32768,    /* floats of a B from which on one tile reads it in short blocks of k … */
-    STREAM_DEPTH = 64,    /* … of this depth: as many pages as the first translation buffer holds */
-    STREAM_COLUMNS = 32,  /* least n that is streamed past */
-    DOTS_IN_L1 = 3,       /* most rows by dots where B is in L1: more do not fit in 16 registers */
-    A_PACKS = 4096,       /* floats of A from which on it is packed, if its rows are not well apart */
-    A_BAD_ROW = 512,      /* distances of rows that are multiples of this meet in few sets of L1 and L2 */
-    C_IN_L1 = 4096,       /* floats of a C that is not fetched ahead */
-    EXCHANGED_DEPTH = 16, /* least k of a product that is computed as C^T */
-    SHALLOW = 32          /* most k of a product whose tiles go along the rows of C */
+    B_IN_L1 = 8192,        /* floats of a B that is not packed */
+    B_STREAMS = 32768,     /* floats of a B from which on one tile reads it in short blocks of k … */
+    STREAM_DEPTH = 64,     /* … of this depth: as many pages as the first translation buffer holds */
+    STREAM_COLUMNS = 32,   /* least n that is streamed past */
+    DOTS_IN_L1 = 3,        /* most rows by dots where B is in L1: more do not fit in 16 registers */
+    A_PACKS = 4096,        /* floats of A from which on it is packed, if its rows are not well apart */
+    A_BAD_ROW = 512,       /* distances of rows that are multiples of this meet in few sets of L1 and L2 */
+    A_IS_READ_OFTEN = 384, /* least n for which packing A is cheap beside reading it */
+    C_IN_L1 = 4096,        /* floats of a C that is not fetched ahead */
+    EXCHANGED_DEPTH = 16,  /* least k of a product that is computed as C^T */
+    SHALLOW = 32           /* most k of a product whose tiles go along the rows of C */
 };
 
 static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
@@ -33,7 +34,7 @@ static ptrdiff_t share(ptrdiff_t extent, ptrdiff_t most, ptrdiff_t unit)
 
 static bool packs_a(const struct tw_gemm_shape *s, const struct tw_f32_strided_width *width)
 {
-    const bool bad = s->a_col != 1 || s->a_row % A_BAD_ROW == 0;
+    const bool bad = s->a_col != 1 || s->a_row % A_BAD_ROW == 0 || s->n >= A_IS_READ_OFTEN;
 
     return s->m > width->rows && s->n >= 4 * width->columns && bad && s->m * s->k > A_PACKS;
 }

@@ -26,6 +26,7 @@ static const struct {
     {"rows", 50, 1030, 20, ROWS, COLUMNS},
     {"panels", 300, 70, 340, COLUMNS, ROWS},
     {"panels", 31, 130, 66, COLUMNS, ROWS},
+    {"panels", 62, 390, 67, ROWS, ROWS},
     {"panels", 20, 150, 60, ROWS, GAPS},
     {"transposed dots", 90, 2, 50, ROWS, ROWS},
     {"transposed one tile", 90, 3, 150, GAPS, ROWS},
