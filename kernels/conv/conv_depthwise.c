@@ -45,7 +45,8 @@ static ptrdiff_t columns_of(const struct tw_conv_pass *pass, ptrdiff_t positions
                             ptrdiff_t last)
 {
     const ptrdiff_t read = round_up(positions, 16) + (left + last) / pass->step[1] + 1;
-    const ptrdiff_t written = (left + round_up(pass->source[1], 32)) / pass->step[1] + 2;
+    const ptrdiff_t whole = pass->step[1] == 1 ? larger(pass->source[1], 16) : round_up(pass->source[1], 32);
+    const ptrdiff_t written = (left + whole) / pass->step[1] + 2;
     const ptrdiff_t columns = round_up(larger(read, written), 16);
 
     return columns % 64 == 0 ? columns + 16 : columns;
@@ -150,13 +151,14 @@ static float *pack(const struct tw_conv_pass *pass, const float *w, float *to)
     return to;
 }
 
-/* A band of one result plane, whose source channels begin at `copy`. */
+/* A band of some result planes. */
 struct band {
-    const float *copy;
-    ptrdiff_t channel; /* of all result channels */
+    const float *copy;           /* of the first plane's source channels, */
+    ptrdiff_t copy_plane;        /* and from there to the next one's */
+    ptrdiff_t channel, channels; /* of all result channels */
     ptrdiff_t first, rows;
-    float start;
-    float *result; /* the plane */
+    const float *bias;
+    float *result; /* the first plane */
 };
 
 /* The band's rows of one pass. Rows of results whose sources are whole kernel rows apart form a strip. */
@@ -181,11 +183,14 @@ static void run_pass(const struct run *run, const struct band *band, ptrdiff_t w
             .w = run->w[which] + band->channel * pass->channels * pass->taps[0] * pass->taps[1],
             .channels = pass->channels,
             .taps = {pass->taps[0], pass->taps[1]},
-            .start = band->start,
+            .start = band->bias,
             .rows = (band->rows - r + apart - 1) / apart,
             .width = pass->positions[1],
             .result = result + r * result_row,
             .result_row = apart * result_row,
+            .planes = band->channels,
+            .source_plane = band->copy_plane,
+            .result_plane = run->pass->result[0] * run->pass->result[1],
         });
     }
 }
@@ -224,23 +229,41 @@ static void run_band(const struct run *run, struct band band)
     }
 }
 
+/* Result planes whose sources lie `copy_plane` apart. Those of two horizontal phases are put together one by one. */
+static void run_channels(const struct run *run, struct band band, const float *bias, float *result)
+{
+    const ptrdiff_t plane = run->pass->result[0] * run->pass->result[1], channels = band.channels;
+    const ptrdiff_t together = run->pass->spacing[1] == 1 ? channels : 1;
+
+    for (ptrdiff_t i = 0; i < channels; i += together) {
+        band.channels = together;
+        band.bias = bias ? bias + band.channel : NULL;
+        band.result = result + band.channel * plane;
+        run_band(run, band);
+        band.copy += together * band.copy_plane;
+        band.channel += together;
+    }
+}
+
 /* The groups that are in the copy, from group `group` of the sample on. */
 static void run_groups(const struct run *run, ptrdiff_t group, ptrdiff_t groups, ptrdiff_t first,
                        const float *bias, float *result)
 {
     const struct tw_conv_pass *pass = run->pass;
-    const ptrdiff_t plane = pass->result[0] * pass->result[1];
+    const ptrdiff_t copied = pass->channels * run->padded.plane; /* of one group */
+    struct band band = {.copy = run->image, .channel = group * pass->out_channels, .first = first};
 
+    if (pass->out_channels == 1) {
+        band.channels = groups;
+        band.copy_plane = copied;
+        run_channels(run, band, bias, result);
+        return;
+    }
     for (ptrdiff_t g = 0; g < groups; g++) {
-        for (ptrdiff_t j = 0; j < pass->out_channels; j++) {
-            const ptrdiff_t channel = (group + g) * pass->out_channels + j;
-
-            run_band(run, (struct band){.copy = run->image + g * pass->channels * run->padded.plane,
-                                        .channel = channel,
-                                        .first = first,
-                                        .start = bias ? bias[channel] : 0.0f,
-                                        .result = result + channel * plane});
-        }
+        band.channels = pass->out_channels;
+        run_channels(run, band, bias, result);
+        band.copy += copied;
+        band.channel += pass->out_channels;
     }
 }
 

@@ -3,16 +3,16 @@
  *
  * With one channel per group there is nothing to take a vector of channels from, and a matrix product has one
  * row. Instead every plane of the source is copied once into a zero-padded plane that stays in L1, and a
- * block of four rows of results is kept in registers while the rows of that copy go by: a vector of the copy
- * is loaded once per kernel column and serves every kernel row.
+ * block of four rows of results is summed in registers. A kernel of 3 x 3 keeps its weights there, too, and
+ * loads a vector of the copy once for all rows of results.
  *
  *   copy, one row:    |<------ phase 0 ------>|<------ phase 1 ------>| …      `row` elements
  *                      0 x1 x3 x5 x7 … 0 0 0 0 x0 x2 x4 x6 … 0 0 0 0 0         (step 2, padding 1)
  *
  * Columns that are congruent modulo the horizontal step lie together, so that the sources of neighbouring
  * positions are neighbours whatever the step is: result column c meets kernel column b at element
- * c + column[b] of the row. The last vector of a row overlaps the one before it; what is narrower than a
- * vector is stored in parts.
+ * c + column[b] of the row. The last vector of a row overlaps the one before it. A row narrower than a vector
+ * runs over its end into rows that are written later, or is stored in parts where there are none.
  *
  * The same copy serves the weight gradient of depthwise convolution, whose sixteen chains (conv.h) are the
  * lanes of vectors that go down the rows.
@@ -43,7 +43,7 @@ struct tw_conv_padded {
     bool whole;       /* one band: rows of zeros stay what they are */
 };
 
-/* Rows of one result plane. */
+/* Rows of some result planes. */
 struct tw_conv_strip {
     const float *source;   /* in the copy: of the first position and tap */
     ptrdiff_t source_step; /* from row of results to row of results */
@@ -52,10 +52,12 @@ struct tw_conv_strip {
     const ptrdiff_t *column;
     const float *w; /* [channels][taps[0]][taps[1]] */
     ptrdiff_t channels, taps[2];
-    float start;
+    const float *start; /* one per plane, or NULL for zeros */
     ptrdiff_t rows, width;
     float *result;
     ptrdiff_t result_row;
+    ptrdiff_t planes, source_plane,
+        result_plane; /* and from each to the next; the weights follow one another */
 };
 
 /* Some taps' sums over some samples of one channel. */

@@ -38,24 +38,10 @@ static inline void tw_vector_store_some(float *y, ptrdiff_t count, tw_vector a)
     }
 }
 
-/* a * b + c in some lanes, c in the others whatever a and b hold there: +0 * -0 is what changes no sum, and
- * the lanes that tw_vector_load_some left out of `b` are made -0 once for many sums. */
-static inline tw_vector tw_vector_neutral(tw_vector b, tw_some some)
+/* `a` in some lanes, `b` in the others. */
+static inline tw_vector tw_vector_choose(tw_some some, tw_vector a, tw_vector b)
 {
-    const __m256 others = _mm256_andnot_ps(_mm256_castsi256_ps(some), _mm256_set1_ps(-0.0f));
-
-    return _mm256_or_ps(b, others);
-}
-
-static inline tw_vector tw_vector_fma_some(tw_vector a, tw_vector b, tw_vector c, tw_some some)
-{
-    return _mm256_fmadd_ps(_mm256_and_ps(a, _mm256_castsi256_ps(some)), b, c);
-}
-
-static inline tw_vector tw_vector_add_some(tw_vector a, tw_vector b, tw_some some)
-{
-    (void)some;
-    return _mm256_add_ps(a, b);
+    return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(some));
 }
 
 /* Lanes of even and of odd number of two vectors, a first. */

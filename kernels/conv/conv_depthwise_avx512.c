@@ -23,21 +23,10 @@ static inline void tw_vector_store_some(float *y, ptrdiff_t count, tw_vector a)
     _mm512_mask_storeu_ps(y, tw_some_first(count), a);
 }
 
-/* a * b + c in some lanes, c in the others; `b` went through tw_vector_neutral, which other ISAs need. */
-static inline tw_vector tw_vector_neutral(tw_vector b, tw_some some)
+/* `a` in some lanes, `b` in the others. */
+static inline tw_vector tw_vector_choose(tw_some some, tw_vector a, tw_vector b)
 {
-    (void)some;
-    return b;
-}
-
-static inline tw_vector tw_vector_fma_some(tw_vector a, tw_vector b, tw_vector c, tw_some some)
-{
-    return _mm512_mask3_fmadd_ps(a, b, c, some);
-}
-
-static inline tw_vector tw_vector_add_some(tw_vector a, tw_vector b, tw_some some)
-{
-    return _mm512_mask_add_ps(a, some, a, b);
+    return _mm512_mask_blend_ps(some, b, a);
 }
 
 /* Lanes of even and of odd number of two vectors, a first. */
