@@ -65,16 +65,15 @@ static void update_share(void *context, int rank, int threads)
 static void adam(void *context)
 {
     struct tw_onednn_step *step = context;
-    const double t = (double)++step->steps;
+    const double t = (double)++step->steps, correction2_sqrt = sqrt(1 - pow(0.999, t));
     struct update update = {
         .step = step,
         .coefficients = {.beta1 = 0.9f,
                          .one_minus_beta1 = (float)(1 - 0.9),
                          .beta2 = 0.999f,
                          .one_minus_beta2 = (float)(1 - 0.999),
-                         .step_size = (float)(1e-3 / (1 - pow(0.9, t))),
-                         .bias_correction2_sqrt = (float)sqrt(1 - pow(0.999, t)),
-                         .epsilon = 1e-8f,
+                         .step_size = (float)(1e-3 * correction2_sqrt / (1 - pow(0.9, t))),
+                         .epsilon = (float)(1e-8 * correction2_sqrt),
                          .decay_factor = 1.0f},
     };
 
