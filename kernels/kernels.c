@@ -7,7 +7,8 @@
         .isa = (which), .vector_lanes = (lanes), .f32_gemm = tw_f32_gemm__##suffix,                         \
         .f32_gemm_workspace = tw_f32_gemm_workspace__##suffix,                                              \
         .f32_linear_forward = tw_f32_linear_forward__##suffix,                                              \
-        .f32_gemm_algorithm = tw_f32_gemm_algorithm__##suffix,                                              \
+        .f32_gemm_algorithm = tw_f32_gemm_algorithm__##suffix, .f32_transpose = tw_f32_transpose__##suffix, \
+        .f32_sparse_gemm = tw_f32_sparse_gemm__##suffix,                                                    \
         .f32_conv2d_forward = tw_f32_conv2d_forward__##suffix,                                              \
         .f32_conv2d_input_gradient = tw_f32_conv2d_input_gradient__##suffix,                                \
         .f32_conv2d_weight_gradient = tw_f32_conv2d_weight_gradient__##suffix,                              \

@@ -12,10 +12,12 @@
 #include "kernels/conv_pool/conv_pool.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm/transpose.h"
 #include "kernels/linear/linear.h"
 #include "kernels/optimizer/optimizer.h"
 #include "kernels/pool/pool.h"
 #include "kernels/softmax/softmax.h"
+#include "kernels/sparse/sparse.h"
 
 struct tw_kernels {
     enum tw_isa isa;
@@ -25,6 +27,8 @@ struct tw_kernels {
     tw_f32_gemm_workspace_fn *f32_gemm_workspace;
     tw_f32_linear_forward_fn *f32_linear_forward;
     tw_f32_gemm_algorithm_fn *f32_gemm_algorithm;
+    tw_f32_transpose_fn *f32_transpose;
+    tw_f32_sparse_gemm_fn *f32_sparse_gemm;
 
     tw_f32_conv2d_forward_fn *f32_conv2d_forward;
     tw_f32_conv2d_input_gradient_fn *f32_conv2d_input_gradient;

@@ -29,6 +29,7 @@
 #include <stddef.h>
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm/transpose.h"
 
 #define TW_TILE_ROWS_MAX    8
 #define TW_TILE_COLUMNS_MAX 64
@@ -39,10 +40,6 @@
 typedef void tw_f32_tile_fn(ptrdiff_t k, const float *a, const ptrdiff_t *row, const ptrdiff_t *at,
                             const float *b, const float *start, ptrdiff_t start_row, float *c,
                             ptrdiff_t c_row);
-
-/* dst[j*dst_row + i] = src[i*src_row + j] for i < rows, j < columns. dst_row may be negative. */
-typedef void tw_f32_transpose_fn(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row,
-                                 float *dst, ptrdiff_t dst_row);
 
 /* The tiles of one panel width: tile[r - 1] computes r rows, up to `rows`. */
 struct tw_f32_tile_width {
