@@ -2,6 +2,10 @@
 
 #include "kernels/gemm/gemm_transpose_neon.h"
 
+#if !defined(__aarch64__)
+#error "transpose_neon.c must be compiled for AArch64 with Advanced SIMD"
+#endif
+
 void tw_f32_transpose__neon(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row,
                             float *dst, ptrdiff_t dst_row)
 {
