@@ -95,7 +95,7 @@ union tw_attributes {
     struct {
         ptrdiff_t channels, height, width, halo;
     } block;
-    struct tw_linear_shape linear; /* on packed weights */
+    struct tw_linear_shape linear; /* on weights in another layout */
 };
 
 struct tw_graph_node {

@@ -8,6 +8,13 @@
 
 #include "kernels/kernels.h"
 #include "layers/graph/graph.h"
+#include "layers/module/parameter_update.h"
+
+/* Where a gradient goes that is written nowhere: to the update of its parameter, piece by piece. */
+struct tw_gradient_sink {
+    const struct tw_parameter_update *update;
+    ptrdiff_t handle;
+};
 
 /* One execution of one node, as its functions see it. Extents of batched values count `samples`, not the
  * capacity. */
@@ -18,8 +25,9 @@ struct tw_execution {
     ptrdiff_t samples; /* of this run; the recorded capacity while planning */
     int threads;       /* of the team: how work is cut into units may depend on it, what comes out may not */
     uint64_t key;      /* changes every run: mixed into the keys of random streams */
-    const void *in[TW_NODE_MAX_INPUTS]; /* NULL where absent */
-    void *out[TW_NODE_MAX_OUTPUTS];     /* NULL where not wanted */
+    const void *in[TW_NODE_MAX_INPUTS];  /* NULL where absent */
+    void *out[TW_NODE_MAX_OUTPUTS];      /* NULL where not wanted */
+    const struct tw_gradient_sink *sink; /* takes output 0, which is not to be written; NULL: it is */
 };
 
 enum tw_split {
@@ -65,6 +73,8 @@ struct tw_operation {
      * where its gradient has just been computed. NULL: such a gradient cannot be followed by an update. */
     void (*written)(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, tw_range_fn *take,
                     void *context);
+    /* `run` can deliver output 0 to a sink: every element of its units once. */
+    bool delivers;
     /* Checks what the types cannot say before a run (labels in range); NULL: nothing. */
     enum tw_status (*check)(const struct tw_execution *execution);
     /* Name of the algorithm the kernels take, for --print-plan; NULL: none worth naming. */

@@ -40,6 +40,12 @@ void tw_parameter_release(tw_parameter *parameter)
 
 struct tw_tensor *tw_parameter_gradient(tw_parameter *parameter)
 {
+    if (parameter->gradient_is_gone) {
+        return tw_fail_null(
+            TW_ERROR_STATE,
+            "parameter: its gradient was used up by the update within the latest run; a plan with "
+            "keep_gradients leaves it to be read");
+    }
     if (parameter->gradient == NULL) {
         parameter->gradient = tw_tensor_new(TW_F32, parameter->data->shape);
         if (parameter->gradient == NULL) {
@@ -57,5 +63,6 @@ void tw_parameter_zero_grad(tw_parameter *parameter)
 {
     if (parameter != NULL) {
         parameter->gradient_is_zero = true;
+        parameter->gradient_is_gone = false;
     }
 }

@@ -14,9 +14,9 @@ struct tw_parameter_update {
     /* Called before a run that updates has changed anything; another status than TW_OK ends the run. */
     enum tw_status (*begin)(void *context);
 
-    /* Updates elements [begin, end), whose gradients are in the parameter's gradient. In one run, every element of
-     * every parameter that has a gradient comes once, on any thread, while other threads are at other elements. */
-    void (*apply)(void *context, ptrdiff_t handle, ptrdiff_t begin, ptrdiff_t end);
+    /* Updates elements [begin, end); `gradient` is that of element `begin`. In one run, every element of every parameter
+     * that has a gradient comes once, on any thread, while other threads are at other elements. */
+    void (*apply)(void *context, ptrdiff_t handle, ptrdiff_t begin, ptrdiff_t end, const float *gradient);
 };
 
 #endif

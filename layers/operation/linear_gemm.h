@@ -38,6 +38,22 @@ struct tw_linear_part tw_linear_part_of(const struct tw_gemm_shape *whole, bool 
 void tw_linear_run(const struct tw_execution *execution, const struct tw_gemm_shape *whole,
                    const struct tw_linear_part *part, void *workspace);
 
+/* The same part of the same product, of the non-zeros of input 0; `workspace`: TW_SPARSE_GEMM_WORKSPACE bytes. B's rows
+ * are contiguous. */
+void tw_linear_run_nonzeros(const struct tw_execution *execution, const struct tw_gemm_shape *whole,
+                            const struct tw_linear_part *part, void *workspace);
+
+/* What plans and profiles call it. */
+#define TW_NONZEROS_ALGORITHM "non-zeros only"
+
+/* How many elements of a matrix are not zero; all of them where `a` is NULL (nothing has run). */
+double tw_linear_nonzeros(const float *a, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t a_row,
+                          ptrdiff_t a_col);
+
+/* Operations that the part takes. */
+double tw_linear_nonzeros_flops(const struct tw_execution *execution, const struct tw_gemm_shape *whole,
+                                const struct tw_linear_part *part);
+
 /* Functions of a struct tw_operation that know name_shape(execution), the product's shape, and `splits`, which tells how
  * it is cut. */
 #define TW_LINEAR_FUNCTIONS(name, splits)                                     \
@@ -60,6 +76,21 @@ void tw_linear_run(const struct tw_execution *execution, const struct tw_gemm_sh
     {                                                                         \
         struct tw_gemm_shape shape = name##_shape(execution);                 \
         return execution->kernels->f32_gemm_algorithm(&shape);                \
+    }
+
+/* More of them, for the form of the operation that leaves out zeros. */
+#define TW_LINEAR_NONZEROS_FUNCTIONS(name, splits)                                                     \
+    static double name##_nonzeros_flops(const struct tw_execution *execution, ptrdiff_t begin,         \
+                                        ptrdiff_t end)                                                 \
+    {                                                                                                  \
+        struct tw_gemm_shape shape = name##_shape(execution);                                          \
+        struct tw_linear_part part = tw_linear_part_of(&shape, splits(execution, &shape), begin, end); \
+        return tw_linear_nonzeros_flops(execution, &shape, &part);                                     \
+    }                                                                                                  \
+    static const char *name##_nonzeros_algorithm(const struct tw_execution *execution)                 \
+    {                                                                                                  \
+        (void)execution;                                                                               \
+        return TW_NONZEROS_ALGORITHM;                                                                  \
     }
 
 #endif

@@ -1,6 +1,7 @@
-/* The three gradients of linear, each over the whole batch. */
+/* The gradients of linear by its input and its bias, over the whole batch. */
 #include "layers/operation/linear.h"
 #include "layers/operation/linear_gemm.h"
+#include "layers/operation/linear_nonzeros.h"
 #include "layers/operation/operations.h"
 
 /* --- input gradient: dx (N, I) = dy (N, O) weight (O, I) ------------------------------------------------ */
@@ -20,6 +21,7 @@ static struct tw_gemm_shape input_gradient_shape(const struct tw_execution *exec
 }
 
 TW_LINEAR_FUNCTIONS(input_gradient, tw_linear_splits_columns)
+TW_LINEAR_NONZEROS_FUNCTIONS(input_gradient, tw_linear_splits_columns)
 
 static void run_input_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                                void *workspace)
@@ -59,70 +61,32 @@ const struct tw_operation tw_operation_linear_input_gradient_samples = {
     .algorithm = input_gradient_algorithm,
 };
 
-/* --- weight gradient: dweight (O, I) = dy^T (O, N) x (N, I) --------------------------------------------- */
-
-/* A weight's gradient goes by blocks of rows, as long as there is one for every thread: an update behind it (plan_update.c)
- * then has one long range, where blocks of columns make it go to other pages of four arrays in every row. */
-static bool splits_gradient_columns(const struct tw_execution *execution, const struct tw_gemm_shape *shape)
+static size_t nonzeros_workspace(const struct tw_execution *execution)
 {
-    return shape->m < (ptrdiff_t)TW_LINEAR_BLOCK * execution->threads &&
-           tw_linear_splits_columns(execution, shape);
+    (void)execution;
+    return TW_SPARSE_GEMM_WORKSPACE;
 }
 
-enum { GRADIENT_GRAIN = 4 };
-
-static struct tw_gemm_shape weight_gradient_shape(const struct tw_execution *execution)
+static void run_input_gradient_nonzeros(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                                        void *workspace)
 {
-    struct tw_shape dy = tw_execution_input_shape(execution, 0), x = tw_execution_input_shape(execution, 1);
-
-    return (struct tw_gemm_shape){.m = dy.extent[1],
-                                  .n = x.extent[1],
-                                  .k = dy.extent[0],
-                                  .a_row = 1,
-                                  .a_col = dy.extent[1],
-                                  .b_row = x.extent[1],
-                                  .b_col = 1,
-                                  .c_row = x.extent[1]};
-}
-
-TW_LINEAR_FUNCTIONS(weight_gradient, splits_gradient_columns)
-
-static void run_weight_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
-                                void *workspace)
-{
-    struct tw_gemm_shape shape = weight_gradient_shape(execution);
+    struct tw_gemm_shape shape = input_gradient_shape(execution);
     struct tw_linear_part part =
-        tw_linear_part_of(&shape, splits_gradient_columns(execution, &shape), begin, end);
+        tw_linear_part_of(&shape, tw_linear_splits_columns(execution, &shape), begin, end);
 
-    tw_linear_run(execution, &shape, &part, workspace);
+    tw_linear_run_nonzeros(execution, &shape, &part, workspace);
 }
 
-static void weight_gradient_written(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
-                                    tw_range_fn *take, void *context)
-{
-    struct tw_gemm_shape shape = weight_gradient_shape(execution);
-    struct tw_linear_part part =
-        tw_linear_part_of(&shape, splits_gradient_columns(execution, &shape), begin, end);
-
-    if (part.last_column - part.first_column == shape.c_row) {
-        take(context, part.first_row * shape.c_row, part.last_row * shape.c_row);
-        return;
-    }
-    for (ptrdiff_t row = part.first_row; row < part.last_row; row++) {
-        take(context, row * shape.c_row + part.first_column, row * shape.c_row + part.last_column);
-    }
-}
-
-const struct tw_operation tw_operation_linear_weight_gradient = {
-    .name = "linear_weight_gradient",
+const struct tw_operation tw_operation_linear_input_gradient_nonzeros = {
+    .name = "linear_input_gradient",
     .split = TW_SPLIT_TILES,
-    .units = weight_gradient_units,
-    .grain = GRADIENT_GRAIN,
-    .flops = weight_gradient_flops,
-    .workspace = weight_gradient_workspace,
-    .run = run_weight_gradient,
-    .written = weight_gradient_written,
-    .algorithm = weight_gradient_algorithm,
+    .units = input_gradient_units,
+    .grain = TW_LINEAR_GRAIN,
+    .flops = input_gradient_flops,
+    .flops_done = input_gradient_nonzeros_flops,
+    .workspace = nonzeros_workspace,
+    .run = run_input_gradient_nonzeros,
+    .algorithm = input_gradient_nonzeros_algorithm,
 };
 
 /* --- bias gradient: db (O) = column sums of dy (N, O) --------------------------------------------------- */

@@ -9,6 +9,19 @@ static float *gradient_of(const tw_parameter *parameter)
     return parameter->gradient && !parameter->gradient_is_zero ? parameter->gradient->data : NULL;
 }
 
+static enum tw_status check_there(const struct tw_parameter_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].parameter->gradient_is_gone) {
+            return tw_fail(
+                TW_ERROR_STATE,
+                "gradient clipping: the gradient of \"%s\" was used up by the update within the latest run",
+                list->items[i].name);
+        }
+    }
+    return TW_OK;
+}
+
 static double gradient_norm(const struct tw_parameter_list *list, const struct tw_kernels *kernels)
 {
     double sum = 0;
@@ -44,6 +57,9 @@ enum tw_status tw_clip_gradient_norm(const struct tw_parameter_list *list, doubl
     if (!kernels) {
         return tw_error_status();
     }
+    if (check_there(list) != TW_OK) {
+        return TW_ERROR_STATE;
+    }
     found = gradient_norm(list, kernels);
     factor = max_norm / (found + 1e-6);
     if (norm) {
@@ -72,6 +88,9 @@ enum tw_status tw_clip_gradient_value(const struct tw_parameter_list *list, doub
     if (!(limit >= 0)) {
         return tw_fail(TW_ERROR_ARGUMENT, "gradient clipping: limit is %g, expected a number of at least 0",
                        limit);
+    }
+    if (check_there(list) != TW_OK) {
+        return TW_ERROR_STATE;
     }
     for (size_t i = 0; i < list->count; i++) {
         const tw_parameter *parameter = list->items[i].parameter;

@@ -36,11 +36,12 @@ enum tw_status tw_optimizer_check_options(enum tw_optimizer_kind kind,
                                           const struct tw_optimizer_options *options);
 
 /* The parts of a step: what must be right before anything changes; one slot's coefficients, count of steps and version
- * of its parameter, with the gradient it is about; and elements [begin, end) of it, on any thread. */
+ * of its parameter, with the gradient it is about; and elements [begin, end) of it, on any thread, whose gradients begin at
+ * `gradient`. */
 enum tw_status tw_optimizer_check_groups(const tw_optimizer *optimizer);
 void tw_optimizer_prepare_slot(const tw_optimizer *optimizer, struct tw_optimizer_slot *slot,
                                const float *gradient);
 void tw_optimizer_update_range(const tw_optimizer *optimizer, const struct tw_optimizer_slot *slot,
-                               ptrdiff_t begin, ptrdiff_t end);
+                               ptrdiff_t begin, ptrdiff_t end, const float *gradient);
 
 #endif

@@ -56,6 +56,12 @@ enum tw_status tw_optimizer_check_groups(const tw_optimizer *optimizer)
                              "sgd: momentum of group %zu is %g but was 0 when the group was added, so "
                              "\"%s\" has no velocity",
                              slot->group, optimizer->groups[slot->group].momentum, slot->name);
+        } else if (slot->parameter->gradient_is_gone) {
+            status =
+                tw_fail(TW_ERROR_STATE,
+                        "optimizer: the gradient of \"%s\" was used up by the update within the latest run, "
+                        "expected one that zero_grad or a backward has left",
+                        slot->name);
         }
     }
     return status;
@@ -104,7 +110,7 @@ static ptrdiff_t prepare(tw_optimizer *optimizer)
 }
 
 void tw_optimizer_update_range(const tw_optimizer *optimizer, const struct tw_optimizer_slot *slot,
-                               ptrdiff_t begin, ptrdiff_t end)
+                               ptrdiff_t begin, ptrdiff_t end, const float *gradient)
 {
     float *data = slot->parameter->data->data;
     float *first = slot->first_moment ? slot->first_moment->data : NULL;
@@ -112,13 +118,12 @@ void tw_optimizer_update_range(const tw_optimizer *optimizer, const struct tw_op
     if (optimizer->kind == TW_SGD) {
         float *velocity = slot->coefficients.sgd.momentum != 0 ? first + begin : NULL;
 
-        optimizer->kernels->f32_sgd(end - begin, &slot->coefficients.sgd, slot->gradient + begin,
-                                    data + begin, velocity);
+        optimizer->kernels->f32_sgd(end - begin, &slot->coefficients.sgd, gradient, data + begin, velocity);
     } else {
         float *second = slot->second_moment->data;
 
-        optimizer->kernels->f32_adam(end - begin, &slot->coefficients.adam, slot->gradient + begin,
-                                     data + begin, first + begin, second + begin);
+        optimizer->kernels->f32_adam(end - begin, &slot->coefficients.adam, gradient, data + begin,
+                                     first + begin, second + begin);
     }
 }
 
@@ -132,8 +137,10 @@ static void update_chunks(const tw_optimizer *optimizer, ptrdiff_t begin, ptrdif
         ptrdiff_t stop = (last - slot->chunk_begin) * CHUNK_ELEMENTS;
 
         if (first < last) {
-            tw_optimizer_update_range(optimizer, slot, (first - slot->chunk_begin) * CHUNK_ELEMENTS,
-                                      stop < count ? stop : count);
+            ptrdiff_t start = (first - slot->chunk_begin) * CHUNK_ELEMENTS;
+
+            tw_optimizer_update_range(optimizer, slot, start, stop < count ? stop : count,
+                                      slot->gradient + start);
         }
     }
 }

@@ -30,11 +30,12 @@ static enum tw_status begin_step(void *context)
     return status;
 }
 
-static void update_range(void *context, ptrdiff_t handle, ptrdiff_t begin, ptrdiff_t end)
+static void update_range(void *context, ptrdiff_t handle, ptrdiff_t begin, ptrdiff_t end,
+                         const float *gradient)
 {
     const tw_optimizer *optimizer = context;
 
-    tw_optimizer_update_range(optimizer, &optimizer->slots[handle], begin, end);
+    tw_optimizer_update_range(optimizer, &optimizer->slots[handle], begin, end, gradient);
 }
 
 struct tw_parameter_update tw_optimizer_update(tw_optimizer *optimizer)

@@ -332,8 +332,7 @@ tw_graph *tw_graph_lower(const tw_graph *graph, bool constant_parameters, bool u
 
     lowering.map = lowering.to ? tw_alloc_array(graph->value_count, sizeof *lowering.map) : NULL;
     if (lowering.map && tw_fusions_find(graph, &lowering.fusions) == TW_OK &&
-        (!constant_parameters ||
-         tw_linear_rules_find(graph, &lowering.fusions, &lowering.linears) == TW_OK)) {
+        tw_linear_rules_find(graph, constant_parameters, &lowering.fusions, &lowering.linears) == TW_OK) {
         lower_all(&lowering);
         done = tw_graph_status(lowering.to) == TW_OK &&
                tw_graph_apply_rules(lowering.to, lowering.map, graph->value_count) == TW_OK &&

@@ -9,6 +9,8 @@
  *                                        is taken in;
  *   one such operation after another     hand over blocked activations as they are;
  *   linear -> relu                       becomes one operation;
+ *   a linear behind a relu, the gradients of one in front of it
+ *                                        leave out the zeros (linear_nonzeros.h);
  *   a linear of few weights              goes by samples, with whatever stands around it;
  *   linear (-> relu), without a backward half and with constant parameters
  *                                        becomes one operation on packed weights (lower_linear.h).
@@ -50,6 +52,9 @@ void tw_fusions_release(struct tw_fusions *fusions);
  * recorded one, 0 where it is fused away. `constant_parameters`: weights may be packed for more than a run. `updates`:
  * as for tw_graph_schedule. NULL on failure. */
 tw_graph *tw_graph_lower(const tw_graph *graph, bool constant_parameters, bool updates, uint32_t **map);
+
+/* Whether a weight fits into the L1 cache beside the samples. */
+bool tw_linear_is_small(const struct tw_shape *weight);
 
 /* Rewrites single nodes of a lowered graph by the rules of lower_rules.c; of the `recorded` entries of `map` those whose
  * value is fused away become 0. TW_ERROR_MEMORY, and nothing has changed. */

@@ -1,6 +1,7 @@
 #include "layers/plan/lower_linear.h"
 
 #include "core/memory.h"
+#include "layers/operation/linear_nonzeros.h"
 #include "layers/operation/linear_packed.h"
 #include "layers/operation/operations.h"
 
@@ -45,7 +46,32 @@ static void match_blocked(const tw_graph *graph, const struct tw_fusions *fusion
     rule->shape.plane = graph->values[y].shape.extent[2] * graph->values[y].shape.extent[3];
 }
 
-static bool match(const tw_graph *graph, const struct tw_fusions *fusions, uint32_t linear,
+/* Whether a relu decides about the zeros of a value: between the two there is nothing that fills them in. */
+static bool is_behind_relu(const tw_graph *graph, uint32_t value)
+{
+    uint32_t i = graph->values[value].producer;
+
+    while (i != 0 && (graph->nodes[i].operation == &tw_operation_view ||
+                      graph->nodes[i].operation == &tw_operation_max_pool2d ||
+                      graph->nodes[i].operation == &tw_operation_dropout)) {
+        i = graph->values[graph->nodes[i].input[0]].producer;
+    }
+    return i != 0 && graph->nodes[i].operation == &tw_operation_relu;
+}
+
+/* Chains of fma hide each other's latency from four vectors of outputs on; transposing a weight costs about as much as
+ * three samples. */
+static bool suits_nonzeros(const tw_graph *graph, const struct tw_graph_node *node, bool constant)
+{
+    enum { FEWEST_OUTPUTS = 64, FEWEST_SAMPLES = 16 };
+    const struct tw_shape *x = &graph->values[node->input[0]].shape,
+                          *weight = &graph->values[node->input[1]].shape;
+
+    return weight->extent[0] >= FEWEST_OUTPUTS && !tw_linear_is_small(weight) &&
+           (constant || x->extent[0] >= FEWEST_SAMPLES) && is_behind_relu(graph, node->input[0]);
+}
+
+static bool match(const tw_graph *graph, const struct tw_fusions *fusions, bool constant, uint32_t linear,
                   struct tw_linear_rule *rule)
 {
     const struct tw_graph_node *node = &graph->nodes[linear];
@@ -58,22 +84,30 @@ static bool match(const tw_graph *graph, const struct tw_fusions *fusions, uint3
     *rule = (struct tw_linear_rule){
         .linear = linear,
         .relu = find_relu(graph, fusions, node->output[0]),
+        .nonzeros = suits_nonzeros(graph, node, constant),
         .from = -1,
         .shape = {.in = weight->extent[1], .out = weight->extent[0]},
     };
     rule->shape.relu = rule->relu != 0;
+    rule->packs = constant;
+    rule->shape.transposed = rule->nonzeros && constant;
+    if (rule->nonzeros) {
+        return true;
+    }
     match_blocked(graph, fusions, rule);
-    return true;
+    return constant;
 }
 
-enum tw_status tw_linear_rules_find(const tw_graph *graph, struct tw_fusions *fusions,
-                                    struct tw_linear_rules *rules)
+enum tw_status tw_linear_rules_find(const tw_graph *graph, bool constant_parameters,
+                                    struct tw_fusions *fusions, struct tw_linear_rules *rules)
 {
+    bool constant = constant_parameters && !graph->differentiated;
+
     *rules = (struct tw_linear_rules){0};
-    for (uint32_t i = 1; i < graph->node_count && !graph->differentiated; i++) {
+    for (uint32_t i = 1; i < graph->node_count; i++) {
         struct tw_linear_rule rule, *grown;
 
-        if (!match(graph, fusions, i, &rule)) {
+        if (!match(graph, fusions, constant, i, &rule)) {
             continue;
         }
         grown = tw_array_grow(rules->items, &rules->capacity, rules->count + 1, sizeof *rules->items);
@@ -109,9 +143,24 @@ const struct tw_linear_rule *tw_linear_rule_of(const struct tw_linear_rules *rul
 void tw_linear_rule_pack(struct tw_linear_rule *rule, tw_graph *graph, tw_value weight)
 {
     const union tw_attributes attributes = {.linear = rule->shape};
+    const struct tw_shape transposed = TW_SHAPE(rule->shape.in, rule->shape.out),
+                          packed = TW_SHAPE(tw_blocks(rule->shape.out), rule->shape.in, TW_BLOCK);
 
-    rule->packed = tw_graph_record(graph, &tw_operation_pack_linear, &weight, 1, &attributes, TW_F32,
-                                   TW_SHAPE(tw_blocks(rule->shape.out), rule->shape.in, TW_BLOCK), false);
+    if (!rule->packs) {
+        rule->packed = weight;
+        return;
+    }
+    rule->packed =
+        tw_graph_record(graph, rule->nonzeros ? &tw_operation_transpose_linear : &tw_operation_pack_linear,
+                        &weight, 1, &attributes, TW_F32, rule->nonzeros ? transposed : packed, false);
+}
+
+static const struct tw_operation *operation_of(const struct tw_linear_rule *rule)
+{
+    if (rule->nonzeros) {
+        return rule->relu ? &tw_operation_linear_relu_nonzeros : &tw_operation_linear_nonzeros;
+    }
+    return rule->relu ? &tw_operation_linear_relu_packed : &tw_operation_linear_packed;
 }
 
 tw_value tw_linear_rule_record(const struct tw_linear_rule *rule, tw_graph *graph, tw_value x, tw_value bias)
@@ -122,8 +171,7 @@ tw_value tw_linear_rule_record(const struct tw_linear_rule *rule, tw_graph *grap
     if (!tw_graph_accepts(graph, &x, 1)) {
         return TW_INVALID_VALUE;
     }
-    return tw_graph_record(graph, rule->relu ? &tw_operation_linear_relu_packed : &tw_operation_linear_packed,
-                           inputs, 3, &attributes, TW_F32,
+    return tw_graph_record(graph, operation_of(rule), inputs, 3, &attributes, TW_F32,
                            TW_SHAPE(graph->values[x.index].shape.extent[0], rule->shape.out),
                            graph->values[x.index].batched);
 }

@@ -1,16 +1,22 @@
-/* Lowering of linear layers where parameters are constant: weights are packed once, a relu after the layer becomes part
- * of it, and what flattens the blocked activation of a fused convolution (lower.h) is left out, because the layer reads
- * blocked activations as they are.
+/* Lowering of linear layers that read their weights in another layout; a relu after the layer becomes part of it.
+ *
+ *   behind a relu                     the layer multiplies non-zeros only (linear_nonzeros.h): if the weight is not small
+ *                                     (tw_linear_is_small) and an input's weights fill several vectors; they are transposed
+ *                                     once where parameters are constant, else on the way if samples pay for it
+ *   otherwise, constant parameters    weights are packed once (linear_packed.h), and what flattens the blocked activation
+ *                                     of a fused convolution (lower.h) is left out: the layer reads it as it is
  */
 #ifndef TOWER_LAYERS_PLAN_LOWER_LINEAR_H
 #define TOWER_LAYERS_PLAN_LOWER_LINEAR_H
 
 #include "layers/plan/lower.h"
 
-/* Nodes of the recorded graph that become one linear layer on packed weights; 0: there is none. */
+/* Nodes of the recorded graph that become one linear layer; 0: there is none. */
 struct tw_linear_rule {
     uint32_t view, linear, relu;
-    int from; /* the fusion whose blocked y is x; -1: x is plain */
+    bool nonzeros; /* multiplies those of x only */
+    bool packs;    /* weights come in another layout */
+    int from;      /* the fusion whose blocked y is x; -1: x is plain */
     struct tw_linear_shape shape;
     tw_value packed; /* in the lowered graph */
 };
@@ -20,10 +26,10 @@ struct tw_linear_rules {
     size_t count, capacity;
 };
 
-/* Finds every such layer of a graph without a backward half, and tells the fusions it reads from that their activation
- * stays blocked (tw_fusion.stays_blocked). Released with tw_linear_rules_release, also after a failure. */
-enum tw_status tw_linear_rules_find(const tw_graph *graph, struct tw_fusions *fusions,
-                                    struct tw_linear_rules *rules);
+/* Finds every such layer, and tells the fusions it reads blocked activations from that these stay blocked
+ * (tw_fusion.stays_blocked). Released with tw_linear_rules_release, also after a failure. */
+enum tw_status tw_linear_rules_find(const tw_graph *graph, bool constant_parameters,
+                                    struct tw_fusions *fusions, struct tw_linear_rules *rules);
 void tw_linear_rules_release(struct tw_linear_rules *rules);
 
 /* The rule that swallows a node; NULL: none. */

@@ -1,6 +1,7 @@
 /* Rewriting by rules: single nodes of a lowered graph that have a better way to run than the recorded one. */
 #include "core/memory.h"
 #include "layers/operation/linear.h"
+#include "layers/operation/linear_nonzeros.h"
 #include "layers/operation/operations.h"
 #include "layers/plan/lower.h"
 
@@ -11,16 +12,38 @@ struct rules {
     size_t recorded; /* entries of `map` */
 };
 
-/* A matrix that fits into the L1 cache beside the samples: then a thread takes its samples through the product and
- * what stands around it, and no other thread has to wait. */
-static bool has_few_weights(const struct rules *rules, uint32_t index)
+bool tw_linear_is_small(const struct tw_shape *weight)
 {
     enum { FEW_BYTES = 16 * 1024 };
+
+    return (size_t)tw_shape_count(weight) * sizeof(float) <= FEW_BYTES;
+}
+
+/* A thread then takes its samples through the product and what stands around it, and no other has to wait. */
+static bool has_few_weights(const struct rules *rules, uint32_t index)
+{
     const struct tw_graph_node *node = &rules->graph->nodes[index];
-    const struct tw_shape *weight = &rules->graph->values[node->input[1]].shape;
 
     return rules->graph->values[node->output[0]].batched &&
-           (size_t)tw_shape_count(weight) * sizeof(float) <= FEW_BYTES;
+           tw_linear_is_small(&rules->graph->values[node->input[1]].shape);
+}
+
+/* dy comes through a relu, which closed part of it. */
+static bool is_behind_relu_gradient(const struct rules *rules, uint32_t index)
+{
+    const tw_graph *graph = rules->graph;
+    uint32_t producer = tw_graph_root_producer(graph, graph->nodes[index].input[0]);
+
+    return producer != 0 && graph->nodes[producer].operation == &tw_operation_relu_gradient;
+}
+
+/* The same, for a weight that is not small. */
+static bool has_zeros_and_weights(const struct rules *rules, uint32_t index)
+{
+    const struct tw_graph_node *node = &rules->graph->nodes[index];
+
+    return is_behind_relu_gradient(rules, index) &&
+           !tw_linear_is_small(&rules->graph->values[node->output[0]].shape);
 }
 
 /* The relu that alone reads output 0 of a node; 0 if there is none. */
@@ -66,6 +89,10 @@ static const struct rule {
 } table[] = {
     {&tw_operation_linear, &tw_operation_linear_samples, has_few_weights, NULL},
     {&tw_operation_linear_input_gradient, &tw_operation_linear_input_gradient_samples, has_few_weights, NULL},
+    {&tw_operation_linear_input_gradient, &tw_operation_linear_input_gradient_nonzeros,
+     is_behind_relu_gradient, NULL},
+    {&tw_operation_linear_weight_gradient, &tw_operation_linear_weight_gradient_nonzeros,
+     has_zeros_and_weights, NULL},
     {&tw_operation_linear, &tw_operation_linear_relu, ends_in_relu, swallow_relu},
 };
 

@@ -53,8 +53,9 @@ static enum tw_status make_gradients(const tw_plan *plan)
     for (size_t i = 1; i < plan->graph->value_count; i++) {
         const struct tw_graph_value *value = &plan->graph->values[i];
 
-        if (value->is_parameter_gradient && !tw_parameter_gradient(value->parameter)) {
-            return TW_ERROR_MEMORY;
+        if (value->is_parameter_gradient && !value->parameter->gradient &&
+            !tw_parameter_gradient(value->parameter)) {
+            return tw_error_status();
         }
     }
     return TW_OK;
@@ -108,7 +109,7 @@ static enum tw_status compile(tw_plan *plan, const struct tw_plan_options *optio
         status = make_gradients(plan);
     }
     if (status == TW_OK) {
-        status = tw_plan_find_updates(plan, options->update);
+        status = tw_plan_find_updates(plan, options->update, options->keep_gradients);
     }
     plan->address = status == TW_OK ? tw_alloc_array(plan->graph->value_count, sizeof *plan->address) : NULL;
     if (status == TW_OK && !plan->address) {
@@ -164,10 +165,12 @@ void tw_plan_release(tw_plan *plan)
     tw_free(plan->stages);
     tw_free(plan->shares);
     tw_free(plan->update_handles);
+    tw_free(plan->delivers);
     tw_free(plan->places);
     tw_free(plan->address);
     tw_free(plan->memory);
     tw_free(plan->sums);
+    tw_free(plan->passing);
     tw_free(plan->workspace);
     tw_profile_release(plan->profile);
     tw_graph_release(plan->lowered);
@@ -215,12 +218,19 @@ const void *tw_plan_data(const tw_plan *plan, tw_value recorded)
     }
     place = &plan->places[plan->places[value.index].root];
     root = &plan->graph->values[plan->places[value.index].root];
+    if (place->kind == TW_PLACE_GRADIENT && root->parameter->gradient_is_gone) {
+        return tw_fail_null(
+            TW_ERROR_STATE,
+            "plan: gradient %u was used up by the update within the run; plan with keep_gradients to "
+            "read it",
+            (unsigned)recorded.index);
+    }
     if (place->kind == TW_PLACE_GRADIENT) {
         return root->parameter->gradient_is_zero
                    ? tw_fail_null(TW_ERROR_STATE, "plan: no backward has run yet")
                    : root->parameter->gradient->data;
     }
-    if (place->kind == TW_PLACE_MEMORY) {
+    if (place->kind == TW_PLACE_MEMORY || place->kind == TW_PLACE_PASSING) {
         if (plan->runs == 0 ||
             (plan->last_half == TW_PLAN_FORWARD && plan->graph->nodes[root->producer].backward)) {
             return tw_fail_null(TW_ERROR_STATE, "plan: value %u has not been computed by the latest run",
@@ -254,7 +264,8 @@ struct tw_plan_facts tw_plan_facts(const tw_plan *plan)
 {
     struct tw_plan_facts facts = {
         .memory_bytes = plan->memory_bytes + plan->sums_bytes,
-        .workspace_bytes = plan->workspace_bytes * (size_t)tw_team_threads(plan->team),
+        .workspace_bytes =
+            (plan->workspace_bytes + plan->passing_bytes) * (size_t)tw_team_threads(plan->team),
         .forward_flops = plan->forward_flops,
         .backward_flops = plan->backward_flops,
         .stages = (int)plan->stage_count,

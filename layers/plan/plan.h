@@ -42,10 +42,12 @@ struct tw_plan_options {
     uint64_t seed;                    /* of random streams (dropout) */
 
     /* Level 2: parameters are updated within each backward run, where their gradients have just been computed and when
-     * nobody reads them any more. Their gradients stay readable; what they were computed from is gone. Such a run is
-     * refused (TW_ERROR_STATE) while a gradient of an earlier one has not been zeroed. Borrowed; must outlive the
-     * plan. NULL: parameters only change between runs. TW_ERROR_UNSUPPORTED below level 2. */
+     * nobody reads them any more. Gradients of large linear layers are then used up piece by piece and never written:
+     * whoever asks for one gets TW_ERROR_STATE, not something stale. Such a run is refused (TW_ERROR_STATE) while a
+     * gradient of an earlier one has not been zeroed. Borrowed; must outlive the plan. NULL: parameters only change
+     * between runs. TW_ERROR_UNSUPPORTED below level 2. */
     const struct tw_parameter_update *update;
+    bool keep_gradients; /* every gradient is written, and stays to be read */
 
     /* Called once in every backward run, with `beside_context`, by the first thread that has nothing left to do: work
      * that has nothing to do with the run (gathering the next batch). NULL: nothing. */

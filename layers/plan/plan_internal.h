@@ -33,6 +33,7 @@ enum tw_place_kind {
     TW_PLACE_GRADIENT, /* a parameter's gradient, or `offset` in the block of sums when it is to be added to
                         */
     TW_PLACE_MEMORY,   /* `offset` in the block of values */
+    TW_PLACE_PASSING,  /* `offset` in a thread's block of what never leaves it (plan_passing.c) */
 };
 
 struct tw_place {
@@ -64,7 +65,9 @@ struct tw_plan {
     void **address;          /* of every value in the current run */
     unsigned char *memory;
     size_t memory_bytes;
-    unsigned char *sums; /* gradients of this run that are added to earlier ones afterwards */
+    unsigned char *passing; /* plan_passing.c */
+    size_t passing_bytes;   /* per thread */
+    unsigned char *sums;    /* gradients of this run that are added to earlier ones afterwards */
     size_t sums_bytes;
     unsigned char *workspace;
     size_t workspace_bytes; /* per thread */
@@ -78,6 +81,7 @@ struct tw_plan {
     /* Updates inside a run (plan_update.c); NULL: none. */
     const struct tw_parameter_update *update;
     ptrdiff_t *update_handles; /* of each node that writes a parameter's gradient; -1: of no other */
+    bool *delivers;            /* of each node: it hands its gradient to the update and writes it nowhere */
     bool updating;             /* the current run updates */
 
     void (*beside)(void *context);
@@ -95,8 +99,17 @@ enum tw_status tw_plan_make_stages(tw_plan *plan);
 /* Decides where every value lies, sizes and allocates the blocks. */
 enum tw_status tw_plan_place_values(tw_plan *plan);
 
-/* Asks `update`, if it is not NULL, for the handles of all parameters that the plan computes gradients of. */
-enum tw_status tw_plan_find_updates(tw_plan *plan, const struct tw_parameter_update *update);
+/* After lifetimes are known and before places are given: moves what only passes through a stage out of the block of
+ * values, and sizes the threads' blocks for it. */
+void tw_plan_find_passing(tw_plan *plan);
+
+/* Points the passing values of an execution by thread `rank` at its block, for samples from `first` on. */
+void tw_plan_point_passing(const tw_plan *plan, struct tw_execution *execution, ptrdiff_t first, int rank);
+
+/* Asks `update`, if it is not NULL, for the handles of all parameters that the plan computes gradients of, and finds the
+ * nodes that deliver theirs. */
+enum tw_status tw_plan_find_updates(tw_plan *plan, const struct tw_parameter_update *update,
+                                    bool keep_gradients);
 
 /* Before a run that updates; `adds`: it would add gradients to earlier ones. */
 enum tw_status tw_plan_begin_updates(const tw_plan *plan, bool adds);
@@ -127,6 +140,9 @@ ptrdiff_t tw_plan_units(const struct tw_execution *execution);
 
 /* Units of a stage in a run of `samples` samples. */
 ptrdiff_t tw_plan_stage_units(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples);
+
+/* Most samples that a thread has under way at a time in a stage of samples or slots, in any run. */
+ptrdiff_t tw_plan_stage_samples(const tw_plan *plan, const struct tw_stage *stage);
 
 /* Units that a thread takes at a time: samples whose values stay in its L2 cache on the way through the stage, or as
  * many tiles as the operations ask for; below level 2 all of a share. */

@@ -198,13 +198,15 @@ enum tw_status tw_plan_place_values(tw_plan *plan)
     }
     find_lifetimes(plan, last_use);
     tw_free(last_use);
+    tw_plan_find_passing(plan);
     status = place_slots(plan);
     if (status != TW_OK) {
         return status;
     }
     plan->memory = tw_alloc(plan->memory_bytes);
     plan->sums = tw_alloc(plan->sums_bytes);
-    if (!plan->memory || !plan->sums) {
+    plan->passing = tw_alloc_array((size_t)tw_team_threads(plan->team), plan->passing_bytes);
+    if (!plan->memory || !plan->sums || !plan->passing) {
         return TW_ERROR_MEMORY;
     }
     fix_addresses(plan);

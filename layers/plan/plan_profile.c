@@ -125,15 +125,14 @@ void tw_profile_lap_entry(struct tw_plan *plan, int rank)
     member->entry += lap(member);
 }
 
-void tw_profile_lap_node(struct tw_plan *plan, uint32_t node, ptrdiff_t begin, ptrdiff_t end, int rank)
+void tw_profile_lap_node(struct tw_plan *plan, const struct tw_execution *execution, uint32_t node,
+                         ptrdiff_t begin, ptrdiff_t end, int rank)
 {
     struct tw_profile_member *member = &plan->profile->members[rank];
-    struct tw_execution execution;
 
     member->nodes[node] += lap(member);
-    if (plan->profile->counting && plan->graph->nodes[node].operation->flops_done) {
-        execution = tw_plan_execution(plan, node, plan->samples);
-        member->done[node] += execution.node->operation->flops_done(&execution, begin, end);
+    if (plan->profile->counting && execution->node->operation->flops_done) {
+        member->done[node] += execution->node->operation->flops_done(execution, begin, end);
         member->counting += lap(member);
     }
 }

@@ -43,7 +43,8 @@ struct tw_plan_work tw_plan_work(const tw_plan *plan, uint32_t first, uint32_t e
 void tw_profile_begin_run(struct tw_plan *plan, int64_t started);
 void tw_profile_end_run(struct tw_plan *plan, size_t stages, enum tw_plan_half half);
 void tw_profile_lap_entry(struct tw_plan *plan, int rank);
-void tw_profile_lap_node(struct tw_plan *plan, uint32_t node, ptrdiff_t begin, ptrdiff_t end, int rank);
+void tw_profile_lap_node(struct tw_plan *plan, const struct tw_execution *execution, uint32_t node,
+                         ptrdiff_t begin, ptrdiff_t end, int rank);
 void tw_profile_lap_wait(struct tw_plan *plan, size_t stage, int rank);
 void tw_profile_lap_sums(struct tw_plan *plan, int rank);
 void tw_profile_lap_beside(struct tw_plan *plan, int rank);

@@ -48,10 +48,16 @@ static enum tw_status check_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_h
     return status;
 }
 
-static void run_node(tw_plan *plan, uint32_t index, ptrdiff_t begin, ptrdiff_t end, int rank)
+/* `first`: the first sample that the thread has under way. */
+static void run_node(tw_plan *plan, uint32_t index, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t first, int rank)
 {
     struct tw_execution execution = tw_plan_execution(plan, index, plan->samples);
+    const struct tw_gradient_sink sink = {plan->update, plan->update ? plan->update_handles[index] : -1};
 
+    tw_plan_point_passing(plan, &execution, first, rank);
+    if (plan->updating && plan->delivers[index]) {
+        execution.sink = &sink;
+    }
     if (execution.node->operation->run && begin < end) {
         execution.node->operation->run(&execution, begin, end,
                                        plan->workspace + (size_t)rank * plan->workspace_bytes);
@@ -59,7 +65,7 @@ static void run_node(tw_plan *plan, uint32_t index, ptrdiff_t begin, ptrdiff_t e
             tw_plan_update_behind(plan, &execution, index, begin, end);
         }
         if (tw_profile_on(plan)) {
-            tw_profile_lap_node(plan, index, begin, end, rank);
+            tw_profile_lap_node(plan, &execution, index, begin, end, rank);
         }
     }
 }
@@ -75,7 +81,7 @@ static void run_slots(tw_plan *plan, const struct tw_stage *stage, ptrdiff_t beg
         for (uint32_t i = stage->first; i < stage->end; i++) {
             bool by_slot = plan->graph->nodes[i].operation->split == TW_SPLIT_SLOTS;
 
-            run_node(plan, i, by_slot ? slot : first, by_slot ? slot + 1 : last, rank);
+            run_node(plan, i, by_slot ? slot : first, by_slot ? slot + 1 : last, first, rank);
         }
     }
 }
@@ -87,7 +93,7 @@ static void run_tiles(tw_plan *plan, const struct tw_stage *stage, ptrdiff_t beg
         struct tw_execution execution = tw_plan_execution(plan, i, plan->samples);
         ptrdiff_t units = execution.node->operation->run ? tw_plan_units(&execution) : 0;
 
-        run_node(plan, i, begin > 0 ? begin : 0, end < units ? end : units, rank);
+        run_node(plan, i, begin > 0 ? begin : 0, end < units ? end : units, 0, rank);
         begin -= units;
         end -= units;
     }
@@ -105,7 +111,7 @@ static void run_stage(tw_plan *plan, size_t index, int rank)
             run_tiles(plan, stage, begin, end, rank);
         } else {
             for (uint32_t i = stage->first; i < stage->end; i++) {
-                run_node(plan, i, begin, end, rank);
+                run_node(plan, i, begin, end, begin, rank);
             }
         }
     }
@@ -195,8 +201,11 @@ static bool adds_gradients(const tw_plan *plan)
 static void mark_gradients(const tw_plan *plan)
 {
     for (uint32_t i = 1; i < plan->graph->value_count; i++) {
+        const struct tw_graph_value *value = &plan->graph->values[i];
+
         if (plan->places[i].kind == TW_PLACE_GRADIENT) {
-            plan->graph->values[i].parameter->gradient_is_zero = false;
+            value->parameter->gradient_is_zero = false;
+            value->parameter->gradient_is_gone = plan->updating && plan->delivers[value->producer];
         }
     }
 }

@@ -108,6 +108,17 @@ ptrdiff_t tw_plan_stage_grain(const tw_plan *plan, const struct tw_stage *stage,
     return grain;
 }
 
+ptrdiff_t tw_plan_stage_samples(const tw_plan *plan, const struct tw_stage *stage)
+{
+    double bytes = sample_bytes(plan, stage), fit = bytes > 0.0 ? DEPTH_FIRST_BYTES / bytes : 0.0;
+    ptrdiff_t most = stage->kind == TW_STAGE_SLOTS
+                         ? (plan->capacity + TW_GRADIENT_SLOTS - 1) / TW_GRADIENT_SLOTS
+                         : (ptrdiff_t)(fit < (double)plan->capacity ? fit : (double)plan->capacity);
+
+    most = most > DEPTH_FIRST_SAMPLES ? most : DEPTH_FIRST_SAMPLES;
+    return most < plan->capacity ? most : plan->capacity;
+}
+
 /* Whether a node reads what a node of the stage writes. */
 static bool reads_from(const tw_plan *plan, const struct tw_stage *stage, const struct tw_graph_node *node)
 {

@@ -4,7 +4,7 @@
 #include "layers/plan/plan_profile_internal.h"
 #include "layers/plan/plan_text_internal.h"
 
-/* "+1a400", "in place of %12", "gradient of a parameter", "view of %7". */
+/* "+1a400", "in place of %12", "passes by", "gradient of a parameter", "view of %7". */
 static void describe_place(const tw_plan *plan, uint32_t value, char *line, size_t bytes)
 {
     const struct tw_place *place = &plan->places[value];
@@ -12,7 +12,13 @@ static void describe_place(const tw_plan *plan, uint32_t value, char *line, size
     if (place->root != value) {
         snprintf(line, bytes, "view of %%%u", (unsigned)place->root);
     } else if (place->kind == TW_PLACE_GRADIENT) {
-        snprintf(line, bytes, "gradient of a parameter%s", plan->update ? ", which is then updated" : "");
+        snprintf(line, bytes, "gradient of a parameter%s",
+                 !plan->update ? ""
+                 : plan->delivers[plan->graph->values[value].producer]
+                     ? ", updated piece by piece and not written"
+                     : ", which is then updated");
+    } else if (plan->places[place->slot].kind == TW_PLACE_PASSING) {
+        snprintf(line, bytes, "passes by");
     } else if (place->slot != value) {
         snprintf(line, bytes, "in place of %%%u", (unsigned)place->slot);
     } else {

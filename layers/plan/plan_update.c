@@ -11,7 +11,8 @@ static enum tw_status refuse(const struct tw_graph_node *node)
                    node->operation->name, node->path);
 }
 
-enum tw_status tw_plan_find_updates(tw_plan *plan, const struct tw_parameter_update *update)
+enum tw_status tw_plan_find_updates(tw_plan *plan, const struct tw_parameter_update *update,
+                                    bool keep_gradients)
 {
     if (!update) {
         return TW_OK;
@@ -21,7 +22,8 @@ enum tw_status tw_plan_find_updates(tw_plan *plan, const struct tw_parameter_upd
                        plan->level);
     }
     plan->update_handles = tw_alloc_array(plan->graph->node_count, sizeof *plan->update_handles);
-    if (!plan->update_handles) {
+    plan->delivers = tw_alloc_array(plan->graph->node_count, sizeof *plan->delivers);
+    if (!plan->update_handles || !plan->delivers) {
         return TW_ERROR_MEMORY;
     }
     for (uint32_t i = 1; i < plan->graph->node_count; i++) {
@@ -38,6 +40,7 @@ enum tw_status tw_plan_find_updates(tw_plan *plan, const struct tw_parameter_upd
                 return refuse(node);
             }
             plan->update_handles[i] = update->find(update->context, value->parameter);
+            plan->delivers[i] = plan->update_handles[i] >= 0 && node->operation->delivers && !keep_gradients;
         }
     }
     plan->update = update;
@@ -57,21 +60,22 @@ enum tw_status tw_plan_begin_updates(const tw_plan *plan, bool adds)
 struct target {
     const struct tw_parameter_update *update;
     ptrdiff_t handle;
+    const float *gradient; /* of element 0 */
 };
 
 static void apply(void *context, ptrdiff_t begin, ptrdiff_t end)
 {
     const struct target *target = context;
 
-    target->update->apply(target->update->context, target->handle, begin, end);
+    target->update->apply(target->update->context, target->handle, begin, end, target->gradient + begin);
 }
 
 void tw_plan_update_behind(const tw_plan *plan, const struct tw_execution *execution, uint32_t index,
                            ptrdiff_t begin, ptrdiff_t end)
 {
-    struct target target = {plan->update, plan->update_handles[index]};
+    struct target target = {plan->update, plan->update_handles[index], execution->out[0]};
 
-    if (target.handle >= 0) {
+    if (target.handle >= 0 && !execution->sink) {
         execution->node->operation->written(execution, begin, end, apply, &target);
     }
 }

@@ -5,6 +5,7 @@
 #include "layers/graph/functional.h"
 #include "layers/models/tower.h"
 #include "layers/operation/linear.h"
+#include "layers/operation/linear_nonzeros.h"
 #include "layers/operation/operations.h"
 #include "layers/plan/lower.h"
 #include "layers/plan/plan_internal.h"
@@ -143,9 +144,13 @@ static void rules_follow_weights_and_readers(void **state)
 
     (void)state;
     assert_non_null(lowered);
-    assert_int_equal(count(lowered, &tw_operation_linear_relu), 2);
+    assert_int_equal(count(lowered, &tw_operation_linear_relu), 1);
+    assert_int_equal(count(lowered, &tw_operation_linear_relu_nonzeros), 1);
     assert_int_equal(count(lowered, &tw_operation_linear_samples), 1);
     assert_int_equal(count(lowered, &tw_operation_linear_input_gradient_samples), 1);
+    assert_int_equal(count(lowered, &tw_operation_linear_input_gradient_nonzeros), 1);
+    assert_int_equal(count(lowered, &tw_operation_linear_weight_gradient_nonzeros), 2);
+    assert_int_equal(count(lowered, &tw_operation_linear_weight_gradient), 1);
     assert_int_equal(count(lowered, &tw_operation_relu), 0);
     assert_int_equal(count(lowered, &tw_operation_linear), 0);
     assert_int_equal(map[net->before.index], 0);
@@ -154,7 +159,8 @@ static void rules_follow_weights_and_readers(void **state)
     tw_free(map);
     lowered = tw_graph_lower(kept->graph, false, false, &map);
     assert_non_null(lowered);
-    assert_int_equal(count(lowered, &tw_operation_linear_relu), 1);
+    assert_int_equal(count(lowered, &tw_operation_linear_relu), 0);
+    assert_int_equal(count(lowered, &tw_operation_linear_relu_nonzeros), 1);
     assert_int_equal(count(lowered, &tw_operation_relu), 1);
     assert_int_equal(count(lowered, &tw_operation_linear), 1);
     tw_graph_release(lowered);

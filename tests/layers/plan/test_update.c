@@ -23,8 +23,10 @@ struct training {
     tw_plan *plan;
 };
 
-/* `inside`: the plan updates. */
-static void open_training(struct training *t, enum tw_optimizer_kind kind, int threads, bool inside)
+/* Who updates: the optimizer's step, or the plan, whose gradients are kept or used up. */
+enum updates { AFTER, INSIDE, USING_UP };
+
+static void open_training(struct training *t, enum tw_optimizer_kind kind, int threads, enum updates updates)
 {
     struct tw_optimizer_options options = tw_optimizer_defaults(kind);
     struct tw_rng rng;
@@ -44,8 +46,10 @@ static void open_training(struct training *t, enum tw_optimizer_kind kind, int t
     options.momentum = kind == TW_SGD ? 0.9 : 0;
     assert_ok(tw_optimizer_add_module(t->optimizer, t->tower, &options));
     t->update = tw_optimizer_update(t->optimizer);
-    t->plan = tw_plan_new(
-        g, &(struct tw_plan_options){.level = 2, .team = t->team, .update = inside ? &t->update : NULL});
+    t->plan = tw_plan_new(g, &(struct tw_plan_options){.level = 2,
+                                                       .team = t->team,
+                                                       .update = updates == AFTER ? NULL : &t->update,
+                                                       .keep_gradients = updates == INSIDE});
     assert_non_null(t->plan);
 }
 
@@ -89,19 +93,22 @@ static void updates_inside_have_the_bits_of_a_step_afterwards(void **state)
 
     (void)state;
     for (size_t i = 0; i < 4; i++) {
-        struct training after, inside;
+        struct training after, inside, using_up;
         enum tw_optimizer_kind kind = kinds[i % 3];
 
-        open_training(&after, kind, 1, false);
-        open_training(&inside, kind, teams[i], true);
+        open_training(&after, kind, 1, AFTER);
+        open_training(&inside, kind, teams[i], INSIDE);
+        open_training(&using_up, kind, teams[i], USING_UP);
         for (int step = 0; step < STEPS; step++) {
             ptrdiff_t samples = step == 1 ? BATCH - 4 : BATCH;
 
             tw_optimizer_zero_grad(after.optimizer);
             tw_optimizer_zero_grad(inside.optimizer);
+            tw_optimizer_zero_grad(using_up.optimizer);
             assert_ok(run(&after, step, samples));
             assert_ok(tw_optimizer_step(after.optimizer, after.team));
             assert_ok(run(&inside, step, samples));
+            assert_ok(run(&using_up, step, samples));
             assert_true(tw_plan_scalar(after.plan, after.loss) == tw_plan_scalar(inside.plan, inside.loss));
         }
         for (int gradients = 0; gradients < 2; gradients++) {
@@ -109,8 +116,11 @@ static void updates_inside_have_the_bits_of_a_step_afterwards(void **state)
             copy_parameters(&inside, gradients, actual[gradients]);
             assert_bits_equal_f32(expected[gradients], actual[gradients], PARAMETERS);
         }
+        copy_parameters(&using_up, false, actual[0]);
+        assert_bits_equal_f32(expected[0], actual[0], PARAMETERS);
         close_training(&after);
         close_training(&inside);
+        close_training(&using_up);
     }
 }
 
@@ -120,8 +130,8 @@ static void updates_cost_no_stage(void **state)
     struct training after, inside;
 
     (void)state;
-    open_training(&after, TW_ADAM, 2, false);
-    open_training(&inside, TW_ADAM, 2, true);
+    open_training(&after, TW_ADAM, 2, AFTER);
+    open_training(&inside, TW_ADAM, 2, USING_UP);
     assert_int_equal(tw_plan_facts(inside.plan).stages, tw_plan_facts(after.plan).stages);
     assert_int_equal(tw_plan_facts(inside.plan).barriers, tw_plan_facts(after.plan).barriers);
     close_training(&after);
@@ -134,7 +144,7 @@ static void what_cannot_be_is_refused(void **state)
     struct training t;
 
     (void)state;
-    open_training(&t, TW_ADAM, 2, true);
+    open_training(&t, TW_ADAM, 2, USING_UP);
     assert_null(
         tw_plan_new(t.graph, &(struct tw_plan_options){.level = 1, .team = t.team, .update = &t.update}));
     assert_int_equal(tw_error_status(), TW_ERROR_UNSUPPORTED);
@@ -154,6 +164,38 @@ static void what_cannot_be_is_refused(void **state)
     close_training(&t);
 }
 
+/* A gradient that was used up is not there for anybody, until zero_grad makes it zero; the others are. */
+static void what_is_used_up_is_not_stale(void **state)
+{
+    struct training t;
+    struct tw_parameter_list list;
+    double norm;
+    int gone = 0;
+
+    (void)state;
+    open_training(&t, TW_ADAM, 2, USING_UP);
+    tw_optimizer_zero_grad(t.optimizer);
+    assert_ok(run(&t, 0, BATCH));
+    assert_ok(tw_module_named_parameters(t.tower, &list));
+    for (size_t i = 0; i < list.count; i++) {
+        if (!tw_parameter_gradient(list.items[i].parameter)) {
+            assert_int_equal(tw_error_status(), TW_ERROR_STATE);
+            assert_string_equal(list.items[i].name, "fc1.weight");
+            gone++;
+        }
+    }
+    assert_int_equal(gone, 1);
+    assert_fails(TW_ERROR_STATE, "fc1.weight", tw_optimizer_step(t.optimizer, t.team));
+    assert_fails(TW_ERROR_STATE, "fc1.weight", tw_clip_gradient_norm(&list, 1, NULL, &norm));
+    assert_fails(TW_ERROR_STATE, "fc1.weight", tw_clip_gradient_value(&list, 1));
+    tw_optimizer_zero_grad(t.optimizer);
+    assert_ok(tw_clip_gradient_norm(&list, 1, NULL, &norm));
+    assert_true(norm == 0);
+    assert_ok(run(&t, 1, BATCH));
+    tw_parameter_list_release(&list);
+    close_training(&t);
+}
+
 /* Parameters that the optimizer does not know keep their values. */
 static void others_keep_their_values(void **state)
 {
@@ -166,7 +208,7 @@ static void others_keep_their_values(void **state)
     struct tw_parameter_update update;
 
     (void)state;
-    open_training(&t, TW_ADAM, 2, false);
+    open_training(&t, TW_ADAM, 2, AFTER);
     tw_plan_release(t.plan);
     assert_ok(tw_module_named_parameters(t.tower, &list));
     options.learning_rate = 1;
@@ -200,7 +242,7 @@ static void work_beside_is_done_once(void **state)
         struct training t;
         _Atomic int calls = 0;
 
-        open_training(&t, TW_SGD, threads, false);
+        open_training(&t, TW_SGD, threads, AFTER);
         tw_plan_release(t.plan);
         t.plan = tw_plan_new(t.graph,
                              &(struct tw_plan_options){
@@ -221,6 +263,7 @@ int main(void)
         cmocka_unit_test(updates_inside_have_the_bits_of_a_step_afterwards),
         cmocka_unit_test(updates_cost_no_stage),
         cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(what_is_used_up_is_not_stale),
         cmocka_unit_test(others_keep_their_values),
         cmocka_unit_test(work_beside_is_done_once),
     };

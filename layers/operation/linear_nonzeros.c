@@ -1,0 +1,136 @@
+/* linear on the non-zeros of x. */
+#include "layers/operation/linear_nonzeros.h"
+
+#include "layers/operation/linear_gemm.h"
+#include "layers/operation/operations.h"
+
+static const struct tw_linear_shape *shape_of(const struct tw_execution *execution)
+{
+    return &execution->node->attributes.linear;
+}
+
+/* --- weights (out, in) -> (in, out) --------------------------------------------------------------------- */
+
+/* Columns of the weights that are a unit: rows of what is written, so that threads write apart from each other. */
+enum { TRANSPOSED_ROWS = 64 };
+
+static ptrdiff_t transpose_units(const struct tw_execution *execution)
+{
+    return (shape_of(execution)->in + TRANSPOSED_ROWS - 1) / TRANSPOSED_ROWS;
+}
+
+static void run_transpose(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                          void *workspace)
+{
+    const struct tw_linear_shape *shape = shape_of(execution);
+
+    (void)workspace;
+    for (ptrdiff_t unit = begin; unit < end; unit++) {
+        ptrdiff_t first = unit * TRANSPOSED_ROWS, rest = shape->in - first;
+
+        execution->kernels->f32_transpose(shape->out, rest < TRANSPOSED_ROWS ? rest : TRANSPOSED_ROWS,
+                                          (const float *)execution->in[0] + first, shape->in,
+                                          (float *)execution->out[0] + first * shape->out, shape->out);
+    }
+}
+
+const struct tw_operation tw_operation_transpose_linear = {
+    .name = "transpose weights",
+    .split = TW_SPLIT_TILES,
+    .units = transpose_units,
+    .flops = tw_flops_per_output_element,
+    .run = run_transpose,
+    .layout = "transposed",
+};
+
+/* --- x, transposed weights, bias -> y ------------------------------------------------------------------- */
+
+/* Samples of a unit, and units that are worth reading all weights for: each claim walks through them once. */
+enum { NONZERO_SAMPLES = 4, NONZERO_GRAIN = 16 };
+
+static ptrdiff_t units(const struct tw_execution *execution)
+{
+    return (execution->samples + NONZERO_SAMPLES - 1) / NONZERO_SAMPLES;
+}
+
+static double flops(const struct tw_execution *execution)
+{
+    return 2.0 * (double)execution->samples * (double)shape_of(execution)->in *
+           (double)shape_of(execution)->out;
+}
+
+static ptrdiff_t last_sample(const struct tw_execution *execution, ptrdiff_t end)
+{
+    return end * NONZERO_SAMPLES < execution->samples ? end * NONZERO_SAMPLES : execution->samples;
+}
+
+static double flops_done(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
+{
+    const struct tw_linear_shape *shape = shape_of(execution);
+    ptrdiff_t first = begin * NONZERO_SAMPLES, samples = last_sample(execution, end) - first;
+
+    return 2.0 * (double)shape->out *
+           tw_linear_nonzeros(execution->in[0] ? (const float *)execution->in[0] + first * shape->in : NULL,
+                              samples, shape->in, shape->in, 1);
+}
+
+static const char *algorithm(const struct tw_execution *execution)
+{
+    (void)execution;
+    return TW_NONZEROS_ALGORITHM;
+}
+
+static size_t workspace_bytes(const struct tw_execution *execution)
+{
+    (void)execution;
+    return TW_SPARSE_GEMM_WORKSPACE;
+}
+
+static void run_samples(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
+{
+    const struct tw_linear_shape *linear = shape_of(execution);
+    ptrdiff_t first = begin * NONZERO_SAMPLES;
+    const struct tw_sparse_gemm_shape shape = {.m = last_sample(execution, end) - first,
+                                               .n = linear->out,
+                                               .k = linear->in,
+                                               .a_row = linear->in,
+                                               .a_col = 1,
+                                               .b_row = linear->transposed ? linear->out : 1,
+                                               .b_col = linear->transposed ? 1 : linear->in,
+                                               .c_row = linear->out,
+                                               .accumulate = execution->in[2] != NULL};
+    float *y = (float *)execution->out[0] + first * linear->out;
+
+    if (execution->in[2]) {
+        execution->kernels->f32_fill_rows(shape.m, shape.n, execution->in[2], y, shape.c_row);
+    }
+    execution->kernels->f32_sparse_gemm(&shape, (const float *)execution->in[0] + first * linear->in,
+                                        execution->in[1], y, workspace);
+    if (linear->relu) {
+        execution->kernels->f32_relu_forward(shape.m * shape.n, y, y);
+    }
+}
+
+const struct tw_operation tw_operation_linear_nonzeros = {
+    .name = "linear",
+    .split = TW_SPLIT_TILES,
+    .units = units,
+    .grain = NONZERO_GRAIN,
+    .flops = flops,
+    .flops_done = flops_done,
+    .workspace = workspace_bytes,
+    .run = run_samples,
+    .algorithm = algorithm,
+};
+
+const struct tw_operation tw_operation_linear_relu_nonzeros = {
+    .name = "linear+relu",
+    .split = TW_SPLIT_TILES,
+    .units = units,
+    .grain = NONZERO_GRAIN,
+    .flops = flops,
+    .flops_done = flops_done,
+    .workspace = workspace_bytes,
+    .run = run_samples,
+    .algorithm = algorithm,
+};
