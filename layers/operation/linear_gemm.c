@@ -71,3 +71,21 @@ double tw_linear_nonzeros_flops(const struct tw_execution *execution, const stru
            tw_linear_nonzeros(a ? a + part->first_row * whole->a_row : NULL, part->last_row - part->first_row,
                               whole->k, whole->a_row, whole->a_col);
 }
+
+const char *tw_nonzeros_algorithm(const struct tw_execution *execution)
+{
+    (void)execution;
+    return "non-zeros only";
+}
+
+enum { NONZERO_SAMPLES = 4 };
+
+ptrdiff_t tw_nonzeros_units(ptrdiff_t samples)
+{
+    return (samples + NONZERO_SAMPLES - 1) / NONZERO_SAMPLES;
+}
+
+ptrdiff_t tw_nonzeros_sample(ptrdiff_t samples, ptrdiff_t unit)
+{
+    return unit * NONZERO_SAMPLES < samples ? unit * NONZERO_SAMPLES : samples;
+}

@@ -44,7 +44,13 @@ void tw_linear_run_nonzeros(const struct tw_execution *execution, const struct t
                             const struct tw_linear_part *part, void *workspace);
 
 /* What plans and profiles call it. */
-#define TW_NONZEROS_ALGORITHM "non-zeros only"
+const char *tw_nonzeros_algorithm(const struct tw_execution *execution);
+
+/* Units of those forms that go by samples: a few of them, and so many units a claim that walking through all weights
+ * pays. The first sample of a unit; of the unit beyond the last, their number. */
+#define TW_NONZEROS_GRAIN 16
+ptrdiff_t tw_nonzeros_units(ptrdiff_t samples);
+ptrdiff_t tw_nonzeros_sample(ptrdiff_t samples, ptrdiff_t unit);
 
 /* How many elements of a matrix are not zero; all of them where `a` is NULL (nothing has run). */
 double tw_linear_nonzeros(const float *a, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t a_row,
@@ -76,21 +82,6 @@ double tw_linear_nonzeros_flops(const struct tw_execution *execution, const stru
     {                                                                         \
         struct tw_gemm_shape shape = name##_shape(execution);                 \
         return execution->kernels->f32_gemm_algorithm(&shape);                \
-    }
-
-/* More of them, for the form of the operation that leaves out zeros. */
-#define TW_LINEAR_NONZEROS_FUNCTIONS(name, splits)                                                     \
-    static double name##_nonzeros_flops(const struct tw_execution *execution, ptrdiff_t begin,         \
-                                        ptrdiff_t end)                                                 \
-    {                                                                                                  \
-        struct tw_gemm_shape shape = name##_shape(execution);                                          \
-        struct tw_linear_part part = tw_linear_part_of(&shape, splits(execution, &shape), begin, end); \
-        return tw_linear_nonzeros_flops(execution, &shape, &part);                                     \
-    }                                                                                                  \
-    static const char *name##_nonzeros_algorithm(const struct tw_execution *execution)                 \
-    {                                                                                                  \
-        (void)execution;                                                                               \
-        return TW_NONZEROS_ALGORITHM;                                                                  \
     }
 
 #endif

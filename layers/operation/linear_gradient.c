@@ -21,7 +21,6 @@ static struct tw_gemm_shape input_gradient_shape(const struct tw_execution *exec
 }
 
 TW_LINEAR_FUNCTIONS(input_gradient, tw_linear_splits_columns)
-TW_LINEAR_NONZEROS_FUNCTIONS(input_gradient, tw_linear_splits_columns)
 
 static void run_input_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                                void *workspace)
@@ -61,32 +60,52 @@ const struct tw_operation tw_operation_linear_input_gradient_samples = {
     .algorithm = input_gradient_algorithm,
 };
 
+/* By samples, as the layer's forward: a thread then has the weights in its caches, and goes on with its own samples. */
+static ptrdiff_t nonzeros_units(const struct tw_execution *execution)
+{
+    return tw_nonzeros_units(execution->samples);
+}
+
 static size_t nonzeros_workspace(const struct tw_execution *execution)
 {
     (void)execution;
     return TW_SPARSE_GEMM_WORKSPACE;
 }
 
+static struct tw_linear_part nonzeros_part(const struct tw_execution *execution,
+                                           const struct tw_gemm_shape *shape, ptrdiff_t begin, ptrdiff_t end)
+{
+    return (struct tw_linear_part){tw_nonzeros_sample(execution->samples, begin),
+                                   tw_nonzeros_sample(execution->samples, end), 0, shape->n};
+}
+
 static void run_input_gradient_nonzeros(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                                         void *workspace)
 {
     struct tw_gemm_shape shape = input_gradient_shape(execution);
-    struct tw_linear_part part =
-        tw_linear_part_of(&shape, tw_linear_splits_columns(execution, &shape), begin, end);
+    struct tw_linear_part part = nonzeros_part(execution, &shape, begin, end);
 
     tw_linear_run_nonzeros(execution, &shape, &part, workspace);
+}
+
+static double nonzeros_flops(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
+{
+    struct tw_gemm_shape shape = input_gradient_shape(execution);
+    struct tw_linear_part part = nonzeros_part(execution, &shape, begin, end);
+
+    return tw_linear_nonzeros_flops(execution, &shape, &part);
 }
 
 const struct tw_operation tw_operation_linear_input_gradient_nonzeros = {
     .name = "linear_input_gradient",
     .split = TW_SPLIT_TILES,
-    .units = input_gradient_units,
-    .grain = TW_LINEAR_GRAIN,
+    .units = nonzeros_units,
+    .grain = TW_NONZEROS_GRAIN,
     .flops = input_gradient_flops,
-    .flops_done = input_gradient_nonzeros_flops,
+    .flops_done = nonzeros_flops,
     .workspace = nonzeros_workspace,
     .run = run_input_gradient_nonzeros,
-    .algorithm = input_gradient_nonzeros_algorithm,
+    .algorithm = tw_nonzeros_algorithm,
 };
 
 /* --- bias gradient: db (O) = column sums of dy (N, O) --------------------------------------------------- */

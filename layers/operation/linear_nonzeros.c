@@ -45,12 +45,9 @@ const struct tw_operation tw_operation_transpose_linear = {
 
 /* --- x, transposed weights, bias -> y ------------------------------------------------------------------- */
 
-/* Samples of a unit, and units that are worth reading all weights for: each claim walks through them once. */
-enum { NONZERO_SAMPLES = 4, NONZERO_GRAIN = 16 };
-
 static ptrdiff_t units(const struct tw_execution *execution)
 {
-    return (execution->samples + NONZERO_SAMPLES - 1) / NONZERO_SAMPLES;
+    return tw_nonzeros_units(execution->samples);
 }
 
 static double flops(const struct tw_execution *execution)
@@ -59,25 +56,15 @@ static double flops(const struct tw_execution *execution)
            (double)shape_of(execution)->out;
 }
 
-static ptrdiff_t last_sample(const struct tw_execution *execution, ptrdiff_t end)
-{
-    return end * NONZERO_SAMPLES < execution->samples ? end * NONZERO_SAMPLES : execution->samples;
-}
-
 static double flops_done(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
 {
     const struct tw_linear_shape *shape = shape_of(execution);
-    ptrdiff_t first = begin * NONZERO_SAMPLES, samples = last_sample(execution, end) - first;
+    ptrdiff_t first = tw_nonzeros_sample(execution->samples, begin),
+              samples = tw_nonzeros_sample(execution->samples, end) - first;
 
     return 2.0 * (double)shape->out *
            tw_linear_nonzeros(execution->in[0] ? (const float *)execution->in[0] + first * shape->in : NULL,
                               samples, shape->in, shape->in, 1);
-}
-
-static const char *algorithm(const struct tw_execution *execution)
-{
-    (void)execution;
-    return TW_NONZEROS_ALGORITHM;
 }
 
 static size_t workspace_bytes(const struct tw_execution *execution)
@@ -89,8 +76,8 @@ static size_t workspace_bytes(const struct tw_execution *execution)
 static void run_samples(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
     const struct tw_linear_shape *linear = shape_of(execution);
-    ptrdiff_t first = begin * NONZERO_SAMPLES;
-    const struct tw_sparse_gemm_shape shape = {.m = last_sample(execution, end) - first,
+    ptrdiff_t first = tw_nonzeros_sample(execution->samples, begin);
+    const struct tw_sparse_gemm_shape shape = {.m = tw_nonzeros_sample(execution->samples, end) - first,
                                                .n = linear->out,
                                                .k = linear->in,
                                                .a_row = linear->in,
@@ -115,22 +102,22 @@ const struct tw_operation tw_operation_linear_nonzeros = {
     .name = "linear",
     .split = TW_SPLIT_TILES,
     .units = units,
-    .grain = NONZERO_GRAIN,
+    .grain = TW_NONZEROS_GRAIN,
     .flops = flops,
     .flops_done = flops_done,
     .workspace = workspace_bytes,
     .run = run_samples,
-    .algorithm = algorithm,
+    .algorithm = tw_nonzeros_algorithm,
 };
 
 const struct tw_operation tw_operation_linear_relu_nonzeros = {
     .name = "linear+relu",
     .split = TW_SPLIT_TILES,
     .units = units,
-    .grain = NONZERO_GRAIN,
+    .grain = TW_NONZEROS_GRAIN,
     .flops = flops,
     .flops_done = flops_done,
     .workspace = workspace_bytes,
     .run = run_samples,
-    .algorithm = algorithm,
+    .algorithm = tw_nonzeros_algorithm,
 };

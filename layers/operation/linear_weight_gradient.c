@@ -31,7 +31,6 @@ static struct tw_gemm_shape weight_gradient_shape(const struct tw_execution *exe
 }
 
 TW_LINEAR_FUNCTIONS(weight_gradient, splits_gradient_columns)
-TW_LINEAR_NONZEROS_FUNCTIONS(weight_gradient, splits_gradient_columns)
 
 static void run_weight_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                                 void *workspace)
@@ -125,16 +124,25 @@ static void run_weight_gradient_or_deliver(const struct tw_execution *execution,
     }
 }
 
+static double nonzeros_flops(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
+{
+    struct tw_gemm_shape shape = weight_gradient_shape(execution);
+    struct tw_linear_part part =
+        tw_linear_part_of(&shape, splits_gradient_columns(execution, &shape), begin, end);
+
+    return tw_linear_nonzeros_flops(execution, &shape, &part);
+}
+
 const struct tw_operation tw_operation_linear_weight_gradient_nonzeros = {
     .name = "linear_weight_gradient",
     .split = TW_SPLIT_TILES,
     .units = weight_gradient_units,
     .grain = GRADIENT_GRAIN,
     .flops = weight_gradient_flops,
-    .flops_done = weight_gradient_nonzeros_flops,
+    .flops_done = nonzeros_flops,
     .workspace = delivery_workspace,
     .run = run_weight_gradient_or_deliver,
     .written = weight_gradient_written,
     .delivers = true,
-    .algorithm = weight_gradient_nonzeros_algorithm,
+    .algorithm = tw_nonzeros_algorithm,
 };

@@ -1,5 +1,8 @@
 /* Who runs what: every thread starts with its own share of a stage and then takes over what others have not begun.
  *
+ * Shares of tiles are equal in work, not in units: a stage holds products and the sums of a few numbers side by side. So
+ * every thread meets the same part of a weight and its moments in every run, which it then has in its own caches.
+ *
  * A share is a range of units with a cursor that only moves on, so a claim is one atomic addition. Which thread runs
  * a unit changes no result. A thread that the operating system delays, or whose samples cost more, holds the others up
  * by one claim at most, not by a share.
@@ -7,7 +10,7 @@
 #include <stdatomic.h>
 
 #include "core/memory.h"
-#include "layers/plan/plan_internal.h"
+#include "layers/plan/plan_profile_internal.h"
 
 struct tw_share {
     _Alignas(TW_ALIGNMENT) _Atomic ptrdiff_t next; /* on a cache line of its own */
@@ -30,6 +33,52 @@ enum tw_status tw_plan_make_shares(tw_plan *plan)
     return plan->shares ? TW_OK : TW_ERROR_MEMORY;
 }
 
+/* Operations and bytes of a node, as tw_plan_active_threads weighs them. */
+static double weight_of(const tw_plan *plan, uint32_t node, ptrdiff_t samples)
+{
+    struct tw_plan_work work = tw_plan_work(plan, node, node + 1, samples);
+
+    return work.dense + work.read + work.written;
+}
+
+/* The unit of a stage of tiles in front of which `part` of its work lies. */
+static ptrdiff_t unit_at(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples, double part)
+{
+    double target = 0.0;
+    ptrdiff_t before = 0;
+
+    for (uint32_t i = stage->first; i < stage->end; i++) {
+        target += part * weight_of(plan, i, samples);
+    }
+    for (uint32_t i = stage->first; i < stage->end; i++) {
+        struct tw_execution execution = tw_plan_execution(plan, i, samples);
+        ptrdiff_t units = execution.node->operation->run ? tw_plan_units(&execution) : 0;
+        double weight = weight_of(plan, i, samples);
+
+        if (weight > 0.0 && target < weight) {
+            return before + (ptrdiff_t)(target / weight * (double)units + 0.5);
+        }
+        target -= weight;
+        before += units;
+    }
+    return before;
+}
+
+/* Share `rank` of the active threads. */
+static void share_units(const tw_plan *plan, const struct tw_stage *stage, ptrdiff_t samples, int rank,
+                        struct tw_share *share)
+{
+    double active = stage->active;
+
+    if (stage->kind != TW_STAGE_TILES || stage->active == 1) {
+        tw_team_share(stage->units, rank, stage->active, &share->begin, &share->end);
+        return;
+    }
+    share->begin = unit_at(plan, stage, samples, rank / active);
+    share->end =
+        rank + 1 == stage->active ? stage->units : unit_at(plan, stage, samples, (rank + 1) / active);
+}
+
 void tw_plan_share_out(tw_plan *plan, ptrdiff_t samples)
 {
     int threads = tw_team_threads(plan->team);
@@ -46,7 +95,7 @@ void tw_plan_share_out(tw_plan *plan, ptrdiff_t samples)
 
                 share->begin = share->end = 0;
                 if (rank < stage->active) {
-                    tw_team_share(stage->units, rank, stage->active, &share->begin, &share->end);
+                    share_units(plan, stage, samples, rank, share);
                 }
                 atomic_store_explicit(&share->next, share->begin, memory_order_relaxed);
             }
