@@ -1,10 +1,12 @@
 #include "benchmarks/families.h"
 #include "benchmarks/peers/layers.h"
 
-/* A fully connected layer as layers/operation runs it: the bias spread over the rows, the product added to it. */
+/* A fully connected layer as layers/operation runs it: the bias spread over the rows, the product added to it. Where x and
+ * dy have zeros, as a relu leaves them, the product of non-zeros. */
 struct linear {
     const struct tw_kernels *kernels;
     ptrdiff_t rows, in, out;
+    bool nonzeros;
     const float *x, *w, *bias, *dy;
     float *y, *dx, *dw, *db;
     void *workspace;
@@ -23,13 +25,32 @@ static struct tw_gemm_shape forward_shape(const struct linear *l)
                                   .accumulate = true};
 }
 
+static void multiply(const struct linear *l, const struct tw_gemm_shape *shape, const float *a,
+                     const float *b, float *c)
+{
+    const struct tw_sparse_gemm_shape sparse = {.m = shape->m,
+                                                .n = shape->n,
+                                                .k = shape->k,
+                                                .a_row = shape->a_row,
+                                                .a_col = shape->a_col,
+                                                .b_row = shape->b_row,
+                                                .b_col = shape->b_col,
+                                                .c_row = shape->c_row,
+                                                .accumulate = shape->accumulate};
+
+    if (l->nonzeros)
+        l->kernels->f32_sparse_gemm(&sparse, a, b, c, l->workspace);
+    else
+        l->kernels->f32_gemm(shape, a, b, c, l->workspace);
+}
+
 static void run_forward(void *context)
 {
     const struct linear *l = context;
     const struct tw_gemm_shape shape = forward_shape(l);
 
     l->kernels->f32_fill_rows(l->rows, l->out, l->bias, l->y, l->out);
-    l->kernels->f32_gemm(&shape, l->x, l->w, l->y, l->workspace);
+    multiply(l, &shape, l->x, l->w, l->y);
     l->kernels->f32_relu_forward(l->rows * l->out, l->y, l->y);
 }
 
@@ -50,7 +71,7 @@ static void run_input_gradient(void *context)
     const struct linear *l = context;
     const struct tw_gemm_shape shape = input_gradient_shape(l);
 
-    l->kernels->f32_gemm(&shape, l->dy, l->w, l->dx, l->workspace);
+    multiply(l, &shape, l->dy, l->w, l->dx);
 }
 
 static struct tw_gemm_shape weight_gradient_shape(const struct linear *l)
@@ -70,7 +91,7 @@ static void run_weight_gradient(void *context)
     const struct linear *l = context;
     const struct tw_gemm_shape shape = weight_gradient_shape(l);
 
-    l->kernels->f32_gemm(&shape, l->dy, l->x, l->dw, l->workspace);
+    multiply(l, &shape, l->dy, l->x, l->dw);
     l->kernels->f32_sum_rows(l->rows, l->out, l->dy, l->out, l->db);
 }
 
@@ -79,7 +100,7 @@ static size_t workspace_bytes(const struct linear *l)
 {
     const struct tw_gemm_shape shapes[] = {forward_shape(l), input_gradient_shape(l),
                                            weight_gradient_shape(l)};
-    size_t most = 0;
+    size_t most = TW_SPARSE_GEMM_WORKSPACE;
 
     for (int i = 0; i < 3; i++) {
         const size_t bytes = l->kernels->f32_gemm_workspace(&shapes[i]);
@@ -89,6 +110,17 @@ static size_t workspace_bytes(const struct linear *l)
     return most;
 }
 
+/* Numbers of which so many in a hundred are not zero. */
+static const float *new_activations(struct tw_contest *contest, ptrdiff_t count, ptrdiff_t density)
+{
+    float *values = tw_contest_uniform(contest, count);
+
+    for (ptrdiff_t i = 0; i < count; i++)
+        if (tw_rng_uniform_f64(&contest->rng) >= (double)density / 100.0)
+            values[i] = 0.0f;
+    return values;
+}
+
 static struct linear new_layer(struct tw_contest *contest, const struct tw_shape *shape)
 {
     struct linear l = {.kernels = contest->session->kernels,
@@ -96,11 +128,14 @@ static struct linear new_layer(struct tw_contest *contest, const struct tw_shape
                        .in = tw_shape_size(shape, "in", 1),
                        .out = tw_shape_size(shape, "out", 1)};
 
-    contest->work.flops = 2.0 * (double)l.rows * (double)l.in * (double)l.out;
-    l.x = tw_contest_uniform(contest, l.rows * l.in);
+    const ptrdiff_t density = tw_shape_size(shape, "density", 100);
+
+    l.nonzeros = density < 100;
+    contest->work.flops = (double)density / 100.0 * 2.0 * (double)l.rows * (double)l.in * (double)l.out;
+    l.x = new_activations(contest, l.rows * l.in, density);
     l.w = tw_contest_uniform(contest, l.out * l.in);
     l.bias = tw_contest_uniform(contest, l.out);
-    l.dy = tw_contest_uniform(contest, l.rows * l.out);
+    l.dy = new_activations(contest, l.rows * l.out, density);
     l.y = tw_contest_zeros(contest, l.rows * l.out);
     l.dx = tw_contest_zeros(contest, l.rows * l.in);
     l.dw = tw_contest_zeros(contest, l.out * l.in);
@@ -164,7 +199,7 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, const
     tw_contest_hold(&contest);
 }
 
-/* Sizes samples, in, out. */
+/* Sizes samples, in, out; density: per cent of x and dy that are not zero. */
 void tw_family_linear(struct tw_session *session, const struct tw_shape *shape)
 {
     hold(session, shape, "linear-forward", run_forward, tw_onednn_linear_forward);
