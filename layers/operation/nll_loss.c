@@ -105,6 +105,31 @@ const struct tw_operation tw_operation_nll_loss_gradient = {
     .run = run_nll_gradient,
 };
 
+/* The gradient of nll_loss lies where dx will, and is in L1 when that of log_softmax takes its place. */
+static void run_cross_entropy_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
+                                       void *workspace)
+{
+    const ptrdiff_t classes = tw_execution_output_shape(execution, 0).extent[1];
+    const float *log_probability = (const float *)execution->in[2] + begin * classes;
+    float *dx = (float *)execution->out[0] + begin * classes;
+
+    run_nll_gradient(execution, begin, end, workspace);
+    execution->kernels->f32_log_softmax_gradient(end - begin, classes, log_probability, dx, dx);
+}
+
+/* exp costs some 10 operations. */
+static double cross_entropy_gradient_flops(const struct tw_execution *execution)
+{
+    return 13.0 * tw_flops_per_output_element(execution);
+}
+
+const struct tw_operation tw_operation_cross_entropy_gradient = {
+    .name = "cross_entropy_gradient",
+    .split = TW_SPLIT_SAMPLES,
+    .flops = cross_entropy_gradient_flops,
+    .run = run_cross_entropy_gradient,
+};
+
 static tw_value record_nll(tw_graph *graph, tw_value log_probability, tw_value label,
                            enum tw_reduction reduction, double smoothing)
 {

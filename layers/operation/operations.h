@@ -34,6 +34,9 @@ extern const struct tw_operation tw_operation_log_softmax;
 extern const struct tw_operation tw_operation_log_softmax_gradient;
 extern const struct tw_operation tw_operation_nll_loss;
 extern const struct tw_operation tw_operation_nll_loss_gradient;
+/* (label, dloss, log-probabilities) -> dx: nll_loss_gradient and log_softmax_gradient in one, bit for bit; only a plan
+ * records it. */
+extern const struct tw_operation tw_operation_cross_entropy_gradient;
 
 /* The float32 scalar 1: d loss / d loss. */
 tw_value tw_record_one(tw_graph *graph);

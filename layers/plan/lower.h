@@ -11,6 +11,8 @@
  *   linear -> relu                       becomes one operation;
  *   a linear behind a relu, the gradients of one in front of it
  *                                        leave out the zeros (linear_nonzeros.h);
+ *   the gradients of log_softmax and nll_loss
+ *                                        become one;
  *   a linear of few weights              goes by samples, with whatever stands around it;
  *   linear (-> relu), without a backward half and with constant parameters
  *                                        becomes one operation on packed weights (lower_linear.h).

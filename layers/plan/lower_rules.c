@@ -46,39 +46,58 @@ static bool has_zeros_and_weights(const struct rules *rules, uint32_t index)
            !tw_linear_is_small(&rules->graph->values[node->output[0]].shape);
 }
 
-/* The relu that alone reads output 0 of a node; 0 if there is none. */
-static uint32_t relu_behind(const struct rules *rules, uint32_t index)
+/* The node of this operation that alone reads output 0 of a node, as its input 0; 0 if there is none. */
+static uint32_t only_reader(const struct rules *rules, uint32_t index, const struct tw_operation *operation)
 {
     const tw_graph *graph = rules->graph;
     uint32_t y = graph->nodes[index].output[0];
 
     for (uint32_t i = index + 1; i < graph->node_count && rules->uses[y] == 1 && !graph->values[y].keep;
          i++) {
-        if (graph->nodes[i].operation == &tw_operation_relu && graph->nodes[i].input[0] == y) {
+        if (graph->nodes[i].operation == operation && graph->nodes[i].input[0] == y) {
             return i;
         }
     }
     return 0;
 }
 
-static bool ends_in_relu(const struct rules *rules, uint32_t index)
-{
-    return relu_behind(rules, index) != 0;
-}
-
-/* What the node writes is what the relu wrote, of which the relu's output becomes a view; what it wrote before is
+/* What a node writes becomes what its reader wrote, of which the reader's output becomes a view; what it wrote before is
  * fused away. */
-static void swallow_relu(struct rules *rules, uint32_t index)
+static void swallow(struct rules *rules, uint32_t index, uint32_t reader)
 {
     tw_graph *graph = rules->graph;
-    struct tw_graph_node *relu = &graph->nodes[relu_behind(rules, index)];
     uint32_t y = graph->nodes[index].output[0];
 
     for (size_t i = 0; i < rules->recorded; i++) {
         rules->map[i] = rules->map[i] == y ? 0 : rules->map[i];
     }
-    relu->operation = &tw_operation_view;
-    graph->values[relu->output[0]].alias_of = y;
+    graph->nodes[reader].operation = &tw_operation_view;
+    graph->values[graph->nodes[reader].output[0]].alias_of = y;
+}
+
+static bool ends_in_relu(const struct rules *rules, uint32_t index)
+{
+    return only_reader(rules, index, &tw_operation_relu) != 0;
+}
+
+static void swallow_relu(struct rules *rules, uint32_t index)
+{
+    swallow(rules, index, only_reader(rules, index, &tw_operation_relu));
+}
+
+static bool ends_in_log_softmax_gradient(const struct rules *rules, uint32_t index)
+{
+    return only_reader(rules, index, &tw_operation_log_softmax_gradient) != 0;
+}
+
+/* The log-probabilities become a third input. */
+static void swallow_log_softmax_gradient(struct rules *rules, uint32_t index)
+{
+    uint32_t reader = only_reader(rules, index, &tw_operation_log_softmax_gradient);
+    struct tw_graph_node *node = &rules->graph->nodes[index];
+
+    node->input[node->inputs++] = rules->graph->nodes[reader].input[1];
+    swallow(rules, index, reader);
 }
 
 /* The first rule that applies to a node is taken. */
@@ -94,6 +113,8 @@ static const struct rule {
     {&tw_operation_linear_weight_gradient, &tw_operation_linear_weight_gradient_nonzeros,
      has_zeros_and_weights, NULL},
     {&tw_operation_linear, &tw_operation_linear_relu, ends_in_relu, swallow_relu},
+    {&tw_operation_nll_loss_gradient, &tw_operation_cross_entropy_gradient, ends_in_log_softmax_gradient,
+     swallow_log_softmax_gradient},
 };
 
 static void apply(struct rules *rules, uint32_t index)

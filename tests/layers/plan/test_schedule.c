@@ -151,6 +151,9 @@ static void rules_follow_weights_and_readers(void **state)
     assert_int_equal(count(lowered, &tw_operation_linear_input_gradient_nonzeros), 1);
     assert_int_equal(count(lowered, &tw_operation_linear_weight_gradient_nonzeros), 2);
     assert_int_equal(count(lowered, &tw_operation_linear_weight_gradient), 1);
+    assert_int_equal(count(lowered, &tw_operation_cross_entropy_gradient), 1);
+    assert_int_equal(count(lowered, &tw_operation_nll_loss_gradient), 0);
+    assert_int_equal(count(lowered, &tw_operation_log_softmax_gradient), 0);
     assert_int_equal(count(lowered, &tw_operation_relu), 0);
     assert_int_equal(count(lowered, &tw_operation_linear), 0);
     assert_int_equal(map[net->before.index], 0);
