@@ -2,5 +2,6 @@
 #include "kernels/simd/vector_avx2.h"
 
 #include "kernels/conv_pool/conv_pool_gradient_lanes.h"
+#include "kernels/conv_pool/conv_pool_planar_gradient_lanes.h"
 #include "kernels/conv_pool/conv_pool_planar_lanes.h"
 #include "kernels/conv_pool/conv_pool_winograd_lanes.h"
