@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "benchmarks/digits.h"
 #include "benchmarks/families.h"
 
 /* MNIST's. */
@@ -45,13 +46,15 @@ ptrdiff_t tw_conv_pool_dx_count(const struct tw_conv_pool_problem *p)
     return p->planar ? 0 : p->samples * x_size(&p->shape);
 }
 
-static void new_pixels(struct tw_contest *contest, struct tw_conv_pool_problem *p)
+static void new_pixels(struct tw_contest *contest, struct tw_conv_pool_problem *p, bool digits)
 {
     const ptrdiff_t count = p->samples * rows_x_size(&p->shape);
     uint8_t *pixels = tw_contest_bytes(contest, (size_t)count);
 
     for (ptrdiff_t i = 0; i < count; i++)
         pixels[i] = (uint8_t)tw_rng_u32(&contest->rng);
+    if (digits)
+        tw_bench_digits(count, pixels);
     p->pixels = (struct tw_pixel_scale){PIXEL_MEAN, PIXEL_DEVIATION};
     p->x = pixels;
     p->rows_x = tw_contest_zeros(contest, count);
@@ -155,7 +158,7 @@ struct tw_conv_pool_problem tw_conv_pool_problem_new(struct tw_contest *contest,
 
     p.shape.y_halo = p.planar; /* a first layer's output is convolved again, a last one's is not */
     if (p.planar)
-        new_pixels(contest, &p);
+        new_pixels(contest, &p, tw_shape_size(shape, "pixels", 0) == 2);
     else
         new_blocked_x(contest, &p);
     new_weights(contest, &p);

@@ -230,6 +230,9 @@ size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
     size_t sums = out_blocks * TW_BLOCK * ((size_t)shape->in_channels * 9 + 1), used = 0;
 
     workspace->padded = carve(memory, &used, planar ? planes * sizeof(float) : 0);
+    workspace->seen = carve(memory, &used, planar ? (size_t)shape->width + 4 : 0);
+    workspace->blank_y = carve(memory, &used, planar ? 16 * out_blocks * TW_BLOCK * sizeof(float) : 0);
+    workspace->blank_code = carve(memory, &used, planar ? 16 * out_blocks * TW_BLOCK : 0);
     workspace->sums = carve(memory, &used, planar ? sums * sizeof(float) : 0);
     /* Sixteen more than there can be: lists are written a block ahead. */
     workspace->weight = carve(memory, &used, (windows * out + TW_BLOCK) * sizeof(int32_t));

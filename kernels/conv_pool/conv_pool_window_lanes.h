@@ -4,34 +4,19 @@
 #ifndef TOWER_KERNELS_CONV_POOL_CONV_POOL_WINDOW_LANES_H
 #define TOWER_KERNELS_CONV_POOL_CONV_POOL_WINDOW_LANES_H
 
-#include <math.h>
 #include <string.h>
 
 #include "kernels/conv_pool/conv_pool_workspace.h"
 #include "kernels/simd/unroll.h"
 
-/* The greatest of `v`, NaN if one is, through relu: what is left of the window where nobody wants its winner. */
-static inline struct tw_lanes tw_window_value(const struct tw_lanes v[4])
-{
-    const struct tw_lanes best = tw_lanes_max(tw_lanes_max(v[0], v[1]), tw_lanes_max(v[2], v[3]));
-    const struct tw_mask nan = tw_mask_or(tw_lanes_unordered(v[0], v[1]), tw_lanes_unordered(v[2], v[3]));
-
-    return tw_lanes_select(nan, tw_lanes_set(NAN), tw_lanes_max(best, tw_lanes_set(0.0f)));
-}
-
-/* `v` in window order. Writes y and code of the window; without `code` y alone. */
-static inline __attribute__((always_inline)) void tw_window_finish(const struct tw_lanes v[4], float *y,
-                                                                   uint8_t *code)
+/* The window's end for a window that has a NaN, position by position as the contract says. */
+static __attribute__((noinline, cold)) void tw_window_finish_nan(const struct tw_lanes v[4], float *y,
+                                                                 uint8_t *code)
 {
     const struct tw_lanes zero = tw_lanes_set(0.0f);
     struct tw_lanes best = v[0], winner = zero;
     struct tw_mask closed;
 
-    if (!code) {
-        tw_lanes_store(y, tw_window_value(v));
-        return;
-    }
-    TW_UNROLL
     for (int i = 1; i < 4; i++) {
         struct tw_mask takes = tw_mask_or(tw_lanes_greater(v[i], best), tw_lanes_is_nan(v[i]));
 
@@ -40,7 +25,30 @@ static inline __attribute__((always_inline)) void tw_window_finish(const struct 
     }
     closed = tw_lanes_less_equal(best, zero);
     tw_lanes_store(y, tw_lanes_clear(closed, best));
-    tw_lanes_store_bytes(code, tw_lanes_select(closed, tw_lanes_set((float)TW_CODE_CLOSED), winner));
+    if (code) {
+        tw_lanes_store_bytes(code, tw_lanes_select(closed, tw_lanes_set((float)TW_CODE_CLOSED), winner));
+    }
+}
+
+/* `v` in window order. Writes y and code of the window; without `code` y alone. The winner of each row, then of both: of
+ * equals the first stays, as in the order of the contract. (tw_lanes_max gives its second argument for equals.) */
+static inline __attribute__((always_inline)) void tw_window_finish(const struct tw_lanes v[4], float *y,
+                                                                   uint8_t *code)
+{
+    const struct tw_lanes zero = tw_lanes_set(0.0f);
+    const struct tw_lanes upper = tw_lanes_max(v[1], v[0]), under = tw_lanes_max(v[3], v[2]),
+                          best = tw_lanes_max(under, upper);
+
+    if (__builtin_expect(
+            tw_mask_any(tw_mask_or(tw_lanes_unordered(v[0], v[1]), tw_lanes_unordered(v[2], v[3]))), 0)) {
+        tw_window_finish_nan(v, y, code);
+        return;
+    }
+    tw_lanes_store(y, tw_lanes_max(best, zero));
+    if (code) {
+        tw_codes_store(code, tw_lanes_greater(v[1], v[0]), tw_lanes_greater(v[3], v[2]),
+                       tw_lanes_greater(under, upper), tw_lanes_less_equal(best, zero));
+    }
 }
 
 /* Where window (0, 0) of block 0 of a sample's y lies, and the distances between rows and blocks, in floats.

@@ -17,7 +17,11 @@ struct tw_survivor {
 
 struct tw_conv_pool_workspace {
     float *padded; /* planar: [in][height + 2][width + 2] */
-    float *sums;   /* planar: [out/16][in][9][16], then [out/16][16] of the bias */
+    uint8_t *seen; /* planar: what lies under a row of windows, [width + 4] */
+    float
+        *blank_y; /* planar: the windows under which nothing lies, [16 kinds][out/16][16], and their codes */
+    uint8_t *blank_code;
+    float *sums; /* planar: [out/16][in][9][16], then [out/16][16] of the bias */
     /* Blocked gradient: the open windows of one sample, twice. By window and winner (4 * window + winner is where
      * `first` points), each entry the place of its output channel's weights and its gradient; and by output channel,
      * `windows` places each, ending at `end`. */

@@ -6,6 +6,8 @@
 #ifndef TOWER_KERNELS_SIMD_VECTOR_AVX2_H
 #define TOWER_KERNELS_SIMD_VECTOR_AVX2_H
 
+#include <stdbool.h>
+
 #include "kernels/simd/lanes_avx2.h"
 
 typedef __m256 tw_vector;
@@ -97,6 +99,28 @@ static inline void tw_lanes_store_bytes(uint8_t *y, struct tw_lanes a)
 
     _mm_storeu_si128((__m128i *)(void *)y,
                      _mm_packus_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1)));
+}
+
+/* Two vectors of eight as sixteen lanes. */
+static inline struct tw_lanes tw_lanes_of_vectors(const tw_vector a[TW_VECTORS])
+{
+    return (struct tw_lanes){a[0], a[1]};
+}
+
+static inline bool tw_mask_any(struct tw_mask a)
+{
+    return _mm256_movemask_ps(_mm256_or_ps(a.low, a.high)) != 0;
+}
+
+/* Codes of sixteen windows: 1 or 0 by `second`, or where `lower` 3 or 2 by `fourth`; 4 where closed. */
+static inline void tw_codes_store(uint8_t *code, struct tw_mask second, struct tw_mask fourth,
+                                  struct tw_mask lower, struct tw_mask closed)
+{
+    const struct tw_lanes upper = tw_lanes_keep(second, tw_lanes_set(1.0f));
+    const struct tw_lanes under = tw_lanes_select(fourth, tw_lanes_set(3.0f), tw_lanes_set(2.0f));
+
+    tw_lanes_store_bytes(code,
+                         tw_lanes_select(closed, tw_lanes_set(4.0f), tw_lanes_select(lower, under, upper)));
 }
 
 /* Row m: the places of the bits set in m, ascending. */

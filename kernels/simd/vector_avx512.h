@@ -2,6 +2,8 @@
 #ifndef TOWER_KERNELS_SIMD_VECTOR_AVX512_H
 #define TOWER_KERNELS_SIMD_VECTOR_AVX512_H
 
+#include <stdbool.h>
+
 #include "kernels/simd/lanes_avx512.h"
 
 typedef __m512 tw_vector;
@@ -82,6 +84,29 @@ static inline tw_vector tw_vector_pick8(tw_table8 table, tw_picks picks)
 static inline tw_vector tw_vector_keep_open(const uint8_t *code, tw_vector a)
 {
     return _mm512_maskz_mov_ps(_mm512_cmplt_epi32_mask(tw_codes_load(code), _mm512_set1_epi32(4)), a);
+}
+
+/* One vector of sixteen is sixteen lanes. */
+static inline struct tw_lanes tw_lanes_of_vectors(const tw_vector a[TW_VECTORS])
+{
+    return (struct tw_lanes){a[0]};
+}
+
+static inline bool tw_mask_any(struct tw_mask a)
+{
+    return a.bits != 0;
+}
+
+/* Codes of sixteen windows: 1 or 0 by `second`, or where `lower` 3 or 2 by `fourth`; 4 where closed. */
+static inline void tw_codes_store(uint8_t *code, struct tw_mask second, struct tw_mask fourth,
+                                  struct tw_mask lower, struct tw_mask closed)
+{
+    __m128i codes = _mm_maskz_set1_epi8(second.bits, 1);
+
+    codes = _mm_mask_mov_epi8(codes, lower.bits,
+                              _mm_mask_mov_epi8(_mm_set1_epi8(2), fourth.bits, _mm_set1_epi8(3)));
+    codes = _mm_mask_mov_epi8(codes, closed.bits, _mm_set1_epi8(4));
+    _mm_storeu_si128((__m128i *)(void *)code, codes);
 }
 
 /* Sixteen small whole numbers, held as floats, to bytes. */

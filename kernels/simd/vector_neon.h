@@ -5,6 +5,8 @@
 #ifndef TOWER_KERNELS_SIMD_VECTOR_NEON_H
 #define TOWER_KERNELS_SIMD_VECTOR_NEON_H
 
+#include <stdbool.h>
+
 #include "kernels/simd/lanes_neon.h"
 
 typedef struct tw_vector {
@@ -116,6 +118,28 @@ static inline void tw_lanes_store_bytes(uint8_t *y, struct tw_lanes a)
         vcombine_u16(vmovn_u32(vcvtq_u32_f32(a.part[2])), vmovn_u32(vcvtq_u32_f32(a.part[3])));
 
     vst1q_u8(y, vcombine_u8(vmovn_u16(low), vmovn_u16(high)));
+}
+
+/* Two vectors of eight as sixteen lanes. */
+static inline struct tw_lanes tw_lanes_of_vectors(const tw_vector a[TW_VECTORS])
+{
+    return (struct tw_lanes){{a[0].low, a[0].high, a[1].low, a[1].high}};
+}
+
+static inline bool tw_mask_any(struct tw_mask a)
+{
+    return vmaxvq_u32(vorrq_u32(vorrq_u32(a.part[0], a.part[1]), vorrq_u32(a.part[2], a.part[3]))) != 0;
+}
+
+/* Codes of sixteen windows: 1 or 0 by `second`, or where `lower` 3 or 2 by `fourth`; 4 where closed. */
+static inline void tw_codes_store(uint8_t *code, struct tw_mask second, struct tw_mask fourth,
+                                  struct tw_mask lower, struct tw_mask closed)
+{
+    const struct tw_lanes upper = tw_lanes_keep(second, tw_lanes_set(1.0f));
+    const struct tw_lanes under = tw_lanes_select(fourth, tw_lanes_set(3.0f), tw_lanes_set(2.0f));
+
+    tw_lanes_store_bytes(code,
+                         tw_lanes_select(closed, tw_lanes_set(4.0f), tw_lanes_select(lower, under, upper)));
 }
 
 /* Row m: the places of the bits set in m, ascending. */

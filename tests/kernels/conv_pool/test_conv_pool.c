@@ -263,6 +263,45 @@ static void one_nan_is_enough(void **state)
     }
 }
 
+/* Images that are dark but for a few pixels: what lies under most windows is nothing, and some kernels copy those. One
+ * pixel at every place of a sample, then several; sizes from one window on, even and odd. */
+static void dark_images(void **state)
+{
+    const struct variants v = variants_here();
+    struct tw_rng rng = tw_test_rng(4);
+    ptrdiff_t compared = 0;
+
+    (void)state;
+    for (ptrdiff_t size = 2; size <= 9; size++) {
+        const struct tw_conv_pool_shape shape = {.in_channels = 1 + size % 2,
+                                                 .out_channels = 5 * size,
+                                                 .height = size,
+                                                 .width = size % 3 == 0 ? 11 : 12 - size,
+                                                 .y_halo = size % 2};
+        const ptrdiff_t places = shape.in_channels * shape.height * shape.width;
+        struct problem p = problem_of(&rng, &shape, places + 2, false);
+        const int taken = p.buffers.count;
+        uint8_t *pixels = (uint8_t *)p.planar;
+
+        if (!p.bytes) {
+            release(&p.buffers);
+            size--; /* the same size with bytes */
+            continue;
+        }
+        memset(pixels, 0, (size_t)((places + 2) * places));
+        for (ptrdiff_t n = 0; n < places; n++) {
+            pixels[n * places + n] = (uint8_t)(1 + n);
+            pixels[places * places + n] = (uint8_t)(n % 5 == 0 ? n : 0);
+        }
+        for (int t = 0; t < v.count; t++, compared++) {
+            compare_forward(v.table[t], &p, true);
+            assert_in_range(p.buffers.count, taken, TW_TEST_BUFFERS);
+        }
+        release(&p.buffers);
+    }
+    assert_true(compared > 0 || v.count == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +310,7 @@ int main(void)
         cmocka_unit_test(special_values_flow),
         cmocka_unit_test(windows_follow_max_pool_and_relu),
         cmocka_unit_test(one_nan_is_enough),
+        cmocka_unit_test(dark_images),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
