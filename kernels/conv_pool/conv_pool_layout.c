@@ -234,7 +234,7 @@ size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
     workspace->places = carve(memory, &used, windows * 8 * sizeof(float));
     workspace->candidates = carve(memory, &used, windows * TW_BLOCK * sizeof(struct tw_survivor));
     workspace->survivors = carve(memory, &used, windows * out * sizeof(struct tw_survivor));
-    workspace->end = carve(memory, &used, out * sizeof(struct tw_survivor *));
+    workspace->ends = carve(memory, &used, out * sizeof(struct tw_survivor *));
     workspace->winners = carve(memory, &used, windows * 4 * sizeof(uint64_t));
     workspace->gradients = carve(memory, &used, windows * TW_GATHER_CHANNELS * sizeof(float));
     workspace->transformed = carve(memory, &used, 16 * TW_WINOGRAD_GROUP * in * sizeof(float));

@@ -23,9 +23,9 @@ struct tw_conv_pool_workspace {
     float *sums;   /* planar: [out/16][in][9][16], then [out/16][16] of the bias */
     /* Blocked gradient, of one sample: where winners lie in x, [window][code, rounded up to 8]; of a block of output
      * channels every window as if it were open, [window][16] pairs of place and gradient; the open windows of every
-     * output channel, `windows` places each, ending at `end`. */
+     * output channel, `windows` places each, those of channel o ending at ends[o]. */
     float *places, *candidates;
-    struct tw_survivor *survivors, **end;
+    struct tw_survivor *survivors, **ends;
     /* And of a group of output channels: [window][winner] bits, one per channel, and [window][channel]. */
     uint64_t *winners;
     float *gradients;
