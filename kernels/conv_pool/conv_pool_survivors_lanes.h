@@ -89,6 +89,7 @@ static OWN_REGISTERS void list_candidates(const struct gradient_layout *at, cons
 static OWN_REGISTERS struct tw_survivor *list_channel(const float *candidates, ptrdiff_t windows,
                                                       struct tw_survivor *list)
 {
+    TW_UNROLL_BY_4
     for (ptrdiff_t window = 0; window < windows; window++) {
         struct tw_survivor candidate;
 
