@@ -27,10 +27,11 @@
  *   planar gradient   dw: one fma chain per element over (n, windows row by row), from +0: the samples of one
  *                     call form one chain; a closed window is a gradient of zero at the window's third
  *                     position, multiplied like any other. db: additions over the same
- *   blocked gradient  over the open windows row by row, from +0:
- *                       dw  one fma chain per element over (n, windows)
+ *   blocked gradient  over the open windows, from +0:
+ *                       dw  one fma chain per element over (n, windows row by row)
  *                       db  one chain of additions over the same
- *                       dx  one fma chain per element over (windows, position in the window, o)
+ *                       dx  one fma chain per element over (groups of 64 output channels, winners by their
+ *                           position in the convolution's output row by row, o)
  *
  * Where every product is finite these are the sums of kernels/conv's dense gradients in another order.
  */
@@ -120,7 +121,7 @@ typedef void tw_f32_conv_pool_planar_gradient_fn(const struct tw_conv_pool_shape
                                                  const uint8_t *code, const float *dy, float *dw, float *db,
                                                  void *workspace);
 /* dw in scatter form; db (out) or NULL; dx blocked with a halo of 1, or NULL: then scatter_weights are not
- * read. The halo of dx is left with the gradient of the padding, which nobody wants. */
+ * read. What the halo of dx is left with, nobody wants. */
 typedef void tw_f32_conv_pool_gradient_fn(const struct tw_conv_pool_shape *shape, ptrdiff_t samples,
                                           const float *x, const float *scatter_weights, const uint8_t *code,
                                           const float *dy, float *dw, float *db, float *dx, void *workspace);

@@ -44,16 +44,35 @@ static void visit_rows(const struct tw_conv_pool_shape *shape, const uint8_t *co
     }
 }
 
-/* The open windows row by row, the positions of each, the channels of each. */
+/* The open windows of every channel row by row. */
 static void visit_open(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
                        visit_fn *visit, void *context)
 {
-    for (ptrdiff_t r = 0; r < shape->height / 2; r++) {
-        for (ptrdiff_t c = 0; c < shape->width / 2; c++) {
-            for (int winner = 0; winner < 4; winner++) {
-                for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
-                    if (code_of(shape, code, o, r, c) == winner) {
-                        visit(context, o, 2 * r + winner / 2, 2 * c + winner % 2, dy_of(shape, dy, o, r, c));
+    for (ptrdiff_t o = 0; o < shape->out_channels; o++) {
+        for (ptrdiff_t r = 0; r < shape->height / 2; r++) {
+            for (ptrdiff_t c = 0; c < shape->width / 2; c++) {
+                int winner = code_of(shape, code, o, r, c);
+
+                if (winner != TW_CODE_CLOSED) {
+                    visit(context, o, 2 * r + winner / 2, 2 * c + winner % 2, dy_of(shape, dy, o, r, c));
+                }
+            }
+        }
+    }
+}
+
+/* Groups of 64 channels, the positions of the convolution's output row by row, the channels whose window it won. */
+static void visit_positions(const struct tw_conv_pool_shape *shape, const uint8_t *code, const float *dy,
+                            visit_fn *visit, void *context)
+{
+    for (ptrdiff_t group = 0; group < shape->out_channels; group += 64) {
+        ptrdiff_t end = group + 64 < shape->out_channels ? group + 64 : shape->out_channels;
+
+        for (ptrdiff_t r = 0; r < shape->height / 2 * 2; r++) {
+            for (ptrdiff_t c = 0; c < shape->width / 2 * 2; c++) {
+                for (ptrdiff_t o = group; o < end; o++) {
+                    if (code_of(shape, code, o, r / 2, c / 2) == r % 2 * 2 + c % 2) {
+                        visit(context, o, r, c, dy_of(shape, dy, o, r / 2, c / 2));
                     }
                 }
             }
@@ -118,26 +137,48 @@ void tw_f32_conv_pool_planar_gradient__reference(const struct tw_conv_pool_shape
     }
 }
 
-static void visit_blocked(void *context, ptrdiff_t o, ptrdiff_t r, ptrdiff_t c, float value)
+/* Where the 3x3 patches of position (r, c) in x, and of output channel o in the weights, have input channel i and
+ * `tap`. */
+static ptrdiff_t blocked_x_at(const struct tw_conv_pool_shape *shape, ptrdiff_t i, ptrdiff_t r, ptrdiff_t c,
+                              ptrdiff_t tap)
+{
+    ptrdiff_t row = i / TW_BLOCK * (shape->height + 2) + r + tap / 3;
+
+    return (row * (shape->width + 2) + c + tap % 3) * TW_BLOCK + i % TW_BLOCK;
+}
+
+static ptrdiff_t blocked_w_at(const struct tw_conv_pool_shape *shape, ptrdiff_t i, ptrdiff_t o, ptrdiff_t tap)
+{
+    return ((i / TW_BLOCK * shape->out_channels + o) * 9 + tap) * TW_BLOCK + i % TW_BLOCK;
+}
+
+static void visit_weights(void *context, ptrdiff_t o, ptrdiff_t r, ptrdiff_t c, float value)
 {
     const struct gradient *gradient = context;
     const struct tw_conv_pool_shape *shape = gradient->shape;
-    ptrdiff_t columns = shape->width + 2, rows = shape->height + 2;
 
     if (gradient->db) {
         gradient->db[o] += value;
     }
     for (ptrdiff_t i = 0; i < tw_blocks(shape->in_channels) * TW_BLOCK; i++) {
-        ptrdiff_t block = i / TW_BLOCK, lane = i % TW_BLOCK;
-
         for (ptrdiff_t tap = 0; tap < 9; tap++) {
-            ptrdiff_t at = ((block * rows + r + tap / 3) * columns + c + tap % 3) * TW_BLOCK + lane;
-            ptrdiff_t w = ((block * shape->out_channels + o) * 9 + tap) * TW_BLOCK + lane;
+            float *dw = &gradient->dw[blocked_w_at(shape, i, o, tap)];
 
-            gradient->dw[w] = fmaf(((const float *)gradient->x)[at], value, gradient->dw[w]);
-            if (gradient->dx) {
-                gradient->dx[at] = fmaf(gradient->weights[w], value, gradient->dx[at]);
-            }
+            *dw = fmaf(((const float *)gradient->x)[blocked_x_at(shape, i, r, c, tap)], value, *dw);
+        }
+    }
+}
+
+static void visit_input(void *context, ptrdiff_t o, ptrdiff_t r, ptrdiff_t c, float value)
+{
+    const struct gradient *gradient = context;
+    const struct tw_conv_pool_shape *shape = gradient->shape;
+
+    for (ptrdiff_t i = 0; i < tw_blocks(shape->in_channels) * TW_BLOCK; i++) {
+        for (ptrdiff_t tap = 0; tap < 9; tap++) {
+            float *dx = &gradient->dx[blocked_x_at(shape, i, r, c, tap)];
+
+            *dx = fmaf(gradient->weights[blocked_w_at(shape, i, o, tap)], value, *dx);
         }
     }
 }
@@ -166,6 +207,9 @@ void tw_f32_conv_pool_gradient__reference(const struct tw_conv_pool_shape *shape
                                     .db = db,
                                     .dx = dx ? dx + n * x_size : NULL};
 
-        visit_open(shape, code + n * tw_code_size(shape), dy + n * dy_size, visit_blocked, &gradient);
+        visit_open(shape, code + n * tw_code_size(shape), dy + n * dy_size, visit_weights, &gradient);
+        if (dx) {
+            visit_positions(shape, code + n * tw_code_size(shape), dy + n * dy_size, visit_input, &gradient);
+        }
     }
 }

@@ -234,12 +234,12 @@ size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
     workspace->blank_y = carve(memory, &used, planar ? 16 * out_blocks * TW_BLOCK * sizeof(float) : 0);
     workspace->blank_code = carve(memory, &used, planar ? 16 * out_blocks * TW_BLOCK : 0);
     workspace->sums = carve(memory, &used, planar ? sums * sizeof(float) : 0);
-    /* Sixteen more than there can be: lists are written a block ahead. */
-    workspace->weight = carve(memory, &used, (windows * out + TW_BLOCK) * sizeof(int32_t));
-    workspace->value = carve(memory, &used, (windows * out + TW_BLOCK) * sizeof(float));
-    workspace->first = carve(memory, &used, (4 * windows + 1) * sizeof(int32_t));
+    workspace->places = carve(memory, &used, windows * 8 * sizeof(float));
+    workspace->candidates = carve(memory, &used, windows * TW_BLOCK * sizeof(struct tw_survivor));
     workspace->survivors = carve(memory, &used, windows * out * sizeof(struct tw_survivor));
-    workspace->end = carve(memory, &used, out * sizeof(struct tw_survivor *));
+    workspace->ends = carve(memory, &used, out * sizeof(struct tw_survivor *));
+    workspace->winners = carve(memory, &used, windows * 4 * sizeof(uint64_t));
+    workspace->gradients = carve(memory, &used, windows * TW_GATHER_CHANNELS * sizeof(float));
     workspace->transformed = carve(memory, &used, 16 * TW_WINOGRAD_GROUP * in * sizeof(float));
     workspace->products = carve(memory, &used, 16 * TW_WINOGRAD_GROUP * TW_BLOCK * sizeof(float));
     return used;

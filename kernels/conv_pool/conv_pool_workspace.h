@@ -8,6 +8,9 @@
 /* Tiles that go through Winograd's transforms together: their points stay in L1 beside the weights. */
 #define TW_WINOGRAD_GROUP 12
 
+/* Output channels of a group in the blocked input gradient: the bits of a word. */
+#define TW_GATHER_CHANNELS 64
+
 /* An open window of one output channel: where its winner's 3x3 patch begins in a block of x, in floats, and its
  * gradient. */
 struct tw_survivor {
@@ -18,17 +21,18 @@ struct tw_survivor {
 struct tw_conv_pool_workspace {
     float *padded; /* planar: [in][height + 2][width + 2] */
     uint8_t *seen; /* planar: what lies under a row of windows, [width + 4] */
-    float
-        *blank_y; /* planar: the windows under which nothing lies, [16 kinds][out/16][16], and their codes */
+    /* planar: the windows under which nothing lies, [16 kinds][out/16][16], and their codes */
+    float *blank_y;
     uint8_t *blank_code;
     float *sums; /* planar: [out/16][in][9][16], then [out/16][16] of the bias */
-    /* Blocked gradient: the open windows of one sample, twice. By window and winner (4 * window + winner is where
-     * `first` points), each entry the place of its output channel's weights and its gradient; and by output channel,
-     * `windows` places each, ending at `end`. */
-    int32_t *weight;
-    float *value;
-    int32_t *first;
-    struct tw_survivor *survivors, **end;
+    /* Blocked gradient, of one sample: where winners lie in x, [window][code, rounded up to 8]; of a block of output
+     * channels every window as if it were open, [window][16] pairs of place and gradient; the open windows of every
+     * output channel, `windows` places each, those of channel o ending at ends[o]. */
+    float *places, *candidates;
+    struct tw_survivor *survivors, **ends;
+    /* And of a group of output channels: [window][winner] bits, one per channel, and [window][channel]. */
+    uint64_t *winners;
+    float *gradients;
     float *transformed; /* [16 points][tiles of a group][in, rounded up to blocks] */
     float *products;    /* [16 points][tiles of a group][16 out] */
 };

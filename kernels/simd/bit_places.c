@@ -1,4 +1,4 @@
-/* The table behind tw_compress_block on ISAs that cannot compress: row m lists the places of the bits set in
+/* The table behind lists of non-zeros on ISAs that cannot compress: row m lists the places of the bits set in
  * m, ascending, then zeros. */
 #include <stdint.h>
 

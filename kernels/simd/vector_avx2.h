@@ -65,6 +65,12 @@ static inline __m256i tw_codes_load(const uint8_t *code)
     return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)code));
 }
 
+/* The numbers themselves. */
+static inline tw_picks tw_picks_load(const uint8_t *numbers)
+{
+    return tw_codes_load(numbers);
+}
+
 /* 4 * row + column of each lane's code. */
 static inline tw_picks tw_picks_of_codes(const uint8_t *code)
 {
@@ -123,33 +129,21 @@ static inline void tw_codes_store(uint8_t *code, struct tw_mask second, struct t
                          tw_lanes_select(closed, tw_lanes_set(4.0f), tw_lanes_select(lower, under, upper)));
 }
 
-/* Row m: the places of the bits set in m, ascending. */
-extern const uint8_t tw_bit_places[256][8];
-
-/* Of sixteen output channels those whose code is `winner`: their gradients to `value`, and `first` + 9
- * vectors per channel before them to `place`. Sixteen entries are written, those beyond the returned number
- * are without meaning. */
-static inline int tw_compress_block(const uint8_t *code, int winner, const float *gradient, int32_t first,
-                                    int32_t *place, float *value)
+/* Of sixteen codes those equal to `code`, one bit each. */
+static inline unsigned tw_codes_equal(const uint8_t *codes, int code)
 {
-    const __m128i equal =
-        _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)code), _mm_set1_epi8((char)winner));
-    const unsigned chosen = (unsigned)_mm_movemask_epi8(equal);
-    int count = 0;
+    const __m128i all = _mm_loadu_si128((const __m128i *)(const void *)codes);
 
-    for (int half = 0; half < 2; half++) {
-        const unsigned mask = chosen >> (8 * half) & 255;
-        const __m256i lane =
-            _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)tw_bit_places[mask]));
-        const __m256i channel = _mm256_add_epi32(lane, _mm256_set1_epi32(8 * half));
-        const __m256i nine = _mm256_add_epi32(_mm256_slli_epi32(channel, 6), _mm256_slli_epi32(channel, 3));
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_set1_epi8((char)code)));
+}
 
-        _mm256_storeu_si256((__m256i *)(void *)(place + count),
-                            _mm256_add_epi32(nine, _mm256_set1_epi32(first)));
-        _mm256_storeu_ps(value + count, _mm256_permutevar8x32_ps(_mm256_loadu_ps(gradient + 8 * half), lane));
-        count += __builtin_popcount(mask);
-    }
-    return count;
+/* a[0], b[0], a[1], b[1] … */
+static inline void tw_vector_store_pairs(float *y, tw_vector a, tw_vector b)
+{
+    const __m256 low = _mm256_unpacklo_ps(a, b), high = _mm256_unpackhi_ps(a, b);
+
+    _mm256_storeu_ps(y, _mm256_permute2f128_ps(low, high, 0x20));
+    _mm256_storeu_ps(y + 8, _mm256_permute2f128_ps(low, high, 0x31));
 }
 
 #endif

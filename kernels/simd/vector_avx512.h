@@ -62,6 +62,12 @@ static inline __m512i tw_codes_load(const uint8_t *code)
     return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)code));
 }
 
+/* The numbers themselves. */
+static inline tw_picks tw_picks_load(const uint8_t *numbers)
+{
+    return tw_codes_load(numbers);
+}
+
 /* 4 * row + column of each lane's code. */
 static inline tw_picks tw_picks_of_codes(const uint8_t *code)
 {
@@ -115,22 +121,22 @@ static inline void tw_lanes_store_bytes(uint8_t *y, struct tw_lanes a)
     _mm_storeu_si128((__m128i *)(void *)y, _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(a.all)));
 }
 
-/* Of sixteen output channels those whose code is `winner`: their gradients to `value`, and `first` + 9
- * vectors per channel before them to `place`. Sixteen entries are written, those beyond the returned number
- * are without meaning. Compressed in a register and stored whole: the compressing store is microcoded on
- * Zen 4. */
-static inline int tw_compress_block(const uint8_t *code, int winner, const float *gradient, int32_t first,
-                                    int32_t *place, float *value)
+/* Of sixteen codes those equal to `code`, one bit each. */
+static inline unsigned tw_codes_equal(const uint8_t *codes, int code)
 {
-    const __mmask16 chosen = _mm_cmpeq_epi8_mask(_mm_loadu_si128((const __m128i *)(const void *)code),
-                                                 _mm_set1_epi8((char)winner));
-    const __m512i channel = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    const __m512i nine = _mm512_add_epi32(_mm512_slli_epi32(channel, 7), _mm512_slli_epi32(channel, 4));
-    const __m512i places = _mm512_add_epi32(nine, _mm512_set1_epi32(first));
+    const __m128i all = _mm_loadu_si128((const __m128i *)(const void *)codes);
 
-    _mm512_storeu_si512(place, _mm512_maskz_compress_epi32(chosen, places));
-    _mm512_storeu_ps(value, _mm512_maskz_compress_ps(chosen, _mm512_loadu_ps(gradient)));
-    return __builtin_popcount(chosen);
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_set1_epi8((char)code)));
+}
+
+/* a[0], b[0], a[1], b[1] … */
+static inline void tw_vector_store_pairs(float *y, tw_vector a, tw_vector b)
+{
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+
+    _mm512_storeu_ps(y, _mm512_permutex2var_ps(a, low, b));
+    _mm512_storeu_ps(y + 16, _mm512_permutex2var_ps(a, high, b));
 }
 
 #endif

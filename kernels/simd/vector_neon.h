@@ -77,6 +77,12 @@ static inline tw_picks tw_picks_of_bytes(uint8x8_t numbers)
                       vaddq_u8(vqtbl1q_u8(places, vaddq_u8(low, vdupq_n_u8(4))), byte)};
 }
 
+/* The numbers themselves. */
+static inline tw_picks tw_picks_load(const uint8_t *numbers)
+{
+    return tw_picks_of_bytes(vld1_u8(numbers));
+}
+
 /* 4 * row + column of each lane's code. */
 static inline tw_picks tw_picks_of_codes(const uint8_t *code)
 {
@@ -142,44 +148,24 @@ static inline void tw_codes_store(uint8_t *code, struct tw_mask second, struct t
                          tw_lanes_select(closed, tw_lanes_set(4.0f), tw_lanes_select(lower, under, upper)));
 }
 
-/* Row m: the places of the bits set in m, ascending. */
-extern const uint8_t tw_bit_places[256][8];
-
-/* Bytes of the result: the bits set by the first eight bytes of `equal` (all ones or 0 each), those by the last eight,
- * the number of the ones and of the others. */
-static inline uint32_t tw_masks_and_counts(uint8x16_t equal)
+/* Of sixteen codes those equal to `code`, one bit each. */
+static inline unsigned tw_codes_equal(const uint8_t *codes, int code)
 {
     static const uint8_t bit[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-    uint8x16_t sums = vpaddq_u8(vandq_u8(equal, vld1q_u8(bit)), vandq_u8(equal, vdupq_n_u8(1)));
+    const uint8x16_t equal = vceqq_u8(vld1q_u8(codes), vdupq_n_u8((uint8_t)code));
+    uint8x16_t bits = vandq_u8(equal, vld1q_u8(bit));
 
-    sums = vpaddq_u8(sums, sums);
-    sums = vpaddq_u8(sums, sums);
-    return vgetq_lane_u32(vreinterpretq_u32_u8(sums), 0);
+    bits = vpaddq_u8(bits, bits);
+    bits = vpaddq_u8(bits, bits);
+    bits = vpaddq_u8(bits, bits);
+    return vgetq_lane_u16(vreinterpretq_u16_u8(bits), 0);
 }
 
-/* Of sixteen output channels those whose code is `winner`: their gradients to `value`, and `first` + 9
- * vectors per channel before them to `place`. Sixteen entries are written, those beyond the returned number
- * are without meaning. */
-static inline int tw_compress_block(const uint8_t *code, int winner, const float *gradient, int32_t first,
-                                    int32_t *place, float *value)
+/* a[0], b[0], a[1], b[1] … */
+static inline void tw_vector_store_pairs(float *y, tw_vector a, tw_vector b)
 {
-    const uint32_t chosen = tw_masks_and_counts(vceqq_u8(vld1q_u8(code), vdupq_n_u8((uint8_t)winner)));
-    int count = 0;
-
-    for (int half = 0; half < 2; half++) {
-        const uint8x8_t lane = vld1_u8(tw_bit_places[chosen >> (8 * half) & 255]);
-        const uint16x8_t nine =
-            vmulq_n_u16(vaddw_u8(vdupq_n_u16((uint16_t)(8 * half)), lane), 9 * TW_VECTOR_LANES);
-        const int32x4_t origin = vdupq_n_s32(first);
-        const tw_vector picked = tw_vector_pick8(tw_table8_load(gradient + 8 * half, gradient + 8 * half + 4),
-                                                 tw_picks_of_bytes(lane));
-
-        vst1q_s32(place + count, vaddw_s16(origin, vreinterpret_s16_u16(vget_low_u16(nine))));
-        vst1q_s32(place + count + 4, vaddw_s16(origin, vreinterpret_s16_u16(vget_high_u16(nine))));
-        tw_vector_store(value + count, picked);
-        count += (int)(chosen >> (16 + 8 * half) & 255);
-    }
-    return count;
+    vst2q_f32(y, (float32x4x2_t){{a.low, b.low}});
+    vst2q_f32(y + 8, (float32x4x2_t){{a.high, b.high}});
 }
 
 #endif

@@ -1,6 +1,9 @@
 /* kernels/sparse for AVX2. */
 #include "kernels/simd/vector_avx2.h"
 
+/* Row m: the places of the bits set in m, ascending (kernels/simd/bit_places.c). */
+extern const uint8_t tw_bit_places[256][8];
+
 /* Of eight elements of A those that are not zero, moved to the front by a table. */
 static inline int list_eight(const float *a, int32_t first, int32_t pitch, int32_t *place, float *value)
 {
