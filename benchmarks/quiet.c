@@ -1,12 +1,13 @@
-/* tower-quiet: whether the machine gives its cores undivided right now. A virtual machine's CPUs may come to lie on two
- * threads of one core, or beside somebody else's work; no counter tells it, but fused multiply-adds on registers do: all
- * threads at once then fall behind one alone, or behind what it was a while ago.
+/* tower-quiet: whether the machine gives its cores undivided and side by side right now. A virtual machine's CPUs may come
+ * to lie on two threads of one core, on cores of different caches, or beside somebody else's work, for seconds at a time,
+ * and no counter tells it. Two measurements do: fused multiply-adds on registers by all threads at once beside one alone,
+ * and the barrier of a team, which is a few transfers of a cache line.
  *
- *   tower-quiet THREADS [NOMINAL [SECONDS]]
+ *   tower-quiet THREADS [SECONDS]
  *
- * Measures until every thread has at least 97 per cent of NOMINAL (GFLOP/s; 0 or absent: of the best that one thread has
- * shown meanwhile), for at most SECONDS (default 10). Prints the nominal and the last measured GFLOP/s per thread. Exit
- * status: 0 quiet, 1 not within that time, 2 bad usage.
+ * Measures until every thread has at least 97 per cent of the best that was seen, and a barrier takes at most 0.2 us, for
+ * at most SECONDS (default 10). Prints the last GFLOP/s of the slowest thread and microseconds of a barrier. Exit status: 0
+ * quiet, 1 not within that time, 2 bad usage.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,69 +16,98 @@
 #include "core/team.h"
 #include "kernels/peak/peak.h"
 
-enum { THREADS_MAX = 1024 };
+enum { THREADS_MAX = 1024, BARRIERS = 5000 };
 
-static const double ENOUGH = 0.97;
+static const double ENOUGH = 0.97, NEAR_SECONDS = 0.2e-6;
 
-struct peaks {
+struct probe {
+    struct tw_team *team;
     enum tw_isa isa;
-    double of_thread[THREADS_MAX];
+    double of_thread[THREADS_MAX]; /* GFLOP/s */
 };
 
-static void measure(void *context, int rank, int threads)
+static void measure_peak(void *context, int rank, int threads)
 {
-    struct peaks *peaks = context;
+    struct probe *probe = context;
 
     (void)threads;
-    peaks->of_thread[rank] = 1e-9 * tw_f32_peak_flops(peaks->isa);
+    probe->of_thread[rank] = 1e-9 * tw_f32_peak_flops(probe->isa);
+}
+
+static void meet(void *context, int rank, int threads)
+{
+    const struct probe *probe = context;
+
+    (void)rank, (void)threads;
+    for (int i = 0; i < BARRIERS; i++) {
+        tw_team_barrier(probe->team);
+    }
 }
 
 /* The slowest thread's GFLOP/s while all are at work. */
-static double slowest(struct tw_team *team, struct peaks *peaks)
+static double slowest(struct probe *probe)
 {
     double least;
 
-    tw_team_run(team, measure, peaks);
-    least = peaks->of_thread[0];
-    for (int rank = 1; rank < tw_team_threads(team); rank++) {
-        least = peaks->of_thread[rank] < least ? peaks->of_thread[rank] : least;
+    tw_team_run(probe->team, measure_peak, probe);
+    least = probe->of_thread[0];
+    for (int rank = 1; rank < tw_team_threads(probe->team); rank++) {
+        least = probe->of_thread[rank] < least ? probe->of_thread[rank] : least;
     }
     return least;
 }
 
+/* The shortest of a few goes: one that was interrupted says nothing. */
+static double barrier_seconds(struct probe *probe)
+{
+    double shortest = 1.0;
+
+    for (int i = 0; i < 5; i++) {
+        const int64_t started = tw_clock();
+        double seconds;
+
+        tw_team_run(probe->team, meet, probe);
+        seconds = 1e-9 * (double)(tw_clock() - started) / BARRIERS;
+        shortest = seconds < shortest ? seconds : shortest;
+    }
+    return shortest;
+}
+
 /* Prints the outcome and returns the exit status. */
-static int wait_for_quiet(struct tw_team *team, struct peaks *peaks, double nominal, double seconds)
+static int wait_for_quiet(struct probe *probe, double seconds)
 {
     const int64_t started = tw_clock();
-    double least = 0.0;
+    double best = 0.0, least, barrier;
+    bool quiet;
 
     do {
-        measure(peaks, 0, 1);
-        nominal = peaks->of_thread[0] > nominal ? peaks->of_thread[0] : nominal;
-        least = slowest(team, peaks);
-        nominal = least > nominal ? least : nominal;
-    } while (least < ENOUGH * nominal && 1e-9 * (double)(tw_clock() - started) < seconds);
-    printf("%.1f %.1f\n", nominal, least);
-    return least >= ENOUGH * nominal ? EXIT_SUCCESS : EXIT_FAILURE;
+        measure_peak(probe, 0, 1);
+        best = probe->of_thread[0] > best ? probe->of_thread[0] : best;
+        least = slowest(probe);
+        best = least > best ? least : best;
+        barrier = barrier_seconds(probe);
+        quiet = least >= ENOUGH * best && barrier <= NEAR_SECONDS;
+    } while (!quiet && 1e-9 * (double)(tw_clock() - started) < seconds);
+    printf("%.1f GFLOP/s, %.3f us\n", least, 1e6 * barrier);
+    return quiet ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
-    static struct peaks peaks;
+    static struct probe probe;
     int threads = argc > 1 ? atoi(argv[1]) : 0, status;
-    struct tw_team *team;
 
-    if (threads < 1 || threads > THREADS_MAX || argc > 4) {
-        fprintf(stderr, "tower-quiet: usage: tower-quiet THREADS [NOMINAL [SECONDS]], THREADS from 1 to %d\n",
+    if (threads < 1 || threads > THREADS_MAX || argc > 3) {
+        fprintf(stderr, "tower-quiet: usage: tower-quiet THREADS [SECONDS], THREADS from 1 to %d\n",
                 THREADS_MAX);
         return 2;
     }
-    team = tw_team_new(threads, TW_BIND_NONE);
-    if (!team || tw_isa_choose(TW_ISA_COUNT, &peaks.isa, NULL) != TW_OK) {
+    probe.team = tw_team_new(threads, TW_BIND_NONE);
+    if (!probe.team || tw_isa_choose(TW_ISA_COUNT, &probe.isa, NULL) != TW_OK) {
         fprintf(stderr, "tower-quiet: %s\n", tw_error_message());
         return 1;
     }
-    status = wait_for_quiet(team, &peaks, argc > 2 ? atof(argv[2]) : 0.0, argc > 3 ? atof(argv[3]) : 10.0);
-    tw_team_release(team);
+    status = wait_for_quiet(&probe, argc > 2 ? atof(argv[2]) : 10.0);
+    tw_team_release(probe.team);
     return status;
 }
