@@ -3,7 +3,7 @@
  * Shares of tiles are equal in work, not in units: a stage holds products and the sums of a few numbers side by side. So
  * every thread meets the same part of a weight and its moments in every run, which it then has in its own caches.
  *
- * A share is a range of units with a cursor that only moves on, so a claim is one atomic addition. Which thread runs
+ * A share is a range of units with a cursor that only moves on, so a claim is one atomic exchange. Which thread runs
  * a unit changes no result. A thread that the operating system delays, or whose samples cost more, holds the others up
  * by one claim at most, not by a share.
  */
@@ -114,22 +114,30 @@ void tw_plan_reset_shares(tw_plan *plan, int rank, int threads)
     }
 }
 
+/* Units of one claim: the grain, but of samples fewer towards the end of a share, so that threads end together. Tiles are
+ * not worth their packing in smaller numbers. */
+static ptrdiff_t claim_size(const struct tw_stage *stage, ptrdiff_t left)
+{
+    ptrdiff_t fewer = stage->kind == TW_STAGE_SAMPLES ? (left + 3) / 4 : left;
+
+    return fewer < stage->grain ? fewer : stage->grain;
+}
+
 bool tw_plan_claim(tw_plan *plan, size_t stage, int rank, ptrdiff_t *begin, ptrdiff_t *end)
 {
     struct tw_share *shares = shares_of(plan, plan->runs, stage);
     int active = plan->stages[stage].active;
-    ptrdiff_t grain = plan->stages[stage].grain;
 
     for (int i = 0; i < active; i++) {
         struct tw_share *share = &shares[(rank + i) % active];
 
-        if (atomic_load_explicit(&share->next, memory_order_relaxed) >= share->end) {
-            continue;
-        }
-        *begin = atomic_fetch_add_explicit(&share->next, grain, memory_order_relaxed);
-        if (*begin < share->end) {
-            *end = *begin + grain < share->end ? *begin + grain : share->end;
-            return true;
+        *begin = atomic_load_explicit(&share->next, memory_order_relaxed);
+        while (*begin < share->end) {
+            *end = *begin + claim_size(&plan->stages[stage], share->end - *begin);
+            if (atomic_compare_exchange_weak_explicit(&share->next, begin, *end, memory_order_relaxed,
+                                                      memory_order_relaxed)) {
+                return true;
+            }
         }
     }
     return false;
