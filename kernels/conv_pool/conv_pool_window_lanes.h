@@ -5,32 +5,53 @@
 #define TOWER_KERNELS_CONV_POOL_CONV_POOL_WINDOW_LANES_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/conv_pool/conv_pool_workspace.h"
 #include "kernels/simd/unroll.h"
 
-/* The greatest of `v`, NaN if one is, through relu: what is left of the window where nobody wants its winner. */
-static inline struct tw_lanes tw_window_value(const struct tw_lanes v[4])
-{
-    const struct tw_lanes best = tw_lanes_max(tw_lanes_max(v[0], v[1]), tw_lanes_max(v[2], v[3]));
-    const struct tw_mask nan = tw_mask_or(tw_lanes_unordered(v[0], v[1]), tw_lanes_unordered(v[2], v[3]));
+/* --- the usual end: no comparisons, which on Zen 4 take the units of fma when they write masks ----------------
+ *
+ * The sign of a difference says which of two is greater, the first of equals winning, unless one is NaN or both are
+ * the same infinity: then the difference is NaN. `doubt` gathers the differences of many windows; if it is NaN in the
+ * end, all of them must be finished again, carefully. */
 
-    return tw_lanes_select(nan, tw_lanes_set(NAN), tw_lanes_max(best, tw_lanes_set(0.0f)));
+/* `v` in window order. Writes y and code of the window; without `code` y alone. Returns the new doubt. */
+static inline __attribute__((always_inline)) struct tw_lanes tw_window_finish(const struct tw_lanes v[4],
+                                                                              float *y, uint8_t *code,
+                                                                              struct tw_lanes doubt)
+{
+    const struct tw_lanes top = tw_lanes_sub(v[0], v[1]), bottom = tw_lanes_sub(v[2], v[3]);
+    const struct tw_lanes upper = tw_lanes_max(v[0], v[1]), lower = tw_lanes_max(v[2], v[3]);
+    const struct tw_lanes open = tw_lanes_max(tw_lanes_max(upper, lower), tw_lanes_set(0.0f));
+
+    tw_lanes_store(y, open);
+    doubt = tw_lanes_add(doubt, tw_lanes_add(top, bottom));
+    if (code) {
+        const struct tw_lanes rows = tw_lanes_sub(upper, lower);
+
+        tw_lanes_store_winners(code, top, bottom, rows, open);
+        doubt = tw_lanes_add(doubt, rows);
+    }
+    return doubt;
 }
 
-/* `v` in window order. Writes y and code of the window; without `code` y alone. */
-static inline __attribute__((always_inline)) void tw_window_finish(const struct tw_lanes v[4], float *y,
-                                                                   uint8_t *code)
+static inline bool tw_windows_in_doubt(struct tw_lanes doubt)
+{
+    return isnan(tw_lanes_fold_add(doubt));
+}
+
+/* --- the careful end ---------------------------------------------------------------------------------------- */
+
+/* As tw_window_finish, for any values: NaN wins. */
+static inline __attribute__((always_inline)) void tw_window_finish_any(const struct tw_lanes v[4], float *y,
+                                                                       uint8_t *code)
 {
     const struct tw_lanes zero = tw_lanes_set(0.0f);
     struct tw_lanes best = v[0], winner = zero;
     struct tw_mask closed;
 
-    if (!code) {
-        tw_lanes_store(y, tw_window_value(v));
-        return;
-    }
     TW_UNROLL
     for (int i = 1; i < 4; i++) {
         struct tw_mask takes = tw_mask_or(tw_lanes_greater(v[i], best), tw_lanes_is_nan(v[i]));
@@ -40,7 +61,22 @@ static inline __attribute__((always_inline)) void tw_window_finish(const struct 
     }
     closed = tw_lanes_less_equal(best, zero);
     tw_lanes_store(y, tw_lanes_clear(closed, best));
-    tw_lanes_store_bytes(code, tw_lanes_select(closed, tw_lanes_set((float)TW_CODE_CLOSED), winner));
+    if (code) {
+        tw_lanes_store_bytes(code, tw_lanes_select(closed, tw_lanes_set((float)TW_CODE_CLOSED), winner));
+    }
+}
+
+/* One or the other: `careful` is a constant at every call. */
+static inline __attribute__((always_inline)) struct tw_lanes tw_window_end(const bool careful,
+                                                                           const struct tw_lanes v[4],
+                                                                           float *y, uint8_t *code,
+                                                                           struct tw_lanes doubt)
+{
+    if (careful) {
+        tw_window_finish_any(v, y, code);
+        return doubt;
+    }
+    return tw_window_finish(v, y, code, doubt);
 }
 
 /* Where window (0, 0) of block 0 of a sample's y lies, and the distances between rows and blocks, in floats.

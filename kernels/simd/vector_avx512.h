@@ -42,6 +42,12 @@ static inline tw_vector tw_vector_add(tw_vector a, tw_vector b)
     return _mm512_add_ps(a, b);
 }
 
+/* Sixteen lanes of their vectors. */
+static inline struct tw_lanes tw_lanes_of_vectors(const tw_vector parts[TW_VECTORS])
+{
+    return (struct tw_lanes){parts[0]};
+}
+
 /* --- picking pixels by code (kernels/conv_pool): code = 2 * row + column, 4 closed ---------------------- */
 
 /* Eight floats to pick from: `low[0 … 3]`, `high[0 … 3]`; the upper half is never picked. */
@@ -88,6 +94,34 @@ static inline tw_vector tw_vector_keep_open(const uint8_t *code, tw_vector a)
 static inline void tw_lanes_store_bytes(uint8_t *y, struct tw_lanes a)
 {
     _mm_storeu_si128((__m128i *)(void *)y, _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(a.all)));
+}
+
+/* Codes of a window (kernels/conv_pool) to bytes. Negative signs name winners: of `top` the second of the upper two
+ * outputs, of `bottom` that of the lower two, of `rows` the lower two; where `open` is +0 the window is closed (4). No
+ * lane of `open` is negative. */
+static inline void tw_lanes_store_winners(uint8_t *code, struct tw_lanes top, struct tw_lanes bottom,
+                                          struct tw_lanes rows, struct tw_lanes open)
+{
+    const __m512i lower = _mm512_srai_epi32(_mm512_castps_si512(rows.all), 31);
+    const __m512i closed =
+        _mm512_srai_epi32(_mm512_sub_epi32(_mm512_castps_si512(open.all), _mm512_set1_epi32(1)), 31);
+    /* lower ? bottom : top, its sign; then | lower & 2; then closed ? 4 : that. */
+    const __m512i second = _mm512_srli_epi32(
+        _mm512_ternarylogic_epi32(lower, _mm512_castps_si512(bottom.all), _mm512_castps_si512(top.all), 0xca),
+        31);
+    const __m512i winner = _mm512_ternarylogic_epi32(second, lower, _mm512_set1_epi32(2), 0xf8);
+    const __m512i codes = _mm512_ternarylogic_epi32(closed, _mm512_set1_epi32(4), winner, 0xca);
+
+    _mm_storeu_si128((__m128i *)(void *)code, _mm512_cvtepi32_epi8(codes));
+}
+
+/* Bit i: byte i is not 0. `count` is 1 … 64. */
+static inline uint64_t tw_bytes_set(const uint8_t *x, int count)
+{
+    const __mmask64 inside = ~(__mmask64)0 >> (64 - count);
+    const __m512i bytes = _mm512_maskz_loadu_epi8(inside, x);
+
+    return _mm512_test_epi8_mask(bytes, bytes);
 }
 
 /* Of sixteen output channels those whose code is `winner`: their gradients to `value`, and `first` + 9
