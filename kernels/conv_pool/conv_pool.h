@@ -17,7 +17,9 @@
  * halo), and *blocked* input with a halo of 1.
  *
  * Results, in every variant bit for bit (v = the convolution's output, positions scanned in window order):
- *   planar forward    v is kernels/conv's forward chain: (i, u, v) ascending from the bias
+ *   planar forward    v is kernels/conv's forward chain: (i, u, v) ascending from the bias. Pixels of 8 bits, images
+ *                     of at most 64 columns: windows whose whole patch is the pixel 0 are computed once a call and
+ *                     copied; the results are the same, the time depends on how much ink there is
  *   blocked forward   Winograd F(2x2, 3x3) (Lavin and Gray, arXiv 1509.09308; the window is its output tile):
  *                       U = G g G^T        rows then columns of (g0, (g0 + g2 + g1)/2, (g0 + g2 - g1)/2, g2)
  *                       V = B^T d B        rows then columns of (d0 - d2, d1 + d2, d2 - d1, d1 - d3)

@@ -1,5 +1,6 @@
 /* kernels/conv_pool for AVX2: the lanes bodies on this ISA's lanes and vectors. */
 #include "kernels/simd/vector_avx2.h"
+#include "kernels/simd/words_avx2.h"
 
 #include "kernels/conv_pool/conv_pool_gradient_lanes.h"
 #include "kernels/conv_pool/conv_pool_planar_gradient_lanes.h"

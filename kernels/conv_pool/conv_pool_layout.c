@@ -218,6 +218,26 @@ static void *carve(unsigned char *memory, size_t *used, size_t bytes)
     return part;
 }
 
+/* What the planar forward keeps besides. */
+static size_t carve_planar(const struct tw_conv_pool_shape *shape, unsigned char *memory, size_t used,
+                           struct tw_conv_pool_workspace *workspace)
+{
+    const struct tw_conv_pool_shape blank = tw_blank_shape(shape);
+    const size_t rows = (size_t)(shape->height / 2), window = sizeof(struct tw_planar_window);
+    const size_t windows = rows * (size_t)(shape->width / 2), blank_y = (size_t)tw_code_size(&blank),
+                 blank_windows = (size_t)(blank.height / 2) * (size_t)(blank.width / 2),
+                 blank_plane = (size_t)(blank.height + 2) * (size_t)(blank.width + 2);
+
+    workspace->windows = carve(memory, &used, windows * window);
+    workspace->sorted = carve(memory, &used, windows * window);
+    workspace->ink = carve(memory, &used, rows * sizeof(uint64_t));
+    workspace->blank_padded = carve(memory, &used, (size_t)shape->in_channels * blank_plane * sizeof(float));
+    workspace->blank_windows = carve(memory, &used, blank_windows * window);
+    workspace->blank_y = carve(memory, &used, blank_y * sizeof(float));
+    workspace->blank_code = carve(memory, &used, blank_y);
+    return used;
+}
+
 size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
                           struct tw_conv_pool_workspace *workspace)
 {
@@ -230,10 +250,10 @@ size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
     size_t sums = out_blocks * TW_BLOCK * ((size_t)shape->in_channels * 9 + 1), used = 0;
 
     workspace->padded = carve(memory, &used, planar ? planes * sizeof(float) : 0);
-    workspace->seen = carve(memory, &used, planar ? (size_t)shape->width + 4 : 0);
-    workspace->blank_y = carve(memory, &used, planar ? 16 * out_blocks * TW_BLOCK * sizeof(float) : 0);
-    workspace->blank_code = carve(memory, &used, planar ? 16 * out_blocks * TW_BLOCK : 0);
     workspace->sums = carve(memory, &used, planar ? sums * sizeof(float) : 0);
+    if (planar) {
+        used = carve_planar(shape, memory, used, workspace);
+    }
     workspace->places = carve(memory, &used, windows * 8 * sizeof(float));
     workspace->candidates = carve(memory, &used, windows * TW_BLOCK * sizeof(struct tw_survivor));
     workspace->survivors = carve(memory, &used, windows * out * sizeof(struct tw_survivor));

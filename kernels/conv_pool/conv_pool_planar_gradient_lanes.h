@@ -1,6 +1,7 @@
 /* The planar gradient: no lists, every lane picks its winner's pixels out of the 4x4 patch of its window. Included after
  * the lanes and the vectors of an ISA.
  */
+#include "kernels/conv_pool/conv_pool_pad_lanes.h"
 #include "kernels/conv_pool/conv_pool_window_lanes.h"
 
 /* What one vector of output channels has gathered against one input channel. */

@@ -1,311 +1,304 @@
-/* The planar forward: few input channels, patches of pixels broadcast to sixteen output channels. Included
+/* The planar kernels: few input channels, patches of pixels broadcast to sixteen output channels. Included
  * after the lanes and the vectors of an ISA.
+ *
+ * Windows go through in lists, two at a time wherever they lie. Of pixels of 8 bits only the windows with ink are
+ * computed: where all of a window's patch is the pixel 0, as around a digit, its outputs are those of the same window
+ * of a blank image, which are computed once a call and copied.
  */
+#include "kernels/conv_pool/conv_pool_pad_lanes.h"
 #include "kernels/conv_pool/conv_pool_window_lanes.h"
-#include "kernels/elementwise/elementwise.h"
 
 /* Windows that are computed side by side: eight chains of fma hide each other's latency. */
 enum { PLANAR_WINDOWS = 2 };
 
-/* Distances in the padded sample, in floats. */
-struct planar_pitch {
-    ptrdiff_t row, plane;
-};
+/* Whether there are registers for the sums of two more windows, which wait for their pooling. */
+enum { PLANAR_BEHIND = TW_VECTORS == 1 };
 
-/* The outputs of `windows` neighbouring windows for one vector of output channels, from `start`. Line by line of their
- * common patch: each pixel is broadcast once and meets every tap that sees it, the weights of two rows of taps being in
- * registers. For each output that is (u, v) ascending. `windows` is a constant at every call. Outputs come in window
- * order. */
-static inline __attribute__((always_inline)) void planar_windows(const int windows, const float *patch,
-                                                                 struct planar_pitch pitch,
+/* Windows side by side, [window][2 row + column][part of sixteen channels]. */
+typedef tw_vector planar_sums_of[PLANAR_WINDOWS][4][TW_VECTORS];
+
+/* The outputs of PLANAR_WINDOWS windows for one vector of output channels, from `start`. Line by line of their patches:
+ * a pixel is broadcast once and meets every tap that sees it, the weights of two rows of taps being in registers. For
+ * each output that is (u, v) ascending. */
+static inline __attribute__((always_inline)) void planar_outputs(const float *const patches[PLANAR_WINDOWS],
+                                                                 ptrdiff_t row_pitch, ptrdiff_t plane_pitch,
                                                                  ptrdiff_t in_channels, const float *weights,
-                                                                 tw_vector start,
-                                                                 tw_vector out[4 * PLANAR_WINDOWS])
+                                                                 tw_vector start, const int part,
+                                                                 planar_sums_of outputs)
 {
-    tw_vector sums[2][2 * PLANAR_WINDOWS]; /* [row][column] */
+    tw_vector sums[PLANAR_WINDOWS][4];
+    ptrdiff_t line = 0;
 
     TW_UNROLL
-    for (int i = 0; i < 4 * windows; i++) {
-        sums[i / (2 * windows)][i % (2 * windows)] = start;
+    for (int i = 0; i < 4 * PLANAR_WINDOWS; i++) {
+        sums[i / 4][i % 4] = start;
     }
-    for (ptrdiff_t i = 0; i < in_channels; i++, patch += pitch.plane, weights += 9 * TW_BLOCK) {
-        const float *line = patch;
+    for (ptrdiff_t i = 0; i < in_channels;
+         i++, line += plane_pitch - 4 * row_pitch, weights += 9 * TW_BLOCK) {
         tw_vector weight[2][3]; /* [u mod 2][v] */
 
         TW_UNROLL
-        for (int r = 0; r < 4; r++, line += pitch.row) {
+        for (int r = 0; r < 4; r++, line += row_pitch) {
             TW_UNROLL
             for (int v = 0; v < 3 && r < 3; v++) {
                 weight[r % 2][v] = tw_vector_load(weights + (r * 3 + v) * TW_BLOCK);
             }
             TW_UNROLL
-            for (int c = 0; c < 2 * windows + 2; c++) {
-                const tw_vector value = tw_vector_broadcast(line + c);
+            for (int c = 0; c < 4 * PLANAR_WINDOWS; c++) {
+                const tw_vector value = tw_vector_broadcast(patches[c / 4] + line + c % 4);
 
                 TW_UNROLL
                 for (int meeting = 0; meeting < 6; meeting++) {
-                    const int row = meeting / 3, v = meeting % 3, u = r - row, column = c - v;
+                    const int row = meeting / 3, v = meeting % 3, u = r - row, column = c % 4 - v;
 
-                    if (u >= 0 && u < 3 && column >= 0 && column < 2 * windows) {
-                        sums[row][column] = tw_vector_fma(value, weight[u % 2][v], sums[row][column]);
+                    if (u >= 0 && u < 3 && column >= 0 && column < 2) {
+                        sums[c / 4][2 * row + column] =
+                            tw_vector_fma(value, weight[u % 2][v], sums[c / 4][2 * row + column]);
                     }
                 }
             }
         }
     }
     TW_UNROLL
-    for (int i = 0; i < 4 * windows; i++) {
-        out[i] = sums[i % 4 / 2][i / 4 * 2 + i % 2];
+    for (int i = 0; i < 4 * PLANAR_WINDOWS; i++) {
+        outputs[i / 4][i % 4][part] = sums[i / 4][i % 4];
     }
 }
 
-/* `windows` neighbouring windows for one block of output channels, pooled. */
-static inline __attribute__((always_inline)) void planar_pool(const int windows, struct planar_pitch pitch,
-                                                              ptrdiff_t in_channels, const float *patch,
-                                                              const float *weights, struct tw_lanes start,
-                                                              float *y, uint8_t *code)
-{
-    _Alignas(64) float starts[TW_BLOCK];
-    tw_vector sums[TW_VECTORS][4 * PLANAR_WINDOWS];
+/* What windows are computed from, for one block of output channels. */
+struct planar_input {
+    const struct tw_conv_pool_shape *shape;
+    const float *padded, *weights;
+    _Alignas(64) float start[TW_BLOCK];
+};
 
-    tw_lanes_store(starts, start);
+/* Pools PLANAR_WINDOWS windows; returns the new doubt (conv_pool_window_lanes.h). */
+static inline __attribute__((always_inline)) struct tw_lanes planar_pool(
+    const bool careful, planar_sums_of outputs, const struct tw_planar_window *const windows[], float *y,
+    uint8_t *code, struct tw_lanes doubt)
+{
     TW_UNROLL
-    for (int part = 0; part < TW_VECTORS; part++) {
-        planar_windows(windows, patch, pitch, in_channels, weights + part * TW_VECTOR_LANES,
-                       tw_vector_load(starts + part * TW_VECTOR_LANES), sums[part]);
-    }
-    TW_UNROLL
-    for (int w = 0; w < windows; w++) {
+    for (int w = 0; w < PLANAR_WINDOWS; w++) {
         struct tw_lanes v[4];
 
         TW_UNROLL
         for (int i = 0; i < 4; i++) {
-            tw_vector both[TW_VECTORS];
-
-            TW_UNROLL
-            for (int part = 0; part < TW_VECTORS; part++) {
-                both[part] = sums[part][4 * w + i];
-            }
-            v[i] = tw_lanes_of_vectors(both);
+            v[i] = tw_lanes_of_vectors(outputs[w][i]);
         }
-        tw_window_finish(v, y + w * TW_BLOCK, tw_code_at(code, w * TW_BLOCK));
+        doubt = tw_window_end(careful, v, y + windows[w]->y, tw_code_at(code, windows[w]->code), doubt);
     }
+    return doubt;
 }
 
-/* --- blank windows ----------------------------------------------------------------------------------------
- *
- * Where all pixels under a window's patch are 0, as most of a digit's are, its outputs depend on the padding alone: on
- * whether the window lies at the top, the bottom, the left or the right. The first such window of a kind is computed like
- * any other and kept for the call; those that follow are copies. Whether a window is blank is seen from the bytes of four
- * rows, or-ed. */
+/* Listed windows for one block of output channels; returns the doubt. Where registers allow two windows are pooled behind
+ * the sums of the next two: their sums are done by then, and pooling fills the gaps instead of waiting in front of what
+ * could go on; the first are pooled once too often, from zeros. Of an odd number the last is computed twice. `careful`
+ * is a constant at every call. */
+static inline __attribute__((always_inline)) struct tw_lanes planar_list(
+    const bool careful, const struct planar_input *input, const struct tw_planar_window *windows,
+    ptrdiff_t count, float *y, uint8_t *code)
+{
+    const struct tw_conv_pool_shape *shape = input->shape;
+    const ptrdiff_t row_pitch = shape->width + 2, plane_pitch = (shape->height + 2) * row_pitch,
+                    in_channels = shape->in_channels;
+    const struct tw_planar_window *pooled[PLANAR_WINDOWS] = {windows, windows};
+    struct tw_lanes doubt = tw_lanes_set(0.0f);
+    planar_sums_of done;
 
-enum { KIND_TOP = 1, KIND_BOTTOM = 2, KIND_LEFT = 4, KIND_RIGHT = 8, KINDS = 16 };
+    TW_UNROLL
+    for (int i = 0; i < 4 * PLANAR_WINDOWS * TW_VECTORS; i++) {
+        done[i / TW_VECTORS / 4][i / TW_VECTORS % 4][i % TW_VECTORS] = tw_vector_zero();
+    }
+    for (ptrdiff_t i = 0; i < count; i += PLANAR_WINDOWS) {
+        const struct tw_planar_window *pair[PLANAR_WINDOWS] = {windows + i,
+                                                               windows + (i + 1 < count ? i + 1 : i)};
+        const float *const patches[PLANAR_WINDOWS] = {input->padded + pair[0]->patch,
+                                                      input->padded + pair[1]->patch};
+        planar_sums_of outputs;
 
-/* What does not change within a call. */
-struct planar_call {
-    const struct tw_conv_pool_shape *shape;
-    const struct tw_pixel_scale *pixels; /* NULL: floats, of which none is called blank */
+        TW_UNROLL
+        for (int part = 0; part < TW_VECTORS; part++) {
+            planar_outputs(patches, row_pitch, plane_pitch, in_channels,
+                           input->weights + part * TW_VECTOR_LANES,
+                           tw_vector_load(input->start + part * TW_VECTOR_LANES), part, outputs);
+        }
+        if (!PLANAR_BEHIND) {
+            doubt = planar_pool(careful, outputs, pair, y, code, doubt);
+            continue;
+        }
+        doubt = planar_pool(careful, done, pooled, y, code, doubt);
+        TW_UNROLL
+        for (int k = 0; k < 4 * PLANAR_WINDOWS * TW_VECTORS; k++) {
+            done[k / TW_VECTORS / 4][k / TW_VECTORS % 4][k % TW_VECTORS] =
+                outputs[k / TW_VECTORS / 4][k / TW_VECTORS % 4][k % TW_VECTORS];
+        }
+        pooled[0] = pair[0];
+        pooled[1] = pair[1];
+    }
+    return PLANAR_BEHIND && count > 0 ? planar_pool(careful, done, pooled, y, code, doubt) : doubt;
+}
+
+static __attribute__((noinline)) void planar_list_careful(const struct planar_input *input,
+                                                          const struct tw_planar_window *windows,
+                                                          ptrdiff_t count, float *y, uint8_t *code)
+{
+    planar_list(true, input, windows, count, y, code);
+}
+
+/* A call's weights and biases. */
+struct planar_layer {
     const float *weights, *bias;
-    struct tw_conv_pool_workspace parts;
-    struct tw_window_layout layout;
-    ptrdiff_t rows, columns, blocks; /* of windows, of output channels */
-    bool known[KINDS];               /* kinds of blank windows in parts.blank_y and parts.blank_code */
 };
 
-/* One row of windows of a sample. */
-struct planar_row {
-    int kind;             /* KIND_TOP and KIND_BOTTOM */
-    const float *patches; /* of its first window */
-    float *y;             /* of its first window in block 0 */
-    uint8_t *code;
-};
-
-/* Computes `windows` neighbouring windows from `column` on for every block. */
-static inline __attribute__((always_inline)) void planar_compute(const int windows,
-                                                                 const struct planar_call *call,
-                                                                 const struct planar_row *row,
-                                                                 ptrdiff_t column)
+/* Listed windows of one sample for all output channels. */
+static void planar_compute(const struct tw_conv_pool_shape *shape, const struct planar_layer *layer,
+                           const float *padded, const struct tw_planar_window *windows, ptrdiff_t count,
+                           float *y, uint8_t *code)
 {
-    const struct tw_conv_pool_shape *shape = call->shape;
-    const struct planar_pitch pitch = {shape->width + 2, (shape->height + 2) * (shape->width + 2)};
+    const struct tw_window_layout layout = tw_window_layout(shape);
+    ptrdiff_t codes = shape->height / 2 * (shape->width / 2) * TW_BLOCK;
 
-    for (ptrdiff_t block = 0; block < call->blocks; block++) {
-        planar_pool(windows, pitch, shape->in_channels, row->patches + 2 * column,
-                    call->weights + block * shape->in_channels * 9 * TW_BLOCK,
-                    tw_block_bias(call->bias, block, shape->out_channels),
-                    row->y + block * call->layout.block + column * TW_BLOCK,
-                    tw_code_at(row->code, (block * call->rows * call->columns + column) * TW_BLOCK));
-    }
-}
+    for (ptrdiff_t block = 0; block < tw_blocks(shape->out_channels); block++) {
+        struct planar_input input = {
+            shape, padded, layer->weights + block * shape->in_channels * 9 * TW_BLOCK, {0.0f}};
+        float *to = y + layout.first + block * layout.block;
+        uint8_t *code_to = tw_code_at(code, block * codes);
 
-static void planar_one(const struct planar_call *call, const struct planar_row *row, ptrdiff_t column)
-{
-    planar_compute(1, call, row, column);
-}
-
-static void planar_pair(const struct planar_call *call, const struct planar_row *row, ptrdiff_t column)
-{
-    planar_compute(PLANAR_WINDOWS, call, row, column);
-}
-
-/* A window of a kind that is not known yet: computed, and kept. */
-static __attribute__((noinline)) void planar_keep(struct planar_call *call, const struct planar_row *row,
-                                                  ptrdiff_t column, int kind)
-{
-    const ptrdiff_t windows = call->rows * call->columns, kept = kind * call->blocks * TW_BLOCK;
-
-    planar_one(call, row, column);
-    for (ptrdiff_t block = 0; block < call->blocks; block++) {
-        tw_lanes_store(call->parts.blank_y + kept + block * TW_BLOCK,
-                       tw_lanes_load(row->y + block * call->layout.block + column * TW_BLOCK));
-        if (row->code) {
-            memcpy(call->parts.blank_code + kept + block * TW_BLOCK,
-                   row->code + (block * windows + column) * TW_BLOCK, TW_BLOCK);
+        tw_lanes_store(input.start, tw_block_bias(layer->bias, block, shape->out_channels));
+        if (tw_windows_in_doubt(planar_list(false, &input, windows, count, to, code_to))) {
+            planar_list_careful(&input, windows, count, to, code_to);
         }
-    }
-    call->known[kind] = true;
-}
-
-/* A window that is blank: copied, if its kind is known. */
-static inline void planar_blank(struct planar_call *call, const struct planar_row *row, ptrdiff_t column)
-{
-    const int kind =
-        row->kind + (column == 0 ? KIND_LEFT : 0) + (2 * column + 2 >= call->shape->width ? KIND_RIGHT : 0);
-    const float *kept = call->parts.blank_y + kind * call->blocks * TW_BLOCK;
-    const uint8_t *kept_code = call->parts.blank_code + kind * call->blocks * TW_BLOCK;
-    const ptrdiff_t code_block = call->rows * call->columns * TW_BLOCK;
-    float *y = row->y + column * TW_BLOCK;
-    uint8_t *code = tw_code_at(row->code, column * TW_BLOCK);
-
-    if (!call->known[kind]) {
-        planar_keep(call, row, column, kind);
-        return;
-    }
-    for (ptrdiff_t block = 0; block < call->blocks; block++, y += call->layout.block, kept += TW_BLOCK) {
-        tw_lanes_store(y, tw_lanes_load(kept));
-    }
-    for (ptrdiff_t block = 0; code && block < call->blocks;
-         block++, code += code_block, kept_code += TW_BLOCK) {
-        memcpy(code, kept_code, TW_BLOCK);
-    }
-}
-
-/* seen |= bytes, eight at a time; the last eight may meet some twice, which changes nothing. */
-static inline void planar_or(uint8_t *seen, const uint8_t *bytes, ptrdiff_t width)
-{
-    for (ptrdiff_t c = 0; c < width; c += 8) {
-        const ptrdiff_t at = c + 8 <= width || width < 8 ? c : width - 8;
-        const size_t count = width < 8 ? (size_t)width : 8;
-        uint64_t a = 0, b = 0;
-
-        memcpy(&a, seen + at, count);
-        memcpy(&b, bytes + at, count);
-        a |= b;
-        memcpy(seen + at, &a, count);
-    }
-}
-
-/* The bytes under a row of windows, or-ed over rows and channels: byte 1 + c is column c, byte 0 the padding. */
-static void planar_look(const struct planar_call *call, const uint8_t *x, ptrdiff_t r)
-{
-    const struct tw_conv_pool_shape *shape = call->shape;
-    const ptrdiff_t first = r > 0 ? 2 * r - 1 : 0,
-                    end = 2 * r + 3 < shape->height ? 2 * r + 3 : shape->height;
-    uint8_t *seen = call->parts.seen + 1;
-
-    memset(call->parts.seen, 0, (size_t)shape->width + 4);
-    for (ptrdiff_t i = 0; i < shape->in_channels; i++) {
-        for (ptrdiff_t row = first; row < end; row++) {
-            planar_or(seen, x + (i * shape->height + row) * shape->width, shape->width);
-        }
-    }
-}
-
-/* Whether the four columns under a window hold nothing. */
-static inline bool planar_is_blank(const struct planar_call *call, ptrdiff_t column)
-{
-    uint32_t four;
-
-    memcpy(&four, call->parts.seen + 2 * column, sizeof four);
-    return call->pixels && four == 0;
-}
-
-static void planar_run_row(struct planar_call *call, const struct planar_row *row)
-{
-    for (ptrdiff_t column = 0; column < call->columns;) {
-        if (planar_is_blank(call, column)) {
-            planar_blank(call, row, column++);
-        } else if (column + 1 < call->columns && !planar_is_blank(call, column + 1)) {
-            planar_pair(call, row, column);
-            column += PLANAR_WINDOWS;
-        } else {
-            planar_one(call, row, column++);
-        }
-    }
-}
-
-/* One plane of bytes, normalised, into its padding. */
-static void planar_normalize(const struct tw_conv_pool_shape *shape, const uint8_t *x,
-                             const struct tw_pixel_scale *pixels, float *padded)
-{
-    const ptrdiff_t count = shape->in_channels * shape->height, width = shape->width;
-
-    memset(padded, 0, (size_t)(shape->in_channels * (shape->height + 2) * (width + 2)) * sizeof *padded);
-    for (ptrdiff_t line = 0; line < count; line++) {
-        TW_VARIANT(tw_f32_normalize_u8)
-        (width, x + line * width, pixels->mean, pixels->standard_deviation,
-         padded + (line + 2 * (line / shape->height) + 1) * (width + 2) + 1);
-    }
-}
-
-/* One sample; x as bytes or floats. */
-static void planar_sample_forward(struct planar_call *call, const void *x, float *y, uint8_t *code)
-{
-    const struct tw_conv_pool_shape *shape = call->shape;
-
-    if (call->pixels) {
-        planar_normalize(shape, x, call->pixels, call->parts.padded);
-    } else {
-        tw_conv_pool_pad(shape, x, NULL, call->parts.padded);
-    }
-    tw_clear_halo(shape, y);
-    for (ptrdiff_t r = 0; r < call->rows; r++) {
-        const struct planar_row row = {
-            .kind = (r == 0 ? KIND_TOP : 0) + (2 * r + 2 >= shape->height ? KIND_BOTTOM : 0),
-            .patches = call->parts.padded + 2 * r * (shape->width + 2),
-            .y = y + call->layout.first + r * call->layout.row,
-            .code = tw_code_at(code, r * call->columns * TW_BLOCK),
-        };
-
-        if (call->pixels) {
-            planar_look(call, x, r);
-        }
-        planar_run_row(call, &row);
     }
     tw_clear_missing(shape, y, code);
 }
+
+/* --- ink ---------------------------------------------------------------------------------------------------- */
+
+/* Where one row of pixels has ink, in any channel; none outside the image. */
+static uint64_t planar_row_ink(const struct tw_conv_pool_shape *shape, const uint8_t *x, ptrdiff_t row)
+{
+    uint64_t ink = 0;
+
+    for (ptrdiff_t i = 0; i < shape->in_channels && row < shape->height; i++) {
+        ink |= tw_bytes_set(x + (i * shape->height + row) * shape->width, (int)shape->width);
+    }
+    return ink;
+}
+
+/* Bit 2 c of ink[r]: the patch of window (r, c) has ink. Returns whether all have. */
+static bool planar_find_ink(const struct tw_conv_pool_shape *shape, const uint8_t *x, uint64_t *ink)
+{
+    const uint64_t windows = ~(uint64_t)0 >> (TW_INK_WIDTH - shape->width / 2 * 2) & 0x5555555555555555;
+    uint64_t upper = planar_row_ink(shape, x, 0), all = windows;
+
+    for (ptrdiff_t r = 0; r < shape->height / 2; r++) {
+        const uint64_t lower = planar_row_ink(shape, x, 2 * r + 1) | planar_row_ink(shape, x, 2 * r + 2);
+        const uint64_t four = upper | lower;
+
+        /* Columns 2 c - 1 … 2 c + 2. */
+        ink[r] = (four << 1 | four | four >> 1 | four >> 2) & windows;
+        all &= ink[r];
+        upper = lower;
+    }
+    return all == windows;
+}
+
+/* Windows with ink from the front of `sorted`, blank ones from its back; returns how many have ink. Without branches on
+ * the image: every window is written to both ends, and one of them moves on. */
+static ptrdiff_t planar_sort(const struct tw_conv_pool_shape *shape, const uint64_t *ink,
+                             const struct tw_planar_window *windows, struct tw_planar_window *sorted)
+{
+    ptrdiff_t rows = shape->height / 2, columns = shape->width / 2, front = 0, back = rows * columns - 1;
+
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        uint64_t bits = ink[r];
+
+        for (ptrdiff_t c = 0; c < columns; c++, bits >>= 2, windows++) {
+            const ptrdiff_t has_ink = (ptrdiff_t)(bits & 1);
+
+            sorted[front] = *windows;
+            sorted[back] = *windows;
+            front += has_ink;
+            back -= 1 - has_ink;
+        }
+    }
+    return front;
+}
+
+/* The blank image through the layer. */
+static void planar_compute_blank(const struct tw_conv_pool_shape *shape, const struct planar_layer *layer,
+                                 const struct tw_pixel_scale *pixels,
+                                 const struct tw_conv_pool_workspace *parts, bool codes)
+{
+    static const uint8_t image[TW_CONV_POOL_PLANAR_CHANNELS * TW_BLANK_SIDE * TW_BLANK_SIDE];
+    const struct tw_conv_pool_shape blank = tw_blank_shape(shape);
+
+    tw_conv_pool_pad(&blank, image, pixels, parts->blank_padded);
+    tw_planar_windows(&blank, parts->blank_windows);
+    planar_compute(&blank, layer, parts->blank_padded, parts->blank_windows,
+                   blank.height / 2 * (blank.width / 2), parts->blank_y, codes ? parts->blank_code : NULL);
+}
+
+/* Copies listed windows from the blank image's. */
+static void planar_copy_blank(const struct tw_conv_pool_shape *shape,
+                              const struct tw_conv_pool_workspace *parts,
+                              const struct tw_planar_window *windows, ptrdiff_t count, float *y,
+                              uint8_t *code)
+{
+    const struct tw_conv_pool_shape blank = tw_blank_shape(shape);
+    const struct tw_window_layout layout = tw_window_layout(shape);
+    ptrdiff_t blank_block = blank.height / 2 * (blank.width / 2) * TW_BLOCK;
+    ptrdiff_t codes = shape->height / 2 * (shape->width / 2) * TW_BLOCK;
+
+    for (ptrdiff_t block = 0; block < tw_blocks(shape->out_channels); block++) {
+        const float *from = parts->blank_y + block * blank_block;
+        const uint8_t *code_from = parts->blank_code + block * blank_block;
+        float *to = y + layout.first + block * layout.block;
+        uint8_t *code_to = tw_code_at(code, block * codes);
+
+        for (ptrdiff_t i = 0; i < count; i++) {
+            tw_lanes_store(to + windows[i].y, tw_lanes_load(from + windows[i].blank));
+            if (code_to) {
+                memcpy(code_to + windows[i].code, code_from + windows[i].blank, TW_BLOCK);
+            }
+        }
+    }
+}
+
+/* --- all samples -------------------------------------------------------------------------------------------- */
 
 void TW_VARIANT(tw_f32_conv_pool_planar_forward)(const struct tw_conv_pool_shape *shape, ptrdiff_t samples,
                                                  const void *x, const struct tw_pixel_scale *pixels,
                                                  const float *planar_weights, const float *bias, float *y,
                                                  uint8_t *code, void *workspace)
 {
-    const ptrdiff_t x_bytes =
-        shape->in_channels * shape->height * shape->width * (pixels ? 1 : (ptrdiff_t)sizeof(float));
-    struct planar_call call = {
-        .shape = shape,
-        .pixels = pixels,
-        .weights = planar_weights,
-        .bias = bias,
-        .layout = tw_window_layout(shape),
-        .rows = shape->height / 2,
-        .columns = shape->width / 2,
-        .blocks = tw_blocks(shape->out_channels),
-    };
+    const struct planar_layer layer = {planar_weights, bias};
+    ptrdiff_t windows = shape->height / 2 * (shape->width / 2);
+    ptrdiff_t x_size = shape->in_channels * shape->height * shape->width;
+    bool look_for_ink = pixels && shape->width <= TW_INK_WIDTH, blank_known = false;
+    struct tw_conv_pool_workspace parts;
 
-    tw_conv_pool_carve(shape, workspace, &call.parts);
+    tw_conv_pool_carve(shape, workspace, &parts);
+    tw_conv_pool_clear_padded(shape, parts.padded);
+    tw_planar_windows(shape, parts.windows);
     for (ptrdiff_t n = 0; n < samples; n++) {
-        planar_sample_forward(&call, (const char *)x + n * x_bytes, y + n * call.blocks * call.layout.block,
-                              tw_code_at(code, n * tw_code_size(shape)));
+        const char *sample = (const char *)x + n * x_size * (pixels ? 1 : (ptrdiff_t)sizeof(float));
+        const struct tw_planar_window *list = parts.windows;
+        ptrdiff_t count = windows;
+
+        tw_conv_pool_pad_inside(shape, sample, pixels, parts.padded);
+        tw_clear_halo(shape, y);
+        if (look_for_ink && !planar_find_ink(shape, (const uint8_t *)sample, parts.ink)) {
+            if (!blank_known) {
+                planar_compute_blank(shape, &layer, pixels, &parts, code != NULL);
+                blank_known = true;
+            }
+            count = planar_sort(shape, parts.ink, list, parts.sorted);
+            list = parts.sorted;
+            planar_copy_blank(shape, &parts, list + count, windows - count, y, code);
+        }
+        planar_compute(shape, &layer, parts.padded, list, count, y, code);
+        y += tw_blocked_size(shape->out_channels, shape->height / 2, shape->width / 2, shape->y_halo);
+        code = tw_code_at(code, tw_code_size(shape));
     }
 }

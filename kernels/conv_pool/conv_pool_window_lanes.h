@@ -4,19 +4,55 @@
 #ifndef TOWER_KERNELS_CONV_POOL_CONV_POOL_WINDOW_LANES_H
 #define TOWER_KERNELS_CONV_POOL_CONV_POOL_WINDOW_LANES_H
 
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/conv_pool/conv_pool_workspace.h"
 #include "kernels/simd/unroll.h"
 
-/* The window's end for a window that has a NaN, position by position as the contract says. */
-static __attribute__((noinline, cold)) void tw_window_finish_nan(const struct tw_lanes v[4], float *y,
-                                                                 uint8_t *code)
+/* --- the usual end: no comparisons, which on Zen 4 take the units of fma when they write masks ----------------
+ *
+ * The sign of a difference says which of two is greater, the first of equals winning, unless one is NaN or both are
+ * the same infinity: then the difference is NaN. `doubt` gathers the differences of many windows; if it is NaN in the
+ * end, all of them must be finished again, carefully. */
+
+/* `v` in window order. Writes y and code of the window; without `code` y alone. Returns the new doubt. */
+static inline __attribute__((always_inline)) struct tw_lanes tw_window_finish(const struct tw_lanes v[4],
+                                                                              float *y, uint8_t *code,
+                                                                              struct tw_lanes doubt)
+{
+    const struct tw_lanes top = tw_lanes_sub(v[0], v[1]), bottom = tw_lanes_sub(v[2], v[3]);
+    const struct tw_lanes upper = tw_lanes_max(v[0], v[1]), lower = tw_lanes_max(v[2], v[3]);
+    const struct tw_lanes open = tw_lanes_max(tw_lanes_max(upper, lower), tw_lanes_set(0.0f));
+
+    tw_lanes_store(y, open);
+    doubt = tw_lanes_add(doubt, tw_lanes_add(top, bottom));
+    if (code) {
+        const struct tw_lanes rows = tw_lanes_sub(upper, lower);
+
+        tw_lanes_store_winners(code, top, bottom, rows, open);
+        doubt = tw_lanes_add(doubt, rows);
+    }
+    return doubt;
+}
+
+static inline bool tw_windows_in_doubt(struct tw_lanes doubt)
+{
+    return isnan(tw_lanes_fold_add(doubt));
+}
+
+/* --- the careful end ---------------------------------------------------------------------------------------- */
+
+/* As tw_window_finish, for any values: NaN wins. */
+static inline __attribute__((always_inline)) void tw_window_finish_any(const struct tw_lanes v[4], float *y,
+                                                                       uint8_t *code)
 {
     const struct tw_lanes zero = tw_lanes_set(0.0f);
     struct tw_lanes best = v[0], winner = zero;
     struct tw_mask closed;
 
+    TW_UNROLL
     for (int i = 1; i < 4; i++) {
         struct tw_mask takes = tw_mask_or(tw_lanes_greater(v[i], best), tw_lanes_is_nan(v[i]));
 
@@ -30,25 +66,17 @@ static __attribute__((noinline, cold)) void tw_window_finish_nan(const struct tw
     }
 }
 
-/* `v` in window order. Writes y and code of the window; without `code` y alone. The winner of each row, then of both: of
- * equals the first stays, as in the order of the contract. (tw_lanes_max gives its second argument for equals.) */
-static inline __attribute__((always_inline)) void tw_window_finish(const struct tw_lanes v[4], float *y,
-                                                                   uint8_t *code)
+/* One or the other: `careful` is a constant at every call. */
+static inline __attribute__((always_inline)) struct tw_lanes tw_window_end(const bool careful,
+                                                                           const struct tw_lanes v[4],
+                                                                           float *y, uint8_t *code,
+                                                                           struct tw_lanes doubt)
 {
-    const struct tw_lanes zero = tw_lanes_set(0.0f);
-    const struct tw_lanes upper = tw_lanes_max(v[1], v[0]), under = tw_lanes_max(v[3], v[2]),
-                          best = tw_lanes_max(under, upper);
-
-    if (__builtin_expect(
-            tw_mask_any(tw_mask_or(tw_lanes_unordered(v[0], v[1]), tw_lanes_unordered(v[2], v[3]))), 0)) {
-        tw_window_finish_nan(v, y, code);
-        return;
+    if (careful) {
+        tw_window_finish_any(v, y, code);
+        return doubt;
     }
-    tw_lanes_store(y, tw_lanes_max(best, zero));
-    if (code) {
-        tw_codes_store(code, tw_lanes_greater(v[1], v[0]), tw_lanes_greater(v[3], v[2]),
-                       tw_lanes_greater(under, upper), tw_lanes_less_equal(best, zero));
-    }
+    return tw_window_finish(v, y, code, doubt);
 }
 
 /* Where window (0, 0) of block 0 of a sample's y lies, and the distances between rows and blocks, in floats.

@@ -207,10 +207,13 @@ static void winograd_multiply(const struct winograd_group *group, const float *w
     }
 }
 
-static void winograd_finish(const struct winograd_group *group, struct tw_lanes bias, float *y, uint8_t *code)
+/* Pools a block's tiles; returns the doubt (conv_pool_window_lanes.h). `careful` is a constant at every call. */
+static inline __attribute__((always_inline)) struct tw_lanes winograd_finish(
+    const bool careful, const struct winograd_group *group, struct tw_lanes bias, float *y, uint8_t *code)
 {
     const struct tw_window_layout layout = tw_window_layout(group->shape);
     ptrdiff_t columns = group->shape->width / 2, row = group->row, column = group->column;
+    struct tw_lanes doubt = tw_lanes_set(0.0f);
 
     for (ptrdiff_t t = 0; t < group->count; t++, column++) {
         struct tw_lanes v[4];
@@ -220,9 +223,16 @@ static void winograd_finish(const struct winograd_group *group, struct tw_lanes 
             row++;
         }
         winograd_output(group->parts.products + t * TW_BLOCK, TW_WINOGRAD_GROUP * TW_BLOCK, bias, v);
-        tw_window_finish(v, y + layout.first + row * layout.row + column * TW_BLOCK,
-                         tw_code_at(code, (group->first + t) * TW_BLOCK));
+        doubt = tw_window_end(careful, v, y + layout.first + row * layout.row + column * TW_BLOCK,
+                              tw_code_at(code, (group->first + t) * TW_BLOCK), doubt);
     }
+    return doubt;
+}
+
+static __attribute__((noinline)) void winograd_finish_careful(const struct winograd_group *group,
+                                                              struct tw_lanes bias, float *y, uint8_t *code)
+{
+    winograd_finish(true, group, bias, y, code);
 }
 
 static void winograd_sample(struct winograd_group *group, const float *x, const float *weights,
@@ -240,9 +250,14 @@ static void winograd_sample(struct winograd_group *group, const float *x, const 
         group->column = group->first % (shape->width / 2);
         winograd_transform(group, x);
         for (ptrdiff_t block = 0; block < tw_blocks(shape->out_channels); block++) {
+            const struct tw_lanes start = tw_block_bias(bias, block, shape->out_channels);
+            float *to = y + block * layout.block;
+            uint8_t *code_to = tw_code_at(code, block * tiles * TW_BLOCK);
+
             winograd_multiply(group, weights + block * 16 * shape->in_channels * TW_BLOCK);
-            winograd_finish(group, tw_block_bias(bias, block, shape->out_channels), y + block * layout.block,
-                            tw_code_at(code, block * tiles * TW_BLOCK));
+            if (tw_windows_in_doubt(winograd_finish(false, group, start, to, code_to))) {
+                winograd_finish_careful(group, start, to, code_to);
+            }
         }
     }
     tw_clear_missing(shape, y, code);

@@ -18,10 +18,26 @@ struct tw_survivor {
     float value;
 };
 
+/* A window of a planar sample: where its patch begins in the padded planes, in floats; its place in a block of y, in
+ * floats, and in a block of codes; and the window of the blank image that it equals if it has no ink. */
+struct tw_planar_window {
+    int32_t patch, y, code, blank;
+};
+
+/* Pixels of 8 bits: what is 0 all over a window's patch is computed once a call, on a blank image of at most this
+ * height and width, which has every kind of window (corners, sides, inside). Ink is found in images of at most
+ * TW_INK_WIDTH columns, the bits of a word. */
+#define TW_BLANK_SIDE 7
+#define TW_INK_WIDTH  64
+
 struct tw_conv_pool_workspace {
     float *padded; /* planar: [in][height + 2][width + 2] */
-    uint8_t *seen; /* planar: what lies under a row of windows, [width + 4] */
-    /* planar: the windows under which nothing lies, [16 kinds][out/16][16], and their codes */
+    /* planar: all windows of a sample row by row, the same with ink before blank, and by row of windows where ink is. */
+    struct tw_planar_window *windows, *sorted;
+    uint64_t *ink;
+    /* planar: the blank image as `padded`, its windows, its y without halo and its codes. */
+    float *blank_padded;
+    struct tw_planar_window *blank_windows;
     float *blank_y;
     uint8_t *blank_code;
     float *sums; /* planar: [out/16][in][9][16], then [out/16][16] of the bias */
@@ -47,8 +63,10 @@ static inline uint8_t *tw_code_at(uint8_t *code, ptrdiff_t offset)
     return code ? code + offset : NULL;
 }
 
-/* Copies one planar sample into `padded`, normalising bytes when `pixels` is given. */
-void tw_conv_pool_pad(const struct tw_conv_pool_shape *shape, const void *x,
-                      const struct tw_pixel_scale *pixels, float *padded);
+/* The windows of a sample. */
+void tw_planar_windows(const struct tw_conv_pool_shape *shape, struct tw_planar_window *windows);
+
+/* The blank image's shape: of the same kinds of windows as `shape`. */
+struct tw_conv_pool_shape tw_blank_shape(const struct tw_conv_pool_shape *shape);
 
 #endif

@@ -6,8 +6,6 @@
 #ifndef TOWER_KERNELS_SIMD_VECTOR_AVX2_H
 #define TOWER_KERNELS_SIMD_VECTOR_AVX2_H
 
-#include <stdbool.h>
-
 #include "kernels/simd/lanes_avx2.h"
 
 typedef __m256 tw_vector;
@@ -113,20 +111,55 @@ static inline struct tw_lanes tw_lanes_of_vectors(const tw_vector a[TW_VECTORS])
     return (struct tw_lanes){a[0], a[1]};
 }
 
-static inline bool tw_mask_any(struct tw_mask a)
+/* Eight codes as words: see tw_lanes_store_winners. */
+static inline __m256i tw_winners_of(__m256 top, __m256 bottom, __m256 rows, __m256 open)
 {
-    return _mm256_movemask_ps(_mm256_or_ps(a.low, a.high)) != 0;
+    const __m256i second = _mm256_srli_epi32(_mm256_castps_si256(_mm256_blendv_ps(top, bottom, rows)), 31);
+    const __m256i lower = _mm256_srli_epi32(_mm256_castps_si256(rows), 31);
+    const __m256i closed = _mm256_cmpeq_epi32(_mm256_castps_si256(open), _mm256_setzero_si256());
+    const __m256i winner = _mm256_add_epi32(second, _mm256_add_epi32(lower, lower));
+
+    return _mm256_blendv_epi8(winner, _mm256_set1_epi32(4), closed);
 }
 
-/* Codes of sixteen windows: 1 or 0 by `second`, or where `lower` 3 or 2 by `fourth`; 4 where closed. */
-static inline void tw_codes_store(uint8_t *code, struct tw_mask second, struct tw_mask fourth,
-                                  struct tw_mask lower, struct tw_mask closed)
+/* Codes of a window (kernels/conv_pool) to bytes. Negative signs name winners: of `top` the second of the upper two
+ * outputs, of `bottom` that of the lower two, of `rows` the lower two; where `open` is +0 the window is closed (4). No
+ * lane of `open` is negative. */
+static inline void tw_lanes_store_winners(uint8_t *code, struct tw_lanes top, struct tw_lanes bottom,
+                                          struct tw_lanes rows, struct tw_lanes open)
 {
-    const struct tw_lanes upper = tw_lanes_keep(second, tw_lanes_set(1.0f));
-    const struct tw_lanes under = tw_lanes_select(fourth, tw_lanes_set(3.0f), tw_lanes_set(2.0f));
+    const __m256i words = _mm256_packs_epi32(tw_winners_of(top.low, bottom.low, rows.low, open.low),
+                                             tw_winners_of(top.high, bottom.high, rows.high, open.high));
+    const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
 
-    tw_lanes_store_bytes(code,
-                         tw_lanes_select(closed, tw_lanes_set(4.0f), tw_lanes_select(lower, under, upper)));
+    _mm_storeu_si128((__m128i *)(void *)code,
+                     _mm_packus_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1)));
+}
+
+/* Of sixteen bytes. */
+static inline uint64_t tw_sixteen_bytes_set(const uint8_t *x)
+{
+    const __m128i clear =
+        _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)x), _mm_setzero_si128());
+
+    return (uint64_t)_mm_movemask_epi8(clear) ^ 0xffff;
+}
+
+/* Bit i: byte i is not 0. `count` is 1 … 64. */
+static inline uint64_t tw_bytes_set(const uint8_t *x, int count)
+{
+    uint64_t bits = 0;
+
+    if (count < 16) {
+        for (int i = 0; i < count; i++) {
+            bits |= (uint64_t)(x[i] != 0) << i;
+        }
+        return bits;
+    }
+    for (int i = 0; i + 16 <= count; i += 16) {
+        bits |= tw_sixteen_bytes_set(x + i) << i;
+    }
+    return bits | tw_sixteen_bytes_set(x + count - 16) << (count - 16);
 }
 
 /* Of sixteen codes those equal to `code`, one bit each. */

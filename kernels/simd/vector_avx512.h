@@ -2,8 +2,6 @@
 #ifndef TOWER_KERNELS_SIMD_VECTOR_AVX512_H
 #define TOWER_KERNELS_SIMD_VECTOR_AVX512_H
 
-#include <stdbool.h>
-
 #include "kernels/simd/lanes_avx512.h"
 
 typedef __m512 tw_vector;
@@ -98,27 +96,38 @@ static inline struct tw_lanes tw_lanes_of_vectors(const tw_vector a[TW_VECTORS])
     return (struct tw_lanes){a[0]};
 }
 
-static inline bool tw_mask_any(struct tw_mask a)
-{
-    return a.bits != 0;
-}
-
-/* Codes of sixteen windows: 1 or 0 by `second`, or where `lower` 3 or 2 by `fourth`; 4 where closed. */
-static inline void tw_codes_store(uint8_t *code, struct tw_mask second, struct tw_mask fourth,
-                                  struct tw_mask lower, struct tw_mask closed)
-{
-    __m128i codes = _mm_maskz_set1_epi8(second.bits, 1);
-
-    codes = _mm_mask_mov_epi8(codes, lower.bits,
-                              _mm_mask_mov_epi8(_mm_set1_epi8(2), fourth.bits, _mm_set1_epi8(3)));
-    codes = _mm_mask_mov_epi8(codes, closed.bits, _mm_set1_epi8(4));
-    _mm_storeu_si128((__m128i *)(void *)code, codes);
-}
-
 /* Sixteen small whole numbers, held as floats, to bytes. */
 static inline void tw_lanes_store_bytes(uint8_t *y, struct tw_lanes a)
 {
     _mm_storeu_si128((__m128i *)(void *)y, _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(a.all)));
+}
+
+/* Codes of a window (kernels/conv_pool) to bytes. Negative signs name winners: of `top` the second of the upper two
+ * outputs, of `bottom` that of the lower two, of `rows` the lower two; where `open` is +0 the window is closed (4). No
+ * lane of `open` is negative. */
+static inline void tw_lanes_store_winners(uint8_t *code, struct tw_lanes top, struct tw_lanes bottom,
+                                          struct tw_lanes rows, struct tw_lanes open)
+{
+    const __m512i lower = _mm512_srai_epi32(_mm512_castps_si512(rows.all), 31);
+    const __m512i closed =
+        _mm512_srai_epi32(_mm512_sub_epi32(_mm512_castps_si512(open.all), _mm512_set1_epi32(1)), 31);
+    /* lower ? bottom : top, its sign; then | lower & 2; then closed ? 4 : that. */
+    const __m512i second = _mm512_srli_epi32(
+        _mm512_ternarylogic_epi32(lower, _mm512_castps_si512(bottom.all), _mm512_castps_si512(top.all), 0xca),
+        31);
+    const __m512i winner = _mm512_ternarylogic_epi32(second, lower, _mm512_set1_epi32(2), 0xf8);
+    const __m512i codes = _mm512_ternarylogic_epi32(closed, _mm512_set1_epi32(4), winner, 0xca);
+
+    _mm_storeu_si128((__m128i *)(void *)code, _mm512_cvtepi32_epi8(codes));
+}
+
+/* Bit i: byte i is not 0. `count` is 1 … 64. */
+static inline uint64_t tw_bytes_set(const uint8_t *x, int count)
+{
+    const __mmask64 inside = ~(__mmask64)0 >> (64 - count);
+    const __m512i bytes = _mm512_maskz_loadu_epi8(inside, x);
+
+    return _mm512_test_epi8_mask(bytes, bytes);
 }
 
 /* Of sixteen codes those equal to `code`, one bit each. */

@@ -5,8 +5,6 @@
 #ifndef TOWER_KERNELS_SIMD_VECTOR_NEON_H
 #define TOWER_KERNELS_SIMD_VECTOR_NEON_H
 
-#include <stdbool.h>
-
 #include "kernels/simd/lanes_neon.h"
 
 typedef struct tw_vector {
@@ -132,20 +130,56 @@ static inline struct tw_lanes tw_lanes_of_vectors(const tw_vector a[TW_VECTORS])
     return (struct tw_lanes){{a[0].low, a[0].high, a[1].low, a[1].high}};
 }
 
-static inline bool tw_mask_any(struct tw_mask a)
+/* Four codes as words: see tw_lanes_store_winners. */
+static inline uint32x4_t tw_winners_of(float32x4_t top, float32x4_t bottom, float32x4_t rows,
+                                       float32x4_t open)
 {
-    return vmaxvq_u32(vorrq_u32(vorrq_u32(a.part[0], a.part[1]), vorrq_u32(a.part[2], a.part[3]))) != 0;
+    const uint32x4_t lower = vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_f32(rows), 31));
+    const uint32x4_t second = vshrq_n_u32(vreinterpretq_u32_f32(vbslq_f32(lower, bottom, top)), 31);
+    const uint32x4_t winner = vorrq_u32(second, vandq_u32(lower, vdupq_n_u32(2)));
+
+    return vbslq_u32(vceqzq_u32(vreinterpretq_u32_f32(open)), vdupq_n_u32(4), winner);
 }
 
-/* Codes of sixteen windows: 1 or 0 by `second`, or where `lower` 3 or 2 by `fourth`; 4 where closed. */
-static inline void tw_codes_store(uint8_t *code, struct tw_mask second, struct tw_mask fourth,
-                                  struct tw_mask lower, struct tw_mask closed)
+/* Codes of a window (kernels/conv_pool) to bytes. Negative signs name winners: of `top` the second of the upper two
+ * outputs, of `bottom` that of the lower two, of `rows` the lower two; where `open` is +0 the window is closed (4). No
+ * lane of `open` is negative. */
+static inline void tw_lanes_store_winners(uint8_t *code, struct tw_lanes top, struct tw_lanes bottom,
+                                          struct tw_lanes rows, struct tw_lanes open)
 {
-    const struct tw_lanes upper = tw_lanes_keep(second, tw_lanes_set(1.0f));
-    const struct tw_lanes under = tw_lanes_select(fourth, tw_lanes_set(3.0f), tw_lanes_set(2.0f));
+    uint16x4_t words[4];
 
-    tw_lanes_store_bytes(code,
-                         tw_lanes_select(closed, tw_lanes_set(4.0f), tw_lanes_select(lower, under, upper)));
+    for (int i = 0; i < 4; i++) {
+        words[i] = vmovn_u32(tw_winners_of(top.part[i], bottom.part[i], rows.part[i], open.part[i]));
+    }
+    vst1q_u8(code, vcombine_u8(vmovn_u16(vcombine_u16(words[0], words[1])),
+                               vmovn_u16(vcombine_u16(words[2], words[3]))));
+}
+
+/* Of sixteen bytes: bit i of byte i in place, halves summed. */
+static inline uint64_t tw_sixteen_bytes_set(const uint8_t *x)
+{
+    static const uint8_t place[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    const uint8x16_t bytes = vld1q_u8(x), bits = vandq_u8(vtstq_u8(bytes, bytes), vld1q_u8(place));
+
+    return (uint64_t)vaddv_u8(vget_low_u8(bits)) | (uint64_t)vaddv_u8(vget_high_u8(bits)) << 8;
+}
+
+/* Bit i: byte i is not 0. `count` is 1 … 64. */
+static inline uint64_t tw_bytes_set(const uint8_t *x, int count)
+{
+    uint64_t bits = 0;
+
+    if (count < 16) {
+        for (int i = 0; i < count; i++) {
+            bits |= (uint64_t)(x[i] != 0) << i;
+        }
+        return bits;
+    }
+    for (int i = 0; i + 16 <= count; i += 16) {
+        bits |= tw_sixteen_bytes_set(x + i) << i;
+    }
+    return bits | tw_sixteen_bytes_set(x + count - 16) << (count - 16);
 }
 
 /* Of sixteen codes those equal to `code`, one bit each. */

@@ -1,0 +1,140 @@
+/* kernels/conv_pool: windows without ink come from the blank image, and are the reference's all the same. */
+#include "tests/kernels/conv_pool/conv_pool_problem.h"
+
+#define MOST_OUT 18
+
+struct image {
+    struct tw_conv_pool_shape shape;
+    struct tw_pixel_scale pixels;
+    struct buffers buffers;
+    uint8_t *x;
+    float *weights, *bias, *y[2];
+    uint8_t *code[2];
+    void *workspace;
+};
+
+static ptrdiff_t pixel_count(const struct image *image)
+{
+    return image->shape.in_channels * image->shape.height * image->shape.width;
+}
+
+static struct image image_new(struct tw_rng *rng, ptrdiff_t in, ptrdiff_t height, ptrdiff_t width)
+{
+    struct image image = {.shape = {.in_channels = in,
+                                    .out_channels = tw_test_integer(rng, 1, MOST_OUT),
+                                    .height = height,
+                                    .width = width,
+                                    .y_halo = tw_test_integer(rng, 0, 1)},
+                          .pixels = {0.13f, 0.31f}};
+    const struct tw_conv_pool_shape *s = &image.shape;
+    float w[MOST_OUT * TW_CONV_POOL_PLANAR_CHANNELS * 9];
+
+    tw_test_fill(rng, w, s->out_channels * in * 9, -0.5f, 0.5f);
+    image.x = take_bytes(&image.buffers, pixel_count(&image));
+    image.weights = take(&image.buffers, tw_blocks(s->out_channels) * in * 9 * TW_BLOCK);
+    image.bias = take(&image.buffers, s->out_channels);
+    tw_test_fill(rng, image.bias, s->out_channels, -0.5f, 0.5f);
+    tw_f32_pack_planar_weights(s, w, image.weights, 0, tw_blocks(s->out_channels));
+    for (int i = 0; i < 2; i++) {
+        image.y[i] = take(&image.buffers, y_size(s));
+        image.code[i] = take_bytes(&image.buffers, tw_code_size(s));
+    }
+    image.workspace = take_bytes(&image.buffers, (ptrdiff_t)((tw_f32_conv_pool_workspace(s) + 63) / 64 * 64));
+    memset(image.x, 0, (size_t)pixel_count(&image));
+    return image;
+}
+
+static void forward(const struct tw_kernels *k, struct image *image, int to, bool codes)
+{
+    memset(image->y[to], 0xff, (size_t)y_size(&image->shape) * sizeof(float));
+    k->f32_conv_pool_planar_forward(&image->shape, 1, image->x, &image->pixels, image->weights, image->bias,
+                                    image->y[to], codes ? image->code[to] : NULL, image->workspace);
+}
+
+static void compare(struct image *image)
+{
+    const struct variants v = variants_here();
+
+    forward(reference(), image, 0, true);
+    for (int t = 0; t < v.count; t++) {
+        memset(image->code[1], 0xff, (size_t)tw_code_size(&image->shape));
+        forward(v.table[t], image, 1, true);
+        assert_same_floats(image->y[0], image->y[1], y_size(&image->shape), "y");
+        assert_memory_equal(image->code[0], image->code[1], (size_t)tw_code_size(&image->shape));
+        forward(v.table[t], image, 1, false);
+        assert_same_floats(image->y[0], image->y[1], y_size(&image->shape), "y without codes");
+    }
+}
+
+/* Blank, then one pixel of ink at every place. */
+static void one_pixel_everywhere(void **state)
+{
+    const ptrdiff_t most = 1 + tw_test_cases(9);
+    struct tw_rng rng = tw_test_rng(1);
+
+    (void)state;
+    for (ptrdiff_t height = 2; height <= most; height++) {
+        for (ptrdiff_t width = 2; width <= most; width++) {
+            struct image image = image_new(&rng, tw_test_integer(&rng, 1, 2), height, width);
+
+            compare(&image);
+            for (ptrdiff_t i = 0; i < pixel_count(&image); i++) {
+                image.x[i] = (uint8_t)tw_test_integer(&rng, 1, 255);
+                compare(&image);
+                image.x[i] = 0;
+            }
+            release(&image.buffers);
+        }
+    }
+}
+
+/* Widths around vectors and around the widest image that is searched for ink, all channels, more and less ink. */
+static void sparse_images(void **state)
+{
+    const ptrdiff_t widths[] = {15, 16, 17, 28, 31, 32, 33, 47, 48, 49, 62, 63, 64, 65, 66, 130};
+    struct tw_rng rng = tw_test_rng(2);
+    const ptrdiff_t cases = tw_test_cases(16 * 4);
+
+    (void)state;
+    for (ptrdiff_t i = 0; i < cases; i++) {
+        struct image image = image_new(&rng, tw_test_integer(&rng, 1, TW_CONV_POOL_PLANAR_CHANNELS),
+                                       tw_test_integer(&rng, 2, 12), widths[i % 16]);
+
+        for (int ink = 1; ink <= 64; ink *= 4) {
+            for (ptrdiff_t p = 0; p < pixel_count(&image); p++) {
+                image.x[p] = tw_rng_u32(&rng) % 256 < (uint32_t)ink ? (uint8_t)tw_rng_u32(&rng) : 0;
+            }
+            compare(&image);
+        }
+        release(&image.buffers);
+    }
+}
+
+/* A blank window whose outputs are NaN or infinite, by its bias or by its weights. */
+static void blank_windows_need_not_be_finite(void **state)
+{
+    struct tw_rng rng = tw_test_rng(3);
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct image image = image_new(&rng, 1, 9, 9);
+        float *special = i / 2 ? &image.bias[0] : &image.weights[4 * TW_BLOCK];
+
+        *special = i % 2 ? INFINITY : NAN;
+        compare(&image);
+        image.x[40] = 200;
+        compare(&image);
+        release(&image.buffers);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_pixel_everywhere),
+        cmocka_unit_test(sparse_images),
+        cmocka_unit_test(blank_windows_need_not_be_finite),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
