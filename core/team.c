@@ -2,6 +2,7 @@
 
 #include <omp.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "core/barrier.h"
 #include "core/memory.h"
@@ -9,7 +10,7 @@
 
 struct tw_team {
     struct tw_barrier barrier;
-    int threads;
+    int threads, working; /* members; those that have a CPU each */
     enum tw_bind bind;
     unsigned long serial; /* never used twice, so that a thread can tell which team placed it */
     struct tw_topology *topology;
@@ -48,16 +49,16 @@ static enum tw_status go_to_place(const struct tw_team *team, int rank)
 }
 
 /* The one parallel region. A runtime that may adjust the number of threads is told not to. */
-static void enter_region(const struct tw_team *team, tw_team_body *body, void *context)
+static void enter_region(int threads, tw_team_body *body, void *context)
 {
     int dynamic = omp_get_dynamic();
 
-    if (team->threads == 1) {
+    if (threads == 1) {
         body(context, 0, 1);
         return;
     }
     omp_set_dynamic(0);
-#pragma omp parallel num_threads(team->threads)
+#pragma omp parallel num_threads(threads)
     body(context, omp_get_thread_num(), omp_get_num_threads());
     omp_set_dynamic(dynamic);
 }
@@ -114,7 +115,7 @@ static enum tw_status call_the_roll(struct tw_team *team)
     struct roll_call call = {.team = team, .refused = -1};
     int refused;
 
-    enter_region(team, answer, &call);
+    enter_region(team->threads, answer, &call);
     if (atomic_load(&call.present) != team->threads) {
         return tw_fail(TW_ERROR_UNSUPPORTED,
                        "team: OpenMP gives %d of %d threads (is there a parallel region around the call?)",
@@ -147,12 +148,22 @@ static enum tw_status check_request(int threads, enum tw_bind bind)
     return TW_OK;
 }
 
-/* A member that waits for another one's CPU to become free must not keep its own. */
-static bool is_crowded(const struct tw_team *team)
+/* CPUs that members have for themselves. */
+static int cpus(void)
 {
-    int quota = tw_cgroup_cpu_quota("");
+    int quota = tw_cgroup_cpu_quota(""), affinity = tw_team_affinity();
 
-    return team->threads > tw_team_affinity() || (quota > 0 && team->threads > quota);
+    return quota > 0 && quota < affinity ? quota : affinity;
+}
+
+/* TOWER_CPUS takes the place of what the system says: for tests and experiments with more threads than CPUs. */
+static int working_of(int threads)
+{
+    const char *text = getenv("TOWER_CPUS");
+    long said = text != NULL ? strtol(text, NULL, 10) : 0;
+    int most = said > 0 && said <= TW_TEAM_MAX_THREADS ? (int)said : cpus();
+
+    return threads < most ? threads : most;
 }
 
 static enum tw_status set_up(struct tw_team *team)
@@ -165,7 +176,9 @@ static enum tw_status set_up(struct tw_team *team)
     if (team->home == NULL && team->bind != TW_BIND_NONE) {
         return tw_error_status();
     }
-    tw_barrier_init(&team->barrier, is_crowded(team));
+    team->working = working_of(team->threads);
+    /* A member that waits for another one's CPU to become free must not keep its own. */
+    tw_barrier_init(&team->barrier, team->threads > cpus());
     if (tw_topology_place(team->topology, team->bind, team->threads, team->unit) != TW_OK) {
         return tw_error_status();
     }
@@ -219,7 +232,7 @@ void tw_team_release(struct tw_team *team)
     }
     if (team->home != NULL && team->bind != TW_BIND_NONE) {
         go_home(team);
-        enter_region(team, send_home, team);
+        enter_region(team->threads, send_home, team);
     }
     while (*link != NULL && *link != team) {
         link = &(*link)->older;
@@ -264,7 +277,19 @@ void tw_team_run(struct tw_team *team, tw_team_body *body, void *context)
 {
     struct run run = {.team = team, .body = body, .context = context};
 
-    enter_region(team, run_member, &run);
+    enter_region(team->threads, run_member, &run);
+}
+
+int tw_team_working(const struct tw_team *team)
+{
+    return team->working;
+}
+
+void tw_team_run_working(struct tw_team *team, tw_team_body *body, void *context)
+{
+    struct run run = {.team = team, .body = body, .context = context};
+
+    enter_region(team->working, run_member, &run);
 }
 
 /* Inside a region of fewer threads than the team has (a run inside a run gets one) it is those that meet. */

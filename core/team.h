@@ -90,6 +90,15 @@ enum tw_bind tw_team_bind(const struct tw_team *team);
 typedef void tw_team_body(void *context, int rank, int threads);
 void tw_team_run(struct tw_team *team, tw_team_body *body, void *context);
 
+/* Members that can work at the same time: the team's threads or, if those are fewer, the CPUs that it may use and its
+ * control groups grant, as found when the team was made; $TOWER_CPUS, a number from 1, takes the place of the latter (tests
+ * have more threads work than there are CPUs, to see them interleave). */
+int tw_team_working(const struct tw_team *team);
+
+/* As tw_team_run on the first tw_team_working members, whose number `threads` then is: where the others would only take
+ * their CPUs from them. */
+void tw_team_run_working(struct tw_team *team, tw_team_body *body, void *context);
+
 /* Inside a body: waits until every member has arrived; memory written before is visible after. Every member
  * must call it the same number of times. A team of one passes at once. Members spin, for at most a millisecond
  * and less where that has not been paying off, then sleep; with more threads than CPUs they yield meanwhile. */

@@ -174,10 +174,10 @@ enum tw_status tw_optimizer_step(tw_optimizer *optimizer, struct tw_team *team)
     }
     step.chunks = prepare(optimizer);
     step.threads =
-        (int)(step.chunks / CHUNKS_PER_THREAD < tw_team_threads(team) ? step.chunks / CHUNKS_PER_THREAD
-                                                                      : tw_team_threads(team));
+        (int)(step.chunks / CHUNKS_PER_THREAD < tw_team_working(team) ? step.chunks / CHUNKS_PER_THREAD
+                                                                      : tw_team_working(team));
     if (step.threads > 1) {
-        tw_team_run(team, step_body, &step);
+        tw_team_run_working(team, step_body, &step);
     } else {
         update_chunks(optimizer, 0, step.chunks);
     }

@@ -54,7 +54,7 @@ static void measure_peak(void *context, int rank, int threads)
 /* Of one thread while all are at work. Where the plan's kernels are scalar it is that of the best there are. */
 static enum tw_status find_peak(const tw_plan *plan, double *flops)
 {
-    int threads = tw_team_threads(plan->team);
+    int threads = tw_team_working(plan->team);
     struct peaks peaks = {.isa = plan->kernels->isa,
                           .of_thread = tw_alloc_array((size_t)threads, sizeof *flops)};
     double unused, sum = 0.0;
@@ -65,7 +65,7 @@ static enum tw_status find_peak(const tw_plan *plan, double *flops)
     for (int isa = TW_ISA_COUNT - 1; !tw_f32_peak_of(peaks.isa, &unused) && isa > 0; isa--) {
         peaks.isa = tw_isa_available((enum tw_isa)isa) ? (enum tw_isa)isa : peaks.isa;
     }
-    tw_team_run(plan->team, measure_peak, &peaks);
+    tw_team_run_working(plan->team, measure_peak, &peaks);
     for (int rank = 0; rank < threads; rank++) {
         sum += peaks.of_thread[rank];
     }
@@ -81,7 +81,7 @@ enum tw_status tw_plan_profile_start(tw_plan *plan)
     if (!profile) {
         return TW_ERROR_MEMORY;
     }
-    profile->threads = tw_team_threads(plan->team);
+    profile->threads = tw_team_working(plan->team);
     if (make_members(profile, plan->graph->node_count, plan->stage_count) != TW_OK ||
         find_peak(plan, &profile->peak_flops) != TW_OK) {
         tw_profile_release(profile);

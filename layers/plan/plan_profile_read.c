@@ -22,7 +22,7 @@ static double per_run(const tw_plan *plan, bool backward, int64_t nanoseconds)
 struct tw_plan_profile tw_plan_profile(const tw_plan *plan)
 {
     const struct tw_profile *profile = plan->profile;
-    struct tw_plan_profile facts = {.threads = tw_team_threads(plan->team), .samples = mean_samples(plan)};
+    struct tw_plan_profile facts = {.threads = tw_team_working(plan->team), .samples = mean_samples(plan)};
 
     if (profile) {
         facts.runs = profile->runs;

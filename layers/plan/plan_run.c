@@ -238,7 +238,7 @@ enum tw_status tw_plan_run(tw_plan *plan, ptrdiff_t samples, enum tw_plan_half h
     if (tw_profile_on(plan)) {
         tw_profile_begin_run(plan, started);
     }
-    tw_team_run(plan->team, run_member, &run);
+    tw_team_run_working(plan->team, run_member, &run);
     if (tw_profile_on(plan)) {
         tw_profile_end_run(plan, run.stages, half);
     }

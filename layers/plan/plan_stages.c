@@ -201,7 +201,7 @@ int tw_plan_active_threads(const tw_plan *plan, const struct tw_stage *stage, pt
            units = (double)tw_plan_stage_units(plan, stage, samples);
 
     threads = threads < units ? threads : units;
-    threads = threads < tw_team_threads(plan->team) ? threads : tw_team_threads(plan->team);
+    threads = threads < tw_team_working(plan->team) ? threads : tw_team_working(plan->team);
     return threads < 1.0 ? 1 : (int)threads;
 }
 

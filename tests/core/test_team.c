@@ -1,5 +1,7 @@
 #include <dirent.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -315,11 +317,62 @@ static void shares_cover_the_whole(void **state)
         }
 }
 
+struct attendance {
+    atomic_int came, threads;
+};
+
+static void sign(void *context, int rank, int threads)
+{
+    struct attendance *attendance = context;
+
+    (void)rank;
+    atomic_fetch_add(&attendance->came, 1);
+    atomic_store(&attendance->threads, threads);
+}
+
+/* As many as there are CPUs, or as TOWER_CPUS says; all of them where those are more. */
+static void working_members_have_a_cpu_each(void **state)
+{
+    static const struct {
+        const char *cpus;
+        int threads, working;
+    } cases[] = {{"1", 5, 1}, {"3", 5, 3}, {"1024", 5, 5}, {"nonsense", 1, 1}, {"2", 1, 1}};
+    const char *home = getenv("TOWER_CPUS");
+    char kept[16];
+
+    (void)state;
+    assert_true(!home || snprintf(kept, sizeof kept, "%s", home) < (int)sizeof kept);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct attendance attendance = {0};
+        struct tw_team *team;
+
+        assert_int_equal(setenv("TOWER_CPUS", cases[i].cpus, 1), 0);
+        team = tw_team_new(cases[i].threads, TW_BIND_NONE);
+        assert_non_null(team);
+        assert_int_equal(tw_team_working(team), cases[i].working);
+        assert_int_equal(tw_team_threads(team), cases[i].threads);
+        tw_team_run_working(team, sign, &attendance);
+        assert_int_equal(attendance.came, cases[i].working);
+        assert_int_equal(attendance.threads, cases[i].working);
+        tw_team_release(team);
+    }
+    assert_int_equal(unsetenv("TOWER_CPUS"), 0);
+    {
+        struct tw_team *team = tw_team_new(64, TW_BIND_NONE);
+
+        assert_non_null(team);
+        assert_in_range(tw_team_working(team), 1, tw_team_affinity() < 64 ? tw_team_affinity() : 64);
+        tw_team_release(team);
+    }
+    assert_int_equal(home ? setenv("TOWER_CPUS", kept, 1) : 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_rank_runs_once),
         cmocka_unit_test(barriers_separate_stages),
+        cmocka_unit_test(working_members_have_a_cpu_each),
         cmocka_unit_test(a_run_allocates_nothing),
         cmocka_unit_test(members_are_placed_and_sent_home),
         cmocka_unit_test(teams_of_one_thread_can_alternate),
