@@ -26,7 +26,6 @@ struct tw_linear_shape {
     ptrdiff_t in, out;
     ptrdiff_t plane; /* 0: x is plain */
     bool relu;
-    bool transposed; /* the non-zeros form (layers/operation/linear_nonzeros.h): w comes as (in, out) */
 };
 
 /* Floats from one sample of x to the next. */

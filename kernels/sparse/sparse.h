@@ -13,8 +13,8 @@
  * element of B is infinite or NaN and meets only zeros of A, it is not seen here; NaN in A is no zero. Any split of C
  * into sub-matrices gives the same bits.
  *
- * Work is m * n times the non-zeros of a row. Where nothing is zero it costs about a fifth more than a dense product at
- * the FMA peak, since every fma loads its own part of B (docs/kernels.md).
+ * Work is m * n times the non-zeros of a row, and each costs more than in a dense product, since every fma loads its own
+ * part of B: up to which density it pays is tw_kernels.sparse_density (docs/kernels.md).
  *
  * C is written only inside m x n, read only when `accumulate` is set, and must not overlap A or B. m, n or k may be 0.
  * No alignment is required, but of `workspace`: TW_SPARSE_GEMM_WORKSPACE bytes aligned to 64, private to the call.

@@ -95,7 +95,10 @@ union tw_attributes {
     struct {
         ptrdiff_t channels, height, width, halo;
     } block;
-    struct tw_linear_shape linear; /* on weights in another layout */
+    struct {
+        struct tw_linear_shape shape;
+        bool transposed; /* weights come as (in, out): linear_nonzeros.h */
+    } linear;
 };
 
 struct tw_graph_node {

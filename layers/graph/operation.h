@@ -23,8 +23,8 @@ struct tw_execution {
     const struct tw_graph_node *node;
     const struct tw_kernels *kernels;
     ptrdiff_t samples; /* of this run; the recorded capacity while planning */
-    int threads;       /* of the team: how work is cut into units may depend on it, what comes out may not */
-    uint64_t key;      /* changes every run: mixed into the keys of random streams */
+    int threads; /* that work at a time: how work is cut into units may depend on it, what comes out may not */
+    uint64_t key;                        /* changes every run: mixed into the keys of random streams */
     const void *in[TW_NODE_MAX_INPUTS];  /* NULL where absent */
     void *out[TW_NODE_MAX_OUTPUTS];      /* NULL where not wanted */
     const struct tw_gradient_sink *sink; /* takes output 0, which is not to be written; NULL: it is */

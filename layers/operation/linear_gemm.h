@@ -38,28 +38,6 @@ struct tw_linear_part tw_linear_part_of(const struct tw_gemm_shape *whole, bool 
 void tw_linear_run(const struct tw_execution *execution, const struct tw_gemm_shape *whole,
                    const struct tw_linear_part *part, void *workspace);
 
-/* The same part of the same product, of the non-zeros of input 0; `workspace`: TW_SPARSE_GEMM_WORKSPACE bytes. B's rows
- * are contiguous. */
-void tw_linear_run_nonzeros(const struct tw_execution *execution, const struct tw_gemm_shape *whole,
-                            const struct tw_linear_part *part, void *workspace);
-
-/* What plans and profiles call it. */
-const char *tw_nonzeros_algorithm(const struct tw_execution *execution);
-
-/* Units of those forms that go by samples: a few of them, and so many units a claim that walking through all weights
- * pays. The first sample of a unit; of the unit beyond the last, their number. */
-#define TW_NONZEROS_GRAIN 16
-ptrdiff_t tw_nonzeros_units(ptrdiff_t samples);
-ptrdiff_t tw_nonzeros_sample(ptrdiff_t samples, ptrdiff_t unit);
-
-/* How many elements of a matrix are not zero; all of them where `a` is NULL (nothing has run). */
-double tw_linear_nonzeros(const float *a, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t a_row,
-                          ptrdiff_t a_col);
-
-/* Operations that the part takes. */
-double tw_linear_nonzeros_flops(const struct tw_execution *execution, const struct tw_gemm_shape *whole,
-                                const struct tw_linear_part *part);
-
 /* Functions of a struct tw_operation that know name_shape(execution), the product's shape, and `splits`, which tells how
  * it is cut. */
 #define TW_LINEAR_FUNCTIONS(name, splits)                                     \

@@ -2,6 +2,7 @@
 #include "layers/operation/linear.h"
 #include "layers/operation/linear_gemm.h"
 #include "layers/operation/linear_nonzeros.h"
+#include "layers/operation/nonzeros.h"
 #include "layers/operation/operations.h"
 
 /* --- input gradient: dx (N, I) = dy (N, O) weight (O, I) ------------------------------------------------ */
@@ -68,32 +69,26 @@ static ptrdiff_t nonzeros_units(const struct tw_execution *execution)
 
 static size_t nonzeros_workspace(const struct tw_execution *execution)
 {
-    (void)execution;
-    return TW_SPARSE_GEMM_WORKSPACE;
-}
+    struct tw_gemm_shape shape = input_gradient_shape(execution);
 
-static struct tw_linear_part nonzeros_part(const struct tw_execution *execution,
-                                           const struct tw_gemm_shape *shape, ptrdiff_t begin, ptrdiff_t end)
-{
-    return (struct tw_linear_part){tw_nonzeros_sample(execution->samples, begin),
-                                   tw_nonzeros_sample(execution->samples, end), 0, shape->n};
+    return tw_nonzeros_workspace(execution, &shape);
 }
 
 static void run_input_gradient_nonzeros(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,
                                         void *workspace)
 {
     struct tw_gemm_shape shape = input_gradient_shape(execution);
-    struct tw_linear_part part = nonzeros_part(execution, &shape, begin, end);
+    struct tw_linear_part part = tw_nonzeros_part(execution, &shape, begin, end);
 
-    tw_linear_run_nonzeros(execution, &shape, &part, workspace);
+    tw_nonzeros_run(execution, &shape, &part, workspace);
 }
 
 static double nonzeros_flops(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
 {
     struct tw_gemm_shape shape = input_gradient_shape(execution);
-    struct tw_linear_part part = nonzeros_part(execution, &shape, begin, end);
+    struct tw_linear_part part = tw_nonzeros_part(execution, &shape, begin, end);
 
-    return tw_linear_nonzeros_flops(execution, &shape, &part);
+    return tw_nonzeros_flops(execution, &shape, &part);
 }
 
 const struct tw_operation tw_operation_linear_input_gradient_nonzeros = {

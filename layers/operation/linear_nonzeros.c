@@ -1,12 +1,12 @@
 /* linear on the non-zeros of x. */
 #include "layers/operation/linear_nonzeros.h"
 
-#include "layers/operation/linear_gemm.h"
+#include "layers/operation/nonzeros.h"
 #include "layers/operation/operations.h"
 
 static const struct tw_linear_shape *shape_of(const struct tw_execution *execution)
 {
-    return &execution->node->attributes.linear;
+    return &execution->node->attributes.linear.shape;
 }
 
 /* --- weights (out, in) -> (in, out) --------------------------------------------------------------------- */
@@ -43,7 +43,23 @@ const struct tw_operation tw_operation_transpose_linear = {
     .layout = "transposed",
 };
 
-/* --- x, transposed weights, bias -> y ------------------------------------------------------------------- */
+/* --- x, weights, bias -> y ------------------------------------------------------------------------------ */
+
+static struct tw_gemm_shape forward_shape(const struct tw_execution *execution)
+{
+    const struct tw_linear_shape *linear = shape_of(execution);
+    const bool transposed = execution->node->attributes.linear.transposed;
+
+    return (struct tw_gemm_shape){.m = execution->samples,
+                                  .n = linear->out,
+                                  .k = linear->in,
+                                  .a_row = linear->in,
+                                  .a_col = 1,
+                                  .b_row = transposed ? linear->out : 1,
+                                  .b_col = transposed ? 1 : linear->in,
+                                  .c_row = linear->out,
+                                  .accumulate = execution->node->input[2] != 0};
+}
 
 static ptrdiff_t units(const struct tw_execution *execution)
 {
@@ -52,49 +68,39 @@ static ptrdiff_t units(const struct tw_execution *execution)
 
 static double flops(const struct tw_execution *execution)
 {
-    return 2.0 * (double)execution->samples * (double)shape_of(execution)->in *
-           (double)shape_of(execution)->out;
+    const struct tw_gemm_shape shape = forward_shape(execution);
+
+    return 2.0 * (double)shape.m * (double)shape.n * (double)shape.k;
 }
 
 static double flops_done(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
 {
-    const struct tw_linear_shape *shape = shape_of(execution);
-    ptrdiff_t first = tw_nonzeros_sample(execution->samples, begin),
-              samples = tw_nonzeros_sample(execution->samples, end) - first;
+    const struct tw_gemm_shape shape = forward_shape(execution);
+    const struct tw_linear_part part = tw_nonzeros_part(execution, &shape, begin, end);
 
-    return 2.0 * (double)shape->out *
-           tw_linear_nonzeros(execution->in[0] ? (const float *)execution->in[0] + first * shape->in : NULL,
-                              samples, shape->in, shape->in, 1);
+    return tw_nonzeros_flops(execution, &shape, &part);
 }
 
 static size_t workspace_bytes(const struct tw_execution *execution)
 {
-    (void)execution;
-    return TW_SPARSE_GEMM_WORKSPACE;
+    const struct tw_gemm_shape shape = forward_shape(execution);
+
+    return tw_nonzeros_workspace(execution, &shape);
 }
 
 static void run_samples(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
-    const struct tw_linear_shape *linear = shape_of(execution);
-    ptrdiff_t first = tw_nonzeros_sample(execution->samples, begin);
-    const struct tw_sparse_gemm_shape shape = {.m = tw_nonzeros_sample(execution->samples, end) - first,
-                                               .n = linear->out,
-                                               .k = linear->in,
-                                               .a_row = linear->in,
-                                               .a_col = 1,
-                                               .b_row = linear->transposed ? linear->out : 1,
-                                               .b_col = linear->transposed ? 1 : linear->in,
-                                               .c_row = linear->out,
-                                               .accumulate = execution->in[2] != NULL};
-    float *y = (float *)execution->out[0] + first * linear->out;
+    const struct tw_gemm_shape shape = forward_shape(execution);
+    const struct tw_linear_part part = tw_nonzeros_part(execution, &shape, begin, end);
+    const ptrdiff_t rows = part.last_row - part.first_row;
+    float *y = (float *)execution->out[0] + part.first_row * shape.c_row;
 
-    if (execution->in[2]) {
-        execution->kernels->f32_fill_rows(shape.m, shape.n, execution->in[2], y, shape.c_row);
+    if (shape.accumulate) {
+        execution->kernels->f32_fill_rows(rows, shape.n, execution->in[2], y, shape.c_row);
     }
-    execution->kernels->f32_sparse_gemm(&shape, (const float *)execution->in[0] + first * linear->in,
-                                        execution->in[1], y, workspace);
-    if (linear->relu) {
-        execution->kernels->f32_relu_forward(shape.m * shape.n, y, y);
+    tw_nonzeros_run(execution, &shape, &part, workspace);
+    if (shape_of(execution)->relu) {
+        execution->kernels->f32_relu_forward(rows * shape.n, y, y);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Forms of linear that multiply non-zeros only (kernels/sparse): what a plan records where a relu stands in front of a
- * layer or behind it. Where weights and activations are finite they have the bits of the plain forms.
+/* Forms of linear that leave out zeros while there are many of them (nonzeros.h): what a plan records where a relu stands
+ * in front of a layer or behind it. Where weights and activations are finite they have the bits of the plain forms.
  */
 #ifndef TOWER_LAYERS_OPERATION_LINEAR_NONZEROS_H
 #define TOWER_LAYERS_OPERATION_LINEAR_NONZEROS_H

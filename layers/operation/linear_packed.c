@@ -6,7 +6,7 @@
 
 static const struct tw_linear_shape *shape_of(const struct tw_execution *execution)
 {
-    return &execution->node->attributes.linear;
+    return &execution->node->attributes.linear.shape;
 }
 
 /* Blocks of sixteen outputs: their weights are disjoint, so threads share the reading of them. */

@@ -1,7 +1,7 @@
 /* The gradient of linear by its weight, over the whole batch: written, or delivered to the weight's update. */
 #include "layers/operation/linear.h"
-#include "layers/operation/linear_gemm.h"
 #include "layers/operation/linear_nonzeros.h"
+#include "layers/operation/nonzeros.h"
 #include "layers/operation/operations.h"
 
 /* --- weight gradient: dweight (O, I) = dy^T (O, N) x (N, I) --------------------------------------------- */
@@ -74,38 +74,38 @@ const struct tw_operation tw_operation_linear_weight_gradient = {
  * and nothing fetches those so well as long streams; few, so that the gradient is in L2 when the update reads it. */
 enum { DELIVERED_ROWS = 32 };
 
+/* Bytes of the product's workspace, behind which those rows are. */
+static size_t product_workspace(const struct tw_execution *execution, const struct tw_gemm_shape *shape)
+{
+    return (tw_nonzeros_workspace(execution, shape) + 63) / 64 * 64;
+}
+
 static size_t delivery_workspace(const struct tw_execution *execution)
 {
-    return TW_SPARSE_GEMM_WORKSPACE +
-           sizeof(float) * DELIVERED_ROWS * (size_t)weight_gradient_shape(execution).n;
+    struct tw_gemm_shape shape = weight_gradient_shape(execution);
+
+    return product_workspace(execution, &shape) + sizeof(float) * DELIVERED_ROWS * (size_t)shape.n;
 }
 
 static void deliver(const struct tw_execution *execution, const struct tw_gemm_shape *whole,
                     const struct tw_linear_part *part, void *workspace)
 {
     const struct tw_gradient_sink *sink = execution->sink;
-    const ptrdiff_t columns = part->last_column - part->first_column;
-    float *gradient = (float *)((char *)workspace + TW_SPARSE_GEMM_WORKSPACE);
+    const float *dy = execution->in[0], *x = execution->in[1];
+    const bool pay = tw_nonzeros_pay(execution, whole, dy);
+    float *gradient = (float *)((char *)workspace + product_workspace(execution, whole));
+    struct tw_gemm_shape shape = *whole;
 
-    for (ptrdiff_t row = part->first_row; row < part->last_row; row += DELIVERED_ROWS) {
-        ptrdiff_t rows = part->last_row - row < DELIVERED_ROWS ? part->last_row - row : DELIVERED_ROWS;
-        const struct tw_sparse_gemm_shape shape = {.m = rows,
-                                                   .n = columns,
-                                                   .k = whole->k,
-                                                   .a_row = whole->a_row,
-                                                   .a_col = whole->a_col,
-                                                   .b_row = whole->b_row,
-                                                   .b_col = 1,
-                                                   .c_row = columns};
-
-        execution->kernels->f32_sparse_gemm(&shape, (const float *)execution->in[0] + row * whole->a_row,
-                                            (const float *)execution->in[1] + part->first_column, gradient,
-                                            workspace);
-        for (ptrdiff_t i = 0; i < rows; i++) {
+    shape.n = shape.c_row = part->last_column - part->first_column;
+    for (ptrdiff_t row = part->first_row; row < part->last_row; row += shape.m) {
+        shape.m = part->last_row - row < DELIVERED_ROWS ? part->last_row - row : DELIVERED_ROWS;
+        tw_nonzeros_multiply(execution, &shape, pay, dy + row * whole->a_row, x + part->first_column,
+                             gradient, workspace);
+        for (ptrdiff_t i = 0; i < shape.m; i++) {
             ptrdiff_t first = (row + i) * whole->c_row + part->first_column;
 
-            sink->update->apply(sink->update->context, sink->handle, first, first + columns,
-                                gradient + i * columns);
+            sink->update->apply(sink->update->context, sink->handle, first, first + shape.n,
+                                gradient + i * shape.n);
         }
     }
 }
@@ -120,7 +120,7 @@ static void run_weight_gradient_or_deliver(const struct tw_execution *execution,
     if (execution->sink) {
         deliver(execution, &shape, &part, workspace);
     } else {
-        tw_linear_run_nonzeros(execution, &shape, &part, workspace);
+        tw_nonzeros_run(execution, &shape, &part, workspace);
     }
 }
 
@@ -130,7 +130,7 @@ static double nonzeros_flops(const struct tw_execution *execution, ptrdiff_t beg
     struct tw_linear_part part =
         tw_linear_part_of(&shape, splits_gradient_columns(execution, &shape), begin, end);
 
-    return tw_linear_nonzeros_flops(execution, &shape, &part);
+    return tw_nonzeros_flops(execution, &shape, &part);
 }
 
 const struct tw_operation tw_operation_linear_weight_gradient_nonzeros = {

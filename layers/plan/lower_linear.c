@@ -90,7 +90,7 @@ static bool match(const tw_graph *graph, const struct tw_fusions *fusions, bool 
     };
     rule->shape.relu = rule->relu != 0;
     rule->packs = constant;
-    rule->shape.transposed = rule->nonzeros && constant;
+    rule->transposed = rule->nonzeros && constant;
     if (rule->nonzeros) {
         return true;
     }
@@ -142,7 +142,7 @@ const struct tw_linear_rule *tw_linear_rule_of(const struct tw_linear_rules *rul
 
 void tw_linear_rule_pack(struct tw_linear_rule *rule, tw_graph *graph, tw_value weight)
 {
-    const union tw_attributes attributes = {.linear = rule->shape};
+    const union tw_attributes attributes = {.linear = {rule->shape, rule->transposed}};
     const struct tw_shape transposed = TW_SHAPE(rule->shape.in, rule->shape.out),
                           packed = TW_SHAPE(tw_blocks(rule->shape.out), rule->shape.in, TW_BLOCK);
 
@@ -165,7 +165,7 @@ static const struct tw_operation *operation_of(const struct tw_linear_rule *rule
 
 tw_value tw_linear_rule_record(const struct tw_linear_rule *rule, tw_graph *graph, tw_value x, tw_value bias)
 {
-    const union tw_attributes attributes = {.linear = rule->shape};
+    const union tw_attributes attributes = {.linear = {rule->shape, rule->transposed}};
     const tw_value inputs[3] = {x, rule->packed, bias};
 
     if (!tw_graph_accepts(graph, &x, 1)) {

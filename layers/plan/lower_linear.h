@@ -1,6 +1,6 @@
 /* Lowering of linear layers that read their weights in another layout; a relu after the layer becomes part of it.
  *
- *   behind a relu                     the layer multiplies non-zeros only (linear_nonzeros.h): if the weight is not small
+ *   behind a relu                     zeros are left out while they are many (linear_nonzeros.h): if the weight is not small
  *                                     (tw_linear_is_small) and an input's weights fill several vectors; they are transposed
  *                                     once where parameters are constant, else on the way if samples pay for it
  *   otherwise, constant parameters    weights are packed once (linear_packed.h), and what flattens the blocked activation
@@ -14,9 +14,9 @@
 /* Nodes of the recorded graph that become one linear layer; 0: there is none. */
 struct tw_linear_rule {
     uint32_t view, linear, relu;
-    bool nonzeros; /* multiplies those of x only */
-    bool packs;    /* weights come in another layout */
-    int from;      /* the fusion whose blocked y is x; -1: x is plain */
+    bool nonzeros;          /* multiplies those of x only */
+    bool packs, transposed; /* weights come in another layout; as (in, out) */
+    int from;               /* the fusion whose blocked y is x; -1: x is plain */
     struct tw_linear_shape shape;
     tw_value packed; /* in the lowered graph */
 };

@@ -11,7 +11,7 @@ struct tw_execution tw_plan_execution(const tw_plan *plan, uint32_t index, ptrdi
         .node = node,
         .kernels = plan->kernels,
         .samples = samples,
-        .threads = tw_team_threads(plan->team),
+        .threads = tw_team_working(plan->team),
         .key = plan->seed * UINT64_C(0xd1342543de82ef95) + plan->runs,
     };
 
