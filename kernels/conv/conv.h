@@ -12,14 +12,17 @@
  *
  * Summation orders (all variants and algorithms, bit for bit; every step is acc = fma(x, w, acc)):
  *   forward          one chain per output element over (i, u, v), v fastest, starting from bias[o] or +0.
- *                    Positions on the padding are zeros that are multiplied like any other value.
  *   input gradient   one chain per element of dx over (o, r, c), starting from +0; o the channels of the
  *                    group, (r, c) the output positions that touch the element, ascending; that is kernel
- *                    taps descending. Positions (r, c) that are whole numbers but outside the output are
- *                    zeros that are multiplied.
+ *                    taps descending.
  *   weight gradient  one chain per element of dw over (n, r, c), c fastest, starting from +0: the samples of
- *                    ONE call form ONE chain. Positions of x on the padding are zeros that are multiplied.
+ *                    ONE call form ONE chain.
  *   bias gradient    one chain of plain additions per element of db over (n, r, c), starting from +0.
+ *
+ * Steps outside the image: those of x on the padding, and of the input gradient (r, c) that are whole numbers but
+ * outside the output. Where tw_conv2d_leaves_out_padding says so they are left out of the chain; elsewhere they are
+ * zeros that are multiplied like any other value. That differs where a weight is infinite or NaN, or where all that a
+ * chain has added up so far is -0.
  *
  * Depthwise convolution (tw_conv2d_is_depthwise: groups = in_channels > 1, any number of output channels per
  * group) has other orders for the last two, because there is no second channel to take vectors of:
@@ -64,6 +67,17 @@ static inline ptrdiff_t tw_conv2d_output_extent(ptrdiff_t in, ptrdiff_t kernel, 
 static inline bool tw_conv2d_is_depthwise(const struct tw_conv2d_shape *shape)
 {
     return shape->groups > 1 && shape->groups == shape->in_channels;
+}
+
+/* Largest extent of a kernel for which steps are left out: every subset of its taps may need a list of its own. */
+#define TW_CONV2D_LEFT_OUT_TAPS 7
+
+/* Whether steps outside the image are left out of the chains: where groups have channels enough, in and out, to take
+ * vectors of, so that every position can have its own list of taps. */
+static inline bool tw_conv2d_leaves_out_padding(const struct tw_conv2d_shape *shape)
+{
+    return shape->in_channels / shape->groups >= 8 && shape->out_channels / shape->groups >= 8 &&
+           shape->kernel_height <= TW_CONV2D_LEFT_OUT_TAPS && shape->kernel_width <= TW_CONV2D_LEFT_OUT_TAPS;
 }
 
 /* `bias` may be NULL. `workspace`: aligned to 64, private to the call, of the bytes that the function below

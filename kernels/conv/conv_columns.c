@@ -18,8 +18,10 @@
 struct parts {
     struct tw_conv_window window;
     ptrdiff_t widest; /* columns of the widest panel */
+    ptrdiff_t pitch;  /* from row to row of C */
     bool in_place;    /* positions are neighbours in the result */
-    ptrdiff_t *position, *tap, *row, *weight;
+    ptrdiff_t *position, *tap, *weight;
+    ptrdiff_t *row, *place, *bias_place; /* of the result channels, in the weights, in C and in `bias` */
     float *bias, *image, *panel, *c;
     size_t bytes;
 };
@@ -37,9 +39,12 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
     parts.window = tw_conv_window(pass, tiles->kc, positions);
     positions = parts.window.band * pass->positions[1];
     links = parts.window.channels * pass->taps[0] * pass->taps[1];
+    parts.pitch = parts.in_place ? pass->result[0] * pass->result[1] : positions;
     parts.position = tw_workspace_take(&workspace, positions, sizeof(ptrdiff_t));
     parts.tap = tw_workspace_take(&workspace, links, sizeof(ptrdiff_t));
     parts.row = tw_workspace_take(&workspace, pass->out_channels, sizeof(ptrdiff_t));
+    parts.place = tw_workspace_take(&workspace, pass->out_channels, sizeof(ptrdiff_t));
+    parts.bias_place = tw_workspace_take(&workspace, pass->out_channels, sizeof(ptrdiff_t));
     parts.weight = tw_workspace_take(&workspace, links, sizeof(ptrdiff_t));
     parts.bias = tw_workspace_take(&workspace, pass->out_channels * parts.widest, sizeof(float));
     /* Runs of positions are copied a whole panel width at a time: both ends are read and written beyond. */
@@ -57,13 +62,15 @@ size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct 
     return divide(tiles, pass, NULL).bytes;
 }
 
-/* Distances in the weights: of the result channels (rows of A), and of (i, a, b). */
-static void weight_tables(const struct tw_conv_pass *pass, const struct parts *parts)
+/* Distances of the result channels (rows of A and of C), and of (i, a, b) in the weights. */
+static void tables(const struct tw_conv_pass *pass, const struct parts *parts)
 {
     ptrdiff_t *weight = parts->weight;
 
     for (ptrdiff_t j = 0; j < pass->out_channels; j++) {
         parts->row[j] = j * pass->w_out;
+        parts->place[j] = j * parts->pitch;
+        parts->bias_place[j] = j * parts->widest;
     }
     for (ptrdiff_t i = 0; i < parts->window.channels; i++) {
         for (ptrdiff_t a = 0; a < pass->taps[0]; a++) {
@@ -148,7 +155,7 @@ static void make_panel(ptrdiff_t width, ptrdiff_t columns, ptrdiff_t links, cons
 
 /* One block of channels, which is in the window, against all positions of the band. */
 static void multiply(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass,
-                     const struct parts *parts, ptrdiff_t positions, struct tw_f32_tile_block block)
+                     const struct parts *parts, ptrdiff_t positions, struct tw_f32_tile block)
 {
     float *c = block.c;
     const bool goes_on = block.start == c;
@@ -177,7 +184,7 @@ static void spread_results(const struct tw_conv_pass *pass, const struct parts *
         for (ptrdiff_t r = 0; r < rows; r++) {
             for (ptrdiff_t c = 0; c < wide; c++) {
                 result[j * plane + r * pass->spacing[0] * pass->result[1] + c * pass->spacing[1]] =
-                    parts->c[(j * rows + r) * wide + c];
+                    parts->c[j * parts->pitch + r * wide + c];
             }
         }
     }
@@ -191,17 +198,17 @@ static void run_band(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
     const ptrdiff_t taps = pass->taps[0] * pass->taps[1], plane = pass->source[0] * pass->source[1];
     const ptrdiff_t rows = tw_conv_smaller(parts->window.band, pass->positions[0] - row);
     const ptrdiff_t positions = rows * pass->positions[1];
-    struct tw_f32_tile_block block = {.row = parts->row, .at = parts->weight, .panel = parts->panel};
+    struct tw_f32_tile block = {
+        .row = parts->row, .at = parts->weight, .b = parts->panel, .c_at = parts->place};
 
     block.c = parts->in_place ? result : parts->c;
-    block.c_row = parts->in_place ? pass->result[0] * pass->result[1] : positions;
     for (ptrdiff_t i = 0; i < pass->channels; i += parts->window.channels) {
         const ptrdiff_t channels = tw_conv_smaller(parts->window.channels, pass->channels - i);
 
         block.k = channels * taps;
         block.a = w + pass->w_first + i * pass->w_channel;
         block.start = i > 0 ? block.c : bias ? parts->bias : NULL;
-        block.start_row = i > 0 ? block.c_row : parts->widest;
+        block.start_at = i > 0 ? parts->place : parts->bias_place;
         tw_conv_window_fill(pass, &parts->window, channels, row, source + i * plane, parts->image);
         multiply(tiles, pass, parts, positions, block);
     }
@@ -220,7 +227,7 @@ void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
     tw_conv_window_clear(&parts.window, parts.image);
     tw_conv_position_table(pass, &parts.window, parts.position);
     tw_conv_tap_table(pass, &parts.window, parts.tap);
-    weight_tables(pass, &parts);
+    tables(pass, &parts);
     for (ptrdiff_t g = 0; g < pass->groups; g++) {
         if (bias) {
             spread_bias(pass, &parts, bias + g * pass->out_channels);

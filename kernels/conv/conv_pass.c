@@ -87,16 +87,6 @@ struct tw_conv_pass tw_conv_gradient_pass(const struct tw_conv2d_shape *shape, p
     return pass;
 }
 
-/* Splits `whole` into equal parts of at most `part`; at least 1. */
-static ptrdiff_t even(ptrdiff_t whole, ptrdiff_t part)
-{
-    ptrdiff_t count;
-
-    part = part < 1 ? 1 : part;
-    count = (whole + part - 1) / part;
-    return (whole + count - 1) / count;
-}
-
 /* Elements of a plane when a band has `band` rows: whole cache lines, an odd number of them. */
 static ptrdiff_t plane_of(const struct tw_conv_pass *pass, ptrdiff_t band, ptrdiff_t columns)
 {
@@ -110,12 +100,16 @@ struct tw_conv_window tw_conv_window(const struct tw_conv_pass *pass, ptrdiff_t 
     struct tw_conv_window window;
     ptrdiff_t band = tw_conv_smaller(positions / pass->positions[1], pass->positions[0]);
 
-    window.channels = even(pass->channels, depth / (pass->taps[0] * pass->taps[1]));
-    window.columns = (pass->positions[1] - 1) * pass->step[1] + (pass->taps[1] - 1) * pass->tap_step[1] + 1;
+    window.channels = tw_conv_even(pass->channels, depth / (pass->taps[0] * pass->taps[1]));
+    window.phases = pass->step[1];
+    window.phase =
+        ((pass->positions[1] - 1) * pass->step[1] + (pass->taps[1] - 1) * pass->tap_step[1]) / pass->step[1] +
+        1;
+    window.columns = window.phases * window.phase;
     while (band > 1 && window.channels * plane_of(pass, band, window.columns) > WINDOW_FLOATS) {
         band--;
     }
-    window.band = even(pass->positions[0], band);
+    window.band = tw_conv_even(pass->positions[0], band);
     window.rows = (window.band - 1) * pass->step[0] + (pass->taps[0] - 1) * pass->tap_step[0] + 1;
     window.plane = plane_of(pass, window.band, window.columns);
     return window;
@@ -145,14 +139,46 @@ static void copy_row(ptrdiff_t count, const float *from, float *to)
     memcpy(to + count - 8, from + count - 8, 8 * sizeof *to);
 }
 
+/* Every `step`th element. A constant step of two, by far the most frequent one, lets the compiler take vectors. */
+static void copy_phase(ptrdiff_t count, const float *from, ptrdiff_t step, float *to)
+{
+    if (step == 1) {
+        copy_row(count, from, to);
+    } else if (step == 2) {
+        for (ptrdiff_t c = 0; c < count; c++) {
+            to[c] = from[2 * c];
+        }
+    } else {
+        for (ptrdiff_t c = 0; c < count; c++) {
+            to[c] = from[step * c];
+        }
+    }
+}
+
+/* One row of the source, its columns by phases. Columns of the window beside the source stay zero. */
+static void fill_row(const struct tw_conv_pass *pass, const struct tw_conv_window *window,
+                     const float *source, float *to)
+{
+    const ptrdiff_t phases = window->phases;
+
+    for (ptrdiff_t f = 0; f < phases; f++, to += window->phase) {
+        const ptrdiff_t origin = pass->origin[1] + f;
+        const ptrdiff_t begin = origin < 0 ? (-origin + phases - 1) / phases : 0;
+        const ptrdiff_t inside =
+            pass->source[1] > origin ? (pass->source[1] - origin + phases - 1) / phases : 0;
+        const ptrdiff_t end = tw_conv_smaller(inside, window->phase);
+
+        if (begin < end) {
+            copy_phase(end - begin, source + origin + begin * phases, phases, to + begin);
+        }
+    }
+}
+
 void tw_conv_window_fill(const struct tw_conv_pass *pass, const struct tw_conv_window *window,
                          ptrdiff_t channels, ptrdiff_t row, const float *source, float *to)
 {
     const ptrdiff_t height = pass->source[0], width = pass->source[1];
     const ptrdiff_t top = pass->origin[0] + row * pass->step[0];
-    const ptrdiff_t from = pass->origin[1] > 0 ? pass->origin[1] : 0;
-    const ptrdiff_t left = pass->origin[1] < 0 ? tw_conv_smaller(-pass->origin[1], window->columns) : 0;
-    const ptrdiff_t copied = from < width ? tw_conv_smaller(width - from, window->columns - left) : 0;
 
     for (ptrdiff_t i = 0; i < channels; i++, to += window->plane, source += height * width) {
         for (ptrdiff_t r = 0; r < window->rows; r++) {
@@ -161,7 +187,7 @@ void tw_conv_window_fill(const struct tw_conv_pass *pass, const struct tw_conv_w
             if (top + r < 0 || top + r >= height) {
                 memset(line, 0, (size_t)window->columns * sizeof *line);
             } else {
-                copy_row(copied, source + (top + r) * width + from, line + left);
+                fill_row(pass, window, source + (top + r) * width, line);
             }
         }
     }
@@ -172,7 +198,7 @@ void tw_conv_position_table(const struct tw_conv_pass *pass, const struct tw_con
 {
     for (ptrdiff_t r = 0; r < window->band; r++) {
         for (ptrdiff_t c = 0; c < pass->positions[1]; c++) {
-            *table++ = r * pass->step[0] * window->columns + c * pass->step[1];
+            *table++ = r * pass->step[0] * window->columns + c;
         }
     }
 }
@@ -182,8 +208,10 @@ void tw_conv_tap_table(const struct tw_conv_pass *pass, const struct tw_conv_win
     for (ptrdiff_t i = 0; i < window->channels; i++) {
         for (ptrdiff_t a = 0; a < pass->taps[0]; a++) {
             for (ptrdiff_t b = 0; b < pass->taps[1]; b++) {
-                *table++ =
-                    i * window->plane + a * pass->tap_step[0] * window->columns + b * pass->tap_step[1];
+                const ptrdiff_t column = b * pass->tap_step[1];
+
+                *table++ = i * window->plane + a * pass->tap_step[0] * window->columns +
+                           column % window->phases * window->phase + column / window->phases;
             }
         }
     }

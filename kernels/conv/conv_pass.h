@@ -14,13 +14,16 @@
  * the input positions that are congruent modulo the stride meet the same kernel taps, and for them the output
  * position moves by 1 when the input position moves by s.
  *
- * Passes run in bands of rows and blocks of channels, on a window: a zero-padded copy of what a band reads.
+ * Passes run in bands of rows and blocks of channels, on a window: a zero-padded copy of what a band reads. Columns that
+ * are congruent modulo the horizontal step lie together, so that neighbouring positions read neighbours whatever the step.
  *
  *   window, per channel:     |<-- columns -->|
  *                            0 0 0 0 0 0 0 0 0     rows below or above the source are zeros,
  *                            0 0 x x x x x x 0     and so are the columns beside it
  *                            0 0 x x x x x x 0     plane: an odd number of cache lines, so that the same
  *                            …                            place of neighbouring channels has other sets
+ *
+ *   a row with step 2:       0 x1 x3 x5 …  x0 x2 x4 …      two phases
  */
 #ifndef TOWER_KERNELS_CONV_CONV_PASS_H
 #define TOWER_KERNELS_CONV_CONV_PASS_H
@@ -51,6 +54,7 @@ struct tw_conv_window {
     ptrdiff_t channels;      /* channels of a block */
     ptrdiff_t band;          /* rows of positions of a band */
     ptrdiff_t rows, columns; /* of the zero-padded copy */
+    ptrdiff_t phases, phase; /* of a row, and columns of each */
     ptrdiff_t plane;         /* elements from channel to channel */
 };
 
@@ -79,24 +83,42 @@ static inline ptrdiff_t tw_conv_smaller(ptrdiff_t x, ptrdiff_t y)
     return x < y ? x : y;
 }
 
-/* Algorithm "direct": indirect GEMM with rows = positions and columns = result channels; for channels that
- * fill vectors. `bias` may be NULL. */
-void tw_conv_direct(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t samples,
-                    const float *source, const float *w, const float *bias, float *result, void *workspace);
-size_t tw_conv_direct_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass);
+/* `whole` in the fewest equal parts of at most `part`: the size of one, at least 1. */
+static inline ptrdiff_t tw_conv_even(ptrdiff_t whole, ptrdiff_t part)
+{
+    const ptrdiff_t most = part < 1 ? 1 : part, count = (whole + most - 1) / most;
+
+    return (whole + count - 1) / count;
+}
+
+/* Algorithm "direct": indirect GEMM with rows = positions and columns = result channels, for shapes for which
+ * tw_conv2d_leaves_out_padding. The forward pass, or the input gradient with `source` dy and without bias, which may be
+ * NULL anyway. */
+void tw_conv_direct(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, bool gradient,
+                    ptrdiff_t samples, const float *source, const float *w, const float *bias, float *result,
+                    void *workspace);
+size_t tw_conv_direct_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                                bool gradient);
 
 /* Algorithm "im2col+gemm": rows = result channels and columns = positions, the column matrix made one panel
- * at a time; for few channels. */
+ * at a time; for few channels. Steps outside the source are zeros that are multiplied. */
 void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t samples,
                      const float *source, const float *w, const float *bias, float *result, void *workspace);
 size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass);
 
-/* Weight and bias gradient by indirect GEMM: rows = taps, columns = output channels; for all shapes. */
+/* Weight and bias gradient by indirect GEMM: rows = taps, columns = output channels; for all shapes: by what follows
+ * where steps are left out. */
 void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                              ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
                              void *workspace);
 size_t tw_conv_weight_gradient_workspace(const struct tw_f32_tiles *tiles,
                                          const struct tw_conv2d_shape *shape);
+
+/* The same for shapes for which tw_conv2d_leaves_out_padding, without a copy of the image; samples not 0. */
+void tw_conv_weight_direct(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                           ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
+                           void *workspace);
+size_t tw_conv_weight_direct_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape);
 
 /* Algorithm "gemm": one tap, stride 1, no padding: the images are the matrices. */
 void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,

@@ -3,45 +3,51 @@
  * The rule, the same for every ISA. Every algorithm keeps the summation orders of conv.h, so the choice
  * changes the time and not a bit of the result.
  *
- *   "depthwise"    groups that have 1 … 8 source channels and fewer results (output channels, for the input
- *                  gradient input channels) than CHANNELS_DIRECT: vectors along rows of the image; the input
+ *   "depthwise"    groups that have 1 … 8 source channels and fewer results (output channels, for the
+ *                  input gradient input channels) than RESULTS_DEPTHWISE: vectors along rows of the image; the input
  *                  gradient for strides up to 2.
- *   "gemm"         otherwise, 1 x 1 kernel, stride 1, no padding: nothing has to be gathered.
- *   "direct"       otherwise, if a group's results fill at least one vector of CHANNELS_DIRECT: vectors over
+ *   "gemm"         otherwise, 1 x 1 kernel, stride 1, no padding, and planes of PLANE_GEMM positions or too few channels for
+ *                  what follows: nothing has to be gathered, and panels of positions have few gaps.
+ *   "direct"       otherwise, where steps outside the image are left out (tw_conv2d_leaves_out_padding): vectors over
  *                  channels, whatever the image size and the stride; costs one transposition of the result.
- *   "im2col+gemm"  otherwise (gradients of images): vectors over positions, which costs a column matrix, read
- *                  only a few times.
+ *   "im2col+gemm"  otherwise (images, and gradients of images): vectors over positions, which costs a column matrix,
+ *                  made one panel at a time.
  *
  * The weight gradient of depthwise convolution has an order and an algorithm of its own
  * (tw_conv2d_is_depthwise); any other takes its vectors over output channels and is indirect.
  */
 #include "kernels/conv/conv_depthwise.h"
 
-#define CHANNELS_DIRECT    8
+#define RESULTS_DEPTHWISE  8
 #define CHANNELS_DEPTHWISE 8
+#define PLANE_GEMM         128
 
 /* Whether groups are small enough for vectors along rows. */
 static bool suits_rows(const struct tw_conv2d_shape *shape, bool input_gradient)
 {
     const ptrdiff_t in = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
 
-    return shape->groups > 1 && (input_gradient ? in : out) < CHANNELS_DIRECT &&
+    return shape->groups > 1 && (input_gradient ? in : out) < RESULTS_DEPTHWISE &&
            (input_gradient ? out : in) <= CHANNELS_DEPTHWISE &&
            (!input_gradient || (shape->stride[0] <= 2 && shape->stride[1] <= 2));
 }
 
+static bool suits_gemm(const struct tw_conv2d_shape *s)
+{
+    return s->kernel_height == 1 && s->kernel_width == 1 && s->stride[0] == 1 && s->stride[1] == 1 &&
+           s->padding[0] == 0 && s->padding[1] == 0 &&
+           (s->in_height * s->in_width >= PLANE_GEMM || !tw_conv2d_leaves_out_padding(s));
+}
+
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient)
 {
-    const ptrdiff_t results = (input_gradient ? shape->in_channels : shape->out_channels) / shape->groups;
-
     if (suits_rows(shape, input_gradient)) {
         return TW_CONV_DEPTHWISE;
     }
-    if (shape->kernel_height == 1 && shape->kernel_width == 1 && shape->stride[0] == 1 &&
-        shape->stride[1] == 1 && shape->padding[0] == 0 && shape->padding[1] == 0) {
+    if (suits_gemm(shape)) {
         return TW_CONV_GEMM;
     }
-    return results >= CHANNELS_DIRECT ? TW_CONV_DIRECT : TW_CONV_COLUMNS;
+    return tw_conv2d_leaves_out_padding(shape) ? TW_CONV_DIRECT : TW_CONV_COLUMNS;
 }
 
 const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm)
@@ -67,8 +73,8 @@ void tw_conv_forward(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm al
 
     if (algorithm == TW_CONV_GEMM) {
         tw_conv_gemm_forward(tiles, shape, samples, x, w, bias, y, workspace);
-    } else if (algorithm == TW_CONV_DIRECT && !is_empty(&pass)) {
-        tw_conv_direct(tiles, &pass, samples, x, w, bias, y, workspace);
+    } else if (algorithm == TW_CONV_DIRECT) {
+        tw_conv_direct(tiles, shape, false, samples, x, w, bias, y, workspace);
     } else if (!is_empty(&pass)) {
         tw_conv_columns(tiles, &pass, samples, x, w, bias, y, workspace);
     }
@@ -88,14 +94,11 @@ static void clear_positions(const struct tw_conv_pass *pass, ptrdiff_t samples, 
     }
 }
 
-static void run_phase(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
-                      const struct tw_conv_pass *pass, ptrdiff_t samples, const float *dy, const float *w,
-                      float *dx, void *workspace)
+static void run_phase(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t samples,
+                      const float *dy, const float *w, float *dx, void *workspace)
 {
     if (pass->taps[0] * pass->taps[1] == 0) {
         clear_positions(pass, samples, dx);
-    } else if (algorithm == TW_CONV_DIRECT && !is_empty(pass)) {
-        tw_conv_direct(tiles, pass, samples, dy, w, NULL, dx, workspace);
     } else if (!is_empty(pass)) {
         tw_conv_columns(tiles, pass, samples, dy, w, NULL, dx, workspace);
     }
@@ -109,53 +112,62 @@ void tw_conv_input_gradient(const struct tw_f32_tiles *tiles, enum tw_conv_algor
         tw_conv_gemm_input_gradient(tiles, shape, samples, dy, w, dx, workspace);
         return;
     }
+    if (algorithm == TW_CONV_DIRECT) {
+        tw_conv_direct(tiles, shape, true, samples, dy, w, NULL, dx, workspace);
+        return;
+    }
     for (ptrdiff_t vertical = 0; vertical < shape->stride[0]; vertical++) {
         for (ptrdiff_t horizontal = 0; horizontal < shape->stride[1]; horizontal++) {
             const struct tw_conv_pass pass = tw_conv_gradient_pass(shape, vertical, horizontal);
 
-            run_phase(tiles, algorithm, &pass, samples, dy, w, dx, workspace);
+            run_phase(tiles, &pass, samples, dy, w, dx, workspace);
         }
     }
-}
-
-/* Workspace of one pass; none if it does not multiply. */
-static size_t pass_workspace(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
-                             const struct tw_conv_pass *pass)
-{
-    if (is_empty(pass) || pass->taps[0] * pass->taps[1] == 0) {
-        return 0;
-    }
-    return algorithm == TW_CONV_DIRECT ? tw_conv_direct_workspace(tiles, pass)
-                                       : tw_conv_columns_workspace(tiles, pass);
-}
-
-size_t tw_conv_workspace(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
-                         const struct tw_conv2d_shape *shape)
-{
-    const struct tw_conv_pass forward = tw_conv_forward_pass(shape);
-    size_t most, bytes;
-
-    if (is_empty(&forward)) {
-        return 0;
-    }
-    most = tw_conv_weight_gradient_workspace(tiles, shape);
-    bytes = algorithm == TW_CONV_GEMM ? tw_conv_gemm_workspace(tiles, shape)
-                                      : pass_workspace(tiles, algorithm, &forward);
-    most = bytes > most ? bytes : most;
-    for (ptrdiff_t phase = 0; phase < shape->stride[0] * shape->stride[1] && algorithm != TW_CONV_GEMM;
-         phase++) {
-        const struct tw_conv_pass pass =
-            tw_conv_gradient_pass(shape, phase / shape->stride[1], phase % shape->stride[1]);
-
-        bytes = pass_workspace(tiles, algorithm, &pass);
-        most = bytes > most ? bytes : most;
-    }
-    return most;
 }
 
 static size_t larger(size_t x, size_t y)
 {
     return x > y ? x : y;
+}
+
+/* Workspace of one pass; none if it does not multiply. */
+static size_t pass_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass)
+{
+    if (is_empty(pass) || pass->taps[0] * pass->taps[1] == 0) {
+        return 0;
+    }
+    return tw_conv_columns_workspace(tiles, pass);
+}
+
+/* Of all passes that im2col+gemm makes. */
+static size_t passes_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape)
+{
+    const struct tw_conv_pass forward = tw_conv_forward_pass(shape);
+    size_t most = pass_workspace(tiles, &forward);
+
+    for (ptrdiff_t phase = 0; phase < shape->stride[0] * shape->stride[1]; phase++) {
+        const struct tw_conv_pass pass =
+            tw_conv_gradient_pass(shape, phase / shape->stride[1], phase % shape->stride[1]);
+
+        most = larger(most, pass_workspace(tiles, &pass));
+    }
+    return most;
+}
+
+size_t tw_conv_workspace(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
+                         const struct tw_conv2d_shape *shape)
+{
+    const size_t weight_gradient = tw_conv_weight_gradient_workspace(tiles, shape);
+
+    switch (algorithm) {
+    case TW_CONV_GEMM:
+        return larger(weight_gradient, tw_conv_gemm_workspace(tiles, shape));
+    case TW_CONV_DIRECT:
+        return larger(weight_gradient, larger(tw_conv_direct_workspace(tiles, shape, false),
+                                              tw_conv_direct_workspace(tiles, shape, true)));
+    default:
+        return larger(weight_gradient, passes_workspace(tiles, shape));
+    }
 }
 
 static size_t selected_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,

@@ -18,10 +18,10 @@
 
 struct parts {
     struct tw_conv_window window;
-    ptrdiff_t pitch;     /* columns of C */
-    ptrdiff_t positions; /* of a whole band */
-    ptrdiff_t *position, *tap;
-    float *image; /* the window's planes, then one of ones */
+    ptrdiff_t pitch;                   /* columns of C */
+    ptrdiff_t positions;               /* of a whole band */
+    ptrdiff_t *position, *tap, *place; /* of positions and rows in the image, of rows in C */
+    float *image;                      /* the window's planes, then one of ones */
     float *panels, *c;
     size_t bytes;
 };
@@ -39,6 +39,7 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
     rows = parts.window.channels * taps + 1;
     parts.position = tw_workspace_take(&workspace, parts.positions, sizeof(ptrdiff_t));
     parts.tap = tw_workspace_take(&workspace, rows, sizeof(ptrdiff_t));
+    parts.place = tw_workspace_take(&workspace, rows, sizeof(ptrdiff_t));
     parts.image =
         tw_workspace_take(&workspace, (parts.window.channels + 1) * parts.window.plane, sizeof(float));
     parts.panels = tw_workspace_take(&workspace, parts.positions * parts.pitch, sizeof(float));
@@ -52,7 +53,8 @@ size_t tw_conv_weight_gradient_workspace(const struct tw_f32_tiles *tiles,
 {
     const struct tw_conv_pass pass = tw_conv_forward_pass(shape);
 
-    return divide(tiles, &pass, NULL).bytes;
+    return tw_conv2d_leaves_out_padding(shape) ? tw_conv_weight_direct_workspace(tiles, shape)
+                                               : divide(tiles, &pass, NULL).bytes;
 }
 
 /* One band of dy, `columns` channels from `dy` on, into panels. */
@@ -73,18 +75,18 @@ static void multiply(const struct tw_f32_tiles *tiles, const struct parts *parts
         const struct tw_f32_tile_width *tile = tw_tile_width(tiles, columns - j);
 
         width = tile->columns;
-        tw_tile_run(tile, &(struct tw_f32_tile_block){
+        tw_tile_run(tile, &(struct tw_f32_tile){
                               .rows = rows,
                               .columns = width,
                               .k = positions,
                               .a = parts->image,
                               .row = parts->tap,
                               .at = parts->position,
-                              .panel = parts->panels + j * positions,
+                              .b = parts->panels + j * positions,
                               .start = goes_on ? parts->c + j : NULL,
-                              .start_row = parts->pitch,
+                              .start_at = parts->place,
                               .c = parts->c + j,
-                              .c_row = parts->pitch,
+                              .c_at = parts->place,
                           });
     }
 }
@@ -140,27 +142,32 @@ static void clear(ptrdiff_t count, float *values)
     }
 }
 
-void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
-                             ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
-                             void *workspace)
+static void set_tables(const struct tw_conv_pass *pass, const struct parts *parts)
+{
+    const ptrdiff_t rows = parts->window.channels * pass->taps[0] * pass->taps[1];
+
+    tw_conv_window_clear(&parts->window, parts->image);
+    tw_conv_position_table(pass, &parts->window, parts->position);
+    tw_conv_tap_table(pass, &parts->window, parts->tap);
+    parts->tap[rows] = parts->window.channels * parts->window.plane;
+    for (ptrdiff_t i = 0; i <= rows; i++) {
+        parts->place[i] = i * parts->pitch;
+    }
+    for (ptrdiff_t i = 0; i < parts->window.plane; i++) {
+        parts->image[parts->window.channels * parts->window.plane + i] = 1.0f;
+    }
+}
+
+/* By windows. */
+static void run_windows(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                        ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
+                        void *workspace)
 {
     const struct tw_conv_pass pass = tw_conv_forward_pass(shape);
     const struct parts parts = divide(tiles, &pass, workspace);
     struct block block;
 
-    if (samples == 0) {
-        clear(pass.groups * pass.w_group, dw);
-        clear(db ? shape->out_channels : 0, db);
-        return;
-    }
-    tw_conv_window_clear(&parts.window, parts.image);
-    tw_conv_position_table(&pass, &parts.window, parts.position);
-    tw_conv_tap_table(&pass, &parts.window, parts.tap);
-    parts.tap[parts.window.channels * pass.taps[0] * pass.taps[1]] =
-        parts.window.channels * parts.window.plane;
-    for (ptrdiff_t i = 0; i < parts.window.plane; i++) {
-        parts.image[parts.window.channels * parts.window.plane + i] = 1.0f;
-    }
+    set_tables(&pass, &parts);
     for (block.group = 0; block.group < pass.groups; block.group++) {
         for (block.column = 0; block.column < pass.out_channels; block.column += parts.pitch) {
             block.columns = tw_conv_smaller(parts.pitch, pass.out_channels - block.column);
@@ -171,5 +178,21 @@ void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_c
                 write_back(tiles, &pass, &parts, &block, dw, db);
             }
         }
+    }
+}
+
+void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                             ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
+                             void *workspace)
+{
+    if (samples == 0) {
+        clear(shape->out_channels * (shape->in_channels / shape->groups) * shape->kernel_height *
+                  shape->kernel_width,
+              dw);
+        clear(db ? shape->out_channels : 0, db);
+    } else if (tw_conv2d_leaves_out_padding(shape)) {
+        tw_conv_weight_direct(tiles, shape, samples, x, dy, dw, db, workspace);
+    } else {
+        run_windows(tiles, shape, samples, x, dy, dw, db, workspace);
     }
 }

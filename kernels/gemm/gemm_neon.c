@@ -26,16 +26,16 @@
         acc[i][v] = vdupq_n_f32(0.0f);
 #define START_LOAD(i, v)             \
     if ((i) < rows && (v) < vectors) \
-        acc[i][v] = vld1q_f32(start + (i)*start_row + (v)*LANES);
+        acc[i][v] = vld1q_f32(t->start + (t->start_at ? t->start_at[i] : 0) + (v)*LANES);
 #define STORE(i, v)                  \
     if ((i) < rows && (v) < vectors) \
-        vst1q_f32(c + (i)*c_row + (v)*LANES, acc[i][v]);
+        vst1q_f32(t->c + t->c_at[i] + (v)*LANES, acc[i][v]);
 #define START_ZERO_ROW(i) FOR_VECTORS(START_ZERO, i)
 #define START_LOAD_ROW(i) FOR_VECTORS(START_LOAD, i)
 #define STORE_ROW(i)      FOR_VECTORS(STORE, i)
 #define ADDRESS_ROW(i) \
     if ((i) < rows)    \
-        from[i] = a + row[i];
+        from[i] = t->a + t->row[i];
 
 #define LOAD_B(i, v)   \
     if ((v) < vectors) \
@@ -63,36 +63,32 @@ IN_PLACE void step(int rows, int vectors, const float *const *a, ptrdiff_t at, c
     FOR_ROWS(MULTIPLY_ROW)
 }
 
-IN_PLACE void tile(int rows, int vectors, ptrdiff_t k, const float *a, const ptrdiff_t *row,
-                   const ptrdiff_t *at, const float *b, const float *start, ptrdiff_t start_row, float *c,
-                   ptrdiff_t c_row)
+IN_PLACE void tile(int rows, int vectors, const struct tw_f32_tile *t)
 {
     float32x4_t acc[ROWS][VECTORS];
-    const float *from[ROWS];
-    const ptrdiff_t columns = vectors * LANES;
+    const float *from[ROWS], *b = t->b;
+    const ptrdiff_t columns = vectors * LANES, k = t->k, *at = t->at, *b_at = t->b_at;
 
     FOR_ROWS(ADDRESS_ROW)
-    if (start) {
+    if (t->start) {
         FOR_ROWS(START_LOAD_ROW)
     } else {
         FOR_ROWS(START_ZERO_ROW)
     }
-    if (at) {
-        for (ptrdiff_t p = 0; p < k; p++, b += columns)
-            step(rows, vectors, from, at[p], b, acc);
+    if (b_at) {
+        for (ptrdiff_t p = 0; p < k; p++)
+            step(rows, vectors, from, at[p], b + b_at[p] * columns, acc);
     } else {
         for (ptrdiff_t p = 0; p < k; p++, b += columns)
-            step(rows, vectors, from, p, b, acc);
+            step(rows, vectors, from, at[p], b, acc);
     }
     FOR_ROWS(STORE_ROW)
 }
 
-#define DEFINE_TILE(rows, vectors)                                                               \
-    static void tile_##rows##x##vectors(ptrdiff_t k, const float *a, const ptrdiff_t *row,       \
-                                        const ptrdiff_t *at, const float *b, const float *start, \
-                                        ptrdiff_t start_row, float *c, ptrdiff_t c_row)          \
-    {                                                                                            \
-        tile(rows, vectors, k, a, row, at, b, start, start_row, c, c_row);                       \
+#define DEFINE_TILE(rows, vectors)                                          \
+    static void tile_##rows##x##vectors(const struct tw_f32_tile *operands) \
+    {                                                                       \
+        tile(rows, vectors, operands);                                      \
     }
 #define DEFINE_TILES(vectors) \
     DEFINE_TILE(1, vectors)   \

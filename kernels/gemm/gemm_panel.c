@@ -74,40 +74,46 @@ void tw_tile_pack(const struct tw_f32_tiles *tiles, ptrdiff_t k, ptrdiff_t colum
 }
 
 /* A tile whose C is narrower than the panel: computed in a buffer of the full width. */
-static void run_partial(tw_f32_tile_fn *tile, const struct tw_f32_tile_block *block, ptrdiff_t first,
-                        ptrdiff_t rows, ptrdiff_t width)
+static void run_partial(tw_f32_tile_fn *function, const struct tw_f32_tile *operands, ptrdiff_t rows,
+                        ptrdiff_t width)
 {
     float buffer[TW_TILE_ROWS_MAX * TW_TILE_COLUMNS_MAX];
-    const size_t bytes = (size_t)block->columns * sizeof *buffer;
-    float *c = block->c + first * block->c_row;
+    ptrdiff_t place[TW_TILE_ROWS_MAX];
+    const size_t bytes = (size_t)operands->columns * sizeof *buffer;
+    struct tw_f32_tile tile = *operands;
 
-    if (block->start) {
-        memset(buffer, 0, (size_t)(rows * width) * sizeof *buffer);
-        for (ptrdiff_t i = 0; i < rows; i++)
-            memcpy(buffer + i * width, block->start + (first + i) * block->start_row, bytes);
+    memset(buffer, 0, (size_t)(rows * width) * sizeof *buffer);
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        place[i] = i * width;
+        if (operands->start)
+            memcpy(buffer + place[i], operands->start + (operands->start_at ? operands->start_at[i] : 0),
+                   bytes);
     }
-    tile(block->k, block->a, block->row + first, block->at, block->panel, block->start ? buffer : NULL, width,
-         buffer, width);
+    tile.start = buffer;
+    tile.c = buffer;
+    tile.start_at = tile.c_at = place;
+    function(&tile);
     for (ptrdiff_t i = 0; i < rows; i++)
-        memcpy(c + i * block->c_row, buffer + i * width, bytes);
+        memcpy(operands->c + operands->c_at[i], buffer + place[i], bytes);
 }
 
 /* The rows are shared out evenly: 13 rows are 5 + 4 + 4, because a tile of one row leaves the multipliers
  * waiting for each other. */
-void tw_tile_run(const struct tw_f32_tile_width *width, const struct tw_f32_tile_block *block)
+void tw_tile_run(const struct tw_f32_tile_width *width, const struct tw_f32_tile *operands)
 {
-    ptrdiff_t tiles = (block->rows + width->rows - 1) / width->rows;
+    ptrdiff_t tiles = (operands->rows + width->rows - 1) / width->rows, rest = operands->rows;
+    struct tw_f32_tile tile = *operands;
 
-    for (ptrdiff_t first = 0, rows; first < block->rows; first += rows, tiles--) {
-        tw_f32_tile_fn *tile;
-        const float *start = block->start ? block->start + first * block->start_row : NULL;
+    for (; rest > 0; tiles--) {
+        const ptrdiff_t rows = (rest + tiles - 1) / tiles;
 
-        rows = (block->rows - first + tiles - 1) / tiles;
-        tile = width->tile[rows - 1];
-        if (block->columns < width->columns)
-            run_partial(tile, block, first, rows, width->columns);
+        if (operands->columns < width->columns)
+            run_partial(width->tile[rows - 1], &tile, rows, width->columns);
         else
-            tile(block->k, block->a, block->row + first, block->at, block->panel, start, block->start_row,
-                 block->c + first * block->c_row, block->c_row);
+            width->tile[rows - 1](&tile);
+        tile.row += rows;
+        tile.c_at += rows;
+        tile.start_at = tile.start_at ? tile.start_at + rows : NULL;
+        rest -= rows;
     }
 }

@@ -2,14 +2,12 @@
  *
  * A tile function computes `rows` x `columns` elements of C, both fixed per function:
  *
- *   acc[i][j] = start[i*start_row + j], or +0 if start is NULL
- *   for p = 0 … k-1:   acc[i][j] = fma(a[row[i] + at[p]], b[p*columns + j], acc[i][j])
- *   c[i*c_row + j] = acc[i][j]
+ *   acc[i][j] = start[start_at[i] + j], or +0 if start is NULL
+ *   for p = 0 … k-1:   acc[i][j] = fma(a[row[i] + at[p]], b[b_at[p]*columns + j], acc[i][j])
+ *   c[c_at[i] + j] = acc[i][j]
  *
- * at == NULL means at[p] = p: the rows of A lie contiguous along k. So A is never interleaved: a GEMM gives
- * the distance of its rows, a convolution reads the image itself through the offsets of positions and taps
- * ("indirect GEMM"), and no column matrix exists. `start` may be `c` itself (chains that go on) or a vector
- * repeated for every row (start_row 0: a bias).
+ * So A is never interleaved, and neither it nor C needs to be a matrix in memory: a convolution reads the image
+ * itself through the distances of positions and taps ("indirect GEMM"), and no column matrix exists.
  *
  * B comes in panels: the columns of B in strips, each strip stored row by row, the last one filled up with
  * zeros:
@@ -37,9 +35,21 @@
 #define TW_STRIDED_MAX      4
 #define TW_FEW_ROWS_MAX     5
 
-typedef void tw_f32_tile_fn(ptrdiff_t k, const float *a, const ptrdiff_t *row, const ptrdiff_t *at,
-                            const float *b, const float *start, ptrdiff_t start_row, float *c,
-                            ptrdiff_t c_row);
+/* Operands of a tile, or of several down the rows of one panel (tw_tile_run). */
+struct tw_f32_tile {
+    ptrdiff_t rows, columns; /* for tw_tile_run: of C; columns at most the panel's */
+    ptrdiff_t k;
+    const float *a;
+    const ptrdiff_t *row, *at;
+    const float *b;
+    const ptrdiff_t *b_at;     /* NULL: p */
+    const float *start;        /* `c` itself for chains that go on */
+    const ptrdiff_t *start_at; /* NULL: 0 for every row, as for a bias */
+    float *c;
+    const ptrdiff_t *c_at;
+};
+
+typedef void tw_f32_tile_fn(const struct tw_f32_tile *operands);
 
 /* The tiles of one panel width: tile[r - 1] computes r rows, up to `rows`. */
 struct tw_f32_tile_width {
@@ -105,22 +115,8 @@ ptrdiff_t tw_tile_columns(const struct tw_f32_tiles *tiles, ptrdiff_t n);
 void tw_tile_pack(const struct tw_f32_tiles *tiles, ptrdiff_t k, ptrdiff_t columns, ptrdiff_t width,
                   const float *b, ptrdiff_t b_row, ptrdiff_t b_col, float *panel);
 
-/* Operands of a block of C: `rows` x `columns` with columns <= width->columns. Members as in the tile
- * function; `c` is touched only inside rows x columns, and `start` too unless start_padded says that it can
- * be read up to the full width. */
-struct tw_f32_tile_block {
-    ptrdiff_t rows, columns, k;
-    const float *a;
-    const ptrdiff_t *row, *at;
-    const float *panel;
-    const float *start;
-    ptrdiff_t start_row;
-    float *c;
-    ptrdiff_t c_row;
-};
-
-/* Runs the tiles of one panel down all rows. */
-void tw_tile_run(const struct tw_f32_tile_width *width, const struct tw_f32_tile_block *block);
+/* Runs the tiles of one panel down all rows. `c` and `start` are touched only inside rows x columns. */
+void tw_tile_run(const struct tw_f32_tile_width *width, const struct tw_f32_tile *operands);
 
 void tw_gemm_blocked(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape, const float *a,
                      const float *b, float *c, void *workspace);

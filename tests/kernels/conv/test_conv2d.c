@@ -100,7 +100,31 @@ static void blocks_equal_the_reference(void **state)
     assert_true(ran >= (int)(sizeof shapes / sizeof *shapes));
 }
 
-/* Zeros of the padding are multiplied: infinity times such a zero is NaN in every variant. */
+/* More samples than are taken at a time, of images that are small enough for several. */
+static void many_samples_equal_the_reference(void **state)
+{
+    static const ptrdiff_t channels[][2] = {{16, 300}, {9, 8}, {24, 40}};
+    struct tw_rng rng = tw_test_rng(5);
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct tw_conv2d_shape shape = {.in_channels = channels[i][0],
+                                        .in_height = 5,
+                                        .in_width = 4,
+                                        .out_channels = channels[i][1],
+                                        .kernel_height = 3,
+                                        .kernel_width = 3,
+                                        .stride = {1 + i % 2, 1 + i % 2},
+                                        .padding = {1, 1},
+                                        .dilation = {1, 1},
+                                        .groups = 1};
+
+        set_output(&shape);
+        check_shape(&rng, &shape, i == 1 ? 120 : 40, NULL, 0);
+    }
+}
+
+/* Infinity times a zero of the padding is NaN where steps there are not left out, in every variant. */
 static void special_values_flow(void **state)
 {
     static const float special[] = {NAN, INFINITY, -INFINITY, -0.0f, 0.0f, FLT_MAX, FLT_TRUE_MIN};
@@ -115,6 +139,50 @@ static void special_values_flow(void **state)
         ran += check_shape(&rng, &shape, 2, special, (int)(sizeof special / sizeof *special));
     }
     assert_true(ran >= cases);
+}
+
+/* An infinite weight at the edge of a kernel that meets only the padding, in the first row of outputs, leaves no trace
+ * where groups have channels enough, and makes NaN where they have not. */
+static void padding_is_left_out_where_promised(void **state)
+{
+    static const struct {
+        ptrdiff_t channels[2], kernel, groups;
+        bool left_out;
+    } cases[] = {{{8, 8}, 3, 1, true},   {{7, 8}, 3, 1, false},   {{8, 7}, 3, 1, false},
+                 {{16, 16}, 3, 2, true}, {{16, 16}, 3, 4, false}, {{8, 8}, 7, 1, true},
+                 {{8, 8}, 9, 1, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const ptrdiff_t kernel = cases[i].kernel, in = cases[i].channels[0], out = cases[i].channels[1];
+        struct tw_conv2d_shape shape = {.in_channels = in,
+                                        .in_height = 9,
+                                        .in_width = 9,
+                                        .out_channels = out,
+                                        .kernel_height = kernel,
+                                        .kernel_width = kernel,
+                                        .stride = {1, 1},
+                                        .padding = {kernel / 2, kernel / 2},
+                                        .dilation = {1, 1},
+                                        .groups = cases[i].groups};
+        const ptrdiff_t weights = out * (in / shape.groups) * kernel * kernel;
+        float *x = new_floats(in * 81), *w = new_floats(weights), *y = new_floats(out * 81);
+
+        set_output(&shape);
+        for (ptrdiff_t j = 0; j < in * 81; j++)
+            x[j] = 1.0f;
+        for (ptrdiff_t j = 0; j < weights; j++)
+            w[j] = j % (kernel * kernel) < kernel ? INFINITY : 1.0f;
+        tw_f32_conv2d_forward__reference(&shape, 1, x, w, NULL, y, NULL);
+        for (ptrdiff_t j = 0; j < out; j++) {
+            assert_int_equal(isnan(y[j * 81 + 4]), !cases[i].left_out);
+            assert_true(isinf(y[j * 81 + 80 - 4 - 9 * (kernel / 2)]));
+        }
+        assert_int_equal(tw_conv2d_leaves_out_padding(&shape), cases[i].left_out);
+        free(x);
+        free(w);
+        free(y);
+    }
 }
 
 /* A call's samples are a batch: y and dx of each sample are those of a call with that sample alone. */
@@ -174,11 +242,17 @@ static void selector_follows_its_rule(void **state)
 #endif
     shape.groups = 1;
     shape.in_channels = 1;
-    assert_algorithm(&shape, "direct");
+    assert_algorithm(&shape, "im2col+gemm");
     assert_int_equal(tw_conv_select(&shape, true), TW_CONV_COLUMNS);
     shape.kernel_height = shape.kernel_width = 1;
-    assert_algorithm(&shape, "direct"); /* padded */
+    assert_algorithm(&shape, "im2col+gemm"); /* padded */
     shape.padding[0] = shape.padding[1] = 0;
+    assert_algorithm(&shape, "gemm");
+    shape.in_channels = 32;
+    assert_algorithm(&shape, "gemm");
+    shape.in_height = shape.in_width = 7;
+    assert_algorithm(&shape, "direct");
+    shape.in_channels = 7;
     assert_algorithm(&shape, "gemm");
     (void)state;
     assert_string_equal(tw_f32_conv2d_algorithm__reference(NULL), "reference");
@@ -189,6 +263,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_shapes_equal_the_reference),
         cmocka_unit_test(blocks_equal_the_reference),
+        cmocka_unit_test(many_samples_equal_the_reference),
+        cmocka_unit_test(padding_is_left_out_where_promised),
         cmocka_unit_test(special_values_flow),
         cmocka_unit_test(samples_are_independent),
         cmocka_unit_test(selector_follows_its_rule),
