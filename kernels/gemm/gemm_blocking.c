@@ -121,11 +121,11 @@ static void run_blocks(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
     const struct tw_gemm_plan plan = tw_gemm_plan(tiles, s);
 
     if (plan.way == TW_GEMM_DOTS) {
-        tiles->dots[s->m - 1](s, a, b, c);
+        tiles->few_rows->dots[s->m - 1](s, a, b, c);
         return;
     }
     if (plan.way == TW_GEMM_STREAM) {
-        run_stream(tiles->stream[s->m - 1], s, a, b, c);
+        run_stream(tiles->few_rows->stream[s->m - 1], s, a, b, c);
         return;
     }
     for (ptrdiff_t j = 0; j < s->n; j += plan.nc) {

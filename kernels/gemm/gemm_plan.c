@@ -7,7 +7,6 @@ enum {
     B_STREAMS = 32768,     /* floats of a B from which on one tile reads it in short blocks of k … */
     STREAM_DEPTH = 64,     /* … of this depth: as many pages as the first translation buffer holds */
     STREAM_COLUMNS = 32,   /* least n that is streamed past */
-    DOTS_IN_L1 = 3,        /* most rows by dots where B is in L1: more do not fit in 16 registers */
     A_PACKS = 4096,        /* floats of A from which on it is packed, if its rows are not well apart */
     A_BAD_ROW = 512,       /* distances of rows that are multiples of this meet in few sets of L1 and L2 */
     A_IS_READ_OFTEN = 384, /* least n for which packing A is cheap beside reading it */
@@ -42,12 +41,13 @@ static bool packs_a(const struct tw_gemm_shape *s, const struct tw_f32_strided_w
 static enum tw_gemm_way way_of(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s,
                                const struct tw_f32_strided_width *width)
 {
-    const bool few = s->m <= TW_FEW_ROWS_MAX, b_in_l1 = s->k * s->n <= B_IN_L1;
+    const bool b_in_l1 = s->k * s->n <= B_IN_L1;
 
-    if (few && s->b_row == 1 && s->b_col != 1 && tiles->dots[s->m - 1] && (s->m <= DOTS_IN_L1 || !b_in_l1)) {
+    if (s->m <= TW_DOTS_ROWS_MAX && s->b_row == 1 && s->b_col != 1 && tiles->few_rows->dots[s->m - 1]) {
         return TW_GEMM_DOTS;
     }
-    if (few && s->b_col == 1 && s->n >= STREAM_COLUMNS && !b_in_l1 && tiles->stream[s->m - 1]) {
+    if (s->m <= TW_STREAM_ROWS_MAX && s->b_col == 1 && s->n >= STREAM_COLUMNS && !b_in_l1 &&
+        tiles->few_rows->stream[s->m - 1]) {
         return TW_GEMM_STREAM;
     }
     if (s->m <= width->rows) {

@@ -4,7 +4,8 @@
  *
  *   "transposed …"   few columns, many rows: most lanes of a tile would be empty. C^T = B^T A^T by what follows,
  *                    64 of its columns at a time, into a buffer
- *   "dots"           up to 4 rows, B transposed: columns of B are transposed in registers and never written
+ *   "dots"           up to 8 rows (10 on AVX-512), B transposed: its columns are transposed in registers and never
+ *                    written
  *   "streamed"       up to 5 rows, B larger than L1: B passes by once in whole rows, the few rows of C stay in L1
  *   "one tile"       m fits in a tile: the widest of its height; B by its strides unless it is transposed
  *   "rows"           short k: writing C is the work, so the tiles go along its rows
