@@ -7,6 +7,14 @@ static const struct {
     ptrdiff_t m, n, k;
     enum layout a, b;
 } ways[] = {
+    {"small", 5, 5, 5, ROWS, ROWS},
+    {"small", 48, 48, 48, GAPS, ROWS},
+    {"small", 13, 17, 19, BACKWARDS, REPEATED},
+    {"small", 47, 41, 1, COLUMNS, BACKWARDS},
+    {"panels", 49, 48, 48, ROWS, ROWS},
+    {"rows", 48, 49, 32, ROWS, ROWS},
+    {"panels", 48, 48, 49, ROWS, ROWS},
+    {"transposed small", 40, 18, 20, COLUMNS, COLUMNS},
     {"one tile", 1, 91, 90, ROWS, ROWS},
     {"streamed", 1, 92, 90, ROWS, ROWS},
     {"streamed", 1, 4110, 5, ROWS, ROWS},
