@@ -35,7 +35,7 @@ typedef void tw_f32_gemm_fn(const struct tw_gemm_shape *shape, const float *a, c
  * fewer rows or columns of the same matrices needs no more. */
 typedef size_t tw_f32_gemm_workspace_fn(const struct tw_gemm_shape *shape);
 
-/* Name of the way that a variant takes for this shape ("dots", "streamed", "one tile", "rows", "panels", each also
+/* Name of the way that a variant takes for this shape ("small", "dots", "streamed", "one tile", "rows", "panels", each also
  * after "transposed "; "reference"; "empty"): constant text, for --print-plan. The rule is stated in gemm_plan.h. */
 typedef const char *tw_f32_gemm_algorithm_fn(const struct tw_gemm_shape *shape);
 

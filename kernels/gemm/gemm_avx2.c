@@ -1,7 +1,6 @@
 /* GEMM tiles for AVX2 + FMA: 6 x 16 (12 accumulators, 2 registers of B, 1 of A) and 6 x 8. */
 #include <immintrin.h>
 
-#include "kernels/gemm/gemm_dots_avx2.h"
 #include "kernels/gemm/gemm_tile.h"
 #include "kernels/gemm/gemm_transpose_avx2.h"
 
@@ -100,72 +99,8 @@ DEFINE_TILES(2)
 
 #define VECTORS_MAX 8
 
-typedef __m256 vector;
-typedef __m256i part;
-
-IN_PLACE vector load(const float *x)
-{
-    return _mm256_loadu_ps(x);
-}
-
-IN_PLACE void store(float *y, vector v)
-{
-    _mm256_storeu_ps(y, v);
-}
-
-IN_PLACE vector broadcast(const float *x)
-{
-    return _mm256_broadcast_ss(x);
-}
-
-IN_PLACE vector zero(void)
-{
-    return _mm256_setzero_ps();
-}
-
-IN_PLACE vector multiply_add(vector a, vector b, vector c)
-{
-    return _mm256_fmadd_ps(a, b, c);
-}
-
-IN_PLACE part part_first(int count)
-{
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-
-IN_PLACE vector load_part(const float *x, part lanes)
-{
-    return _mm256_maskload_ps(x, lanes);
-}
-
-/* In pieces of 4, 2 and 1: the masked store is microcode on AMD's cores. */
-IN_PLACE void store_part(float *y, int count, part lanes, vector v)
-{
-    __m128 rest = _mm256_castps256_ps128(v);
-
-    (void)lanes;
-    if (count == LANES) {
-        _mm256_storeu_ps(y, v);
-        return;
-    }
-    if (count & 4) {
-        _mm_storeu_ps(y, rest);
-        rest = _mm256_extractf128_ps(v, 1);
-        y += 4;
-    }
-    if (count & 2) {
-        _mm_storel_pi((__m64 *)(void *)y, rest);
-        rest = _mm_movehl_ps(rest, rest);
-        y += 2;
-    }
-    if (count & 1) {
-        _mm_store_ss(y, rest);
-    }
-}
-
+#include "kernels/gemm/gemm_vector_avx2.h"
 #include "kernels/gemm/vector_strided.h"
-
-#include "kernels/gemm/vector_stream.h"
 
 DEFINE_STRIDED_ROWS_6(1)
 DEFINE_STRIDED_ROWS_6(2)
@@ -174,16 +109,6 @@ DEFINE_STRIDED(1, 8)
 DEFINE_STRIDED_PACKING(4, 2)
 DEFINE_STRIDED_PACKING(5, 2)
 DEFINE_STRIDED_PACKING(6, 2)
-
-DEFINE_STREAM(1, 8)
-DEFINE_STREAM(2, 4)
-DEFINE_STREAM(3, 4)
-DEFINE_STREAM(4, 4)
-DEFINE_STREAM(5, 4)
-DEFINE_DOTS(1, 2)
-DEFINE_DOTS(2, 2)
-DEFINE_DOTS(3, 2)
-DEFINE_DOTS(4, 2)
 
 const struct tw_f32_tiles tw_f32_tiles__avx2 = {
     .width = {{16, ROWS, {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2}},
@@ -199,8 +124,7 @@ const struct tw_f32_tiles tw_f32_tiles__avx2 = {
                 {8, 6, STRIDED_ROWS_6(1, whole), STRIDED_ROWS_6(1, part), {NULL}}},
     .strided_widths = 4,
     .strided_general = 2,
-    .stream = {stream_1, stream_2, stream_3, stream_4, stream_5},
-    .dots = {dots_1, dots_2, dots_3, dots_4},
+    .few_rows = &tw_f32_few_rows__avx2,
     .kc = 320,
     .mc = 144,
     .nc = 1024,

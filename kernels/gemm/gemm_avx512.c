@@ -2,7 +2,6 @@
  * fewer rows because every row needs its own address register. */
 #include <immintrin.h>
 
-#include "kernels/gemm/gemm_dots_avx2.h"
 #include "kernels/gemm/gemm_tile.h"
 #include "kernels/gemm/gemm_transpose_avx2.h"
 
@@ -152,8 +151,6 @@ IN_PLACE void store_part(float *y, int count, part lanes, vector v)
 
 #include "kernels/gemm/vector_strided.h"
 
-#include "kernels/gemm/vector_stream.h"
-
 DEFINE_STRIDED_ROWS_6(1)
 DEFINE_STRIDED(7, 1)
 DEFINE_STRIDED(8, 1)
@@ -165,16 +162,6 @@ DEFINE_STRIDED_ROWS_3(8)
 DEFINE_STRIDED_PACKING(4, 4)
 DEFINE_STRIDED_PACKING(5, 4)
 DEFINE_STRIDED_PACKING(6, 4)
-
-DEFINE_STREAM(1, 8)
-DEFINE_STREAM(2, 8)
-DEFINE_STREAM(3, 6)
-DEFINE_STREAM(4, 4)
-DEFINE_STREAM(5, 4)
-DEFINE_DOTS(1, 2)
-DEFINE_DOTS(2, 2)
-DEFINE_DOTS(3, 2)
-DEFINE_DOTS(4, 2)
 
 const struct tw_f32_tiles tw_f32_tiles__avx512 = {
     .width = {{64, 6, {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4}},
@@ -191,8 +178,7 @@ const struct tw_f32_tiles tw_f32_tiles__avx512 = {
                 {16, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}}},
     .strided_widths = 4,
     .strided_general = 1,
-    .stream = {stream_1, stream_2, stream_3, stream_4, stream_5},
-    .dots = {dots_1, dots_2, dots_3, dots_4},
+    .few_rows = &tw_f32_few_rows__avx512,
     .kc = 320,
     .mc = 144,
     .nc = 1024,

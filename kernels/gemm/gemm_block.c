@@ -263,6 +263,37 @@ static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdif
     }
 }
 
+void tw_gemm_run_small(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s, const float *a,
+                       const float *b, float *c)
+{
+    const struct tw_f32_strided_width *width = tw_gemm_width(tiles, s->m, s->n);
+    const struct tw_gemm_heights heights = tw_gemm_heights(s->m, width->rows);
+    struct tw_f32_strided tile = {.k = s->k,
+                                  .a_row = s->a_row,
+                                  .a_col = s->a_col,
+                                  .b_row = s->b_row,
+                                  .c_row = s->c_row,
+                                  .accumulate = s->accumulate};
+
+    for (ptrdiff_t j = 0; j < s->n; j += tile.columns) {
+        tw_f32_strided_fn *const *functions;
+
+        width = narrow(tiles, width, s->n - j);
+        tile.columns = smaller(width->columns, s->n - j);
+        functions = tile.columns == width->columns ? width->whole : width->part;
+        tile.a = a;
+        tile.b = b + j;
+        tile.c = c + j;
+        for (ptrdiff_t t = 0; t < heights.tiles; t++) {
+            const ptrdiff_t rows = heights.height + (t < heights.taller);
+
+            functions[rows - 1](&tile);
+            tile.a += rows * s->a_row;
+            tile.c += rows * s->c_row;
+        }
+    }
+}
+
 void tw_gemm_run_block(const struct tw_gemm_block *block)
 {
     const struct tw_gemm_heights heights = tw_gemm_heights(block->rows, block->tile_rows);

@@ -118,14 +118,19 @@ static void run_stream(tw_f32_few_rows_fn *stream, const struct tw_gemm_shape *s
 static void run_blocks(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s,
                        const struct parts *parts, const float *a, const float *b, float *c)
 {
-    const struct tw_gemm_plan plan = tw_gemm_plan(tiles, s);
+    struct tw_gemm_plan plan;
 
+    if (tw_gemm_is_small(s)) {
+        tw_gemm_run_small(tiles, s, a, b, c);
+        return;
+    }
+    plan = tw_gemm_plan(tiles, s);
     if (plan.way == TW_GEMM_DOTS) {
-        tiles->dots[s->m - 1](s, a, b, c);
+        tiles->few_rows->dots[s->m - 1](s, a, b, c);
         return;
     }
     if (plan.way == TW_GEMM_STREAM) {
-        run_stream(tiles->stream[s->m - 1], s, a, b, c);
+        run_stream(tiles->few_rows->stream[s->m - 1], s, a, b, c);
         return;
     }
     for (ptrdiff_t j = 0; j < s->n; j += plan.nc) {
@@ -156,9 +161,14 @@ static void run_exchanged(const struct tw_f32_tiles *tiles, const struct tw_gemm
 void tw_gemm_blocked(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape, const float *a,
                      const float *b, float *c, void *workspace)
 {
+    const bool exchanges = tw_gemm_exchanges(tiles, shape);
     struct parts parts;
 
     if (shape->m == 0 || shape->n == 0) {
+        return;
+    }
+    if (!exchanges && tw_gemm_is_small(shape) && shape->k > 0) {
+        tw_gemm_run_small(tiles, shape, a, b, c);
         return;
     }
     if (shape->k == 0) {
@@ -168,7 +178,7 @@ void tw_gemm_blocked(const struct tw_f32_tiles *tiles, const struct tw_gemm_shap
         return;
     }
     parts = divide(tiles, shape, workspace);
-    if (tw_gemm_exchanges(tiles, shape)) {
+    if (exchanges) {
         run_exchanged(tiles, shape, &parts, a, b, c);
     } else {
         run_blocks(tiles, shape, &parts, a, b, c);

@@ -18,7 +18,14 @@
 
 #define DOTS_IN_PLACE static inline __attribute__((always_inline))
 
-enum { DOTS_LANES = 8, DOTS_DEPTH = 4, DOTS_GROUPS_MAX = 2 };
+enum {
+    DOTS_LANES = 8,
+    DOTS_DEPTH = 4,
+    DOTS_GROUPS_MAX = 2,
+    DOTS_FAR =
+        4, /* most rows of A that are read where they lie; more have no registers for their addresses */
+    DOTS_BLOCK = 256 /* the others are brought together so many columns at a time */
+};
 
 /* Some groups of eight columns. Column i of a group begins at b + i*b_col, but no further than `last` columns on:
  * a group of fewer columns repeats its last one. */
@@ -67,14 +74,16 @@ DOTS_IN_PLACE __m256 dots_gather(const struct dots *o, bool whole, ptrdiff_t fir
     return _mm256_loadu_ps(element);
 }
 
-/* The next fma of every chain. */
+/* The next fma of every chain. Above DOTS_FAR rows a_row is 1. */
 DOTS_IN_PLACE void dots_step(int rows, int groups, const struct dots *o, ptrdiff_t p,
                              const __m256 column[DOTS_GROUPS_MAX],
-                             __m256 acc[DOTS_GROUPS_MAX][TW_FEW_ROWS_MAX])
+                             __m256 acc[DOTS_GROUPS_MAX][TW_DOTS_ROWS_MAX])
 {
+    const float *const a = o->a + p * o->a_col;
+
     TW_UNROLL
     for (int i = 0; i < rows; i++) {
-        const __m256 element = _mm256_broadcast_ss(o->a + i * o->a_row + p * o->a_col);
+        const __m256 element = _mm256_broadcast_ss(a + i * (rows > DOTS_FAR ? 1 : o->a_row));
 
         TW_UNROLL
         for (int g = 0; g < groups; g++) {
@@ -83,28 +92,38 @@ DOTS_IN_PLACE void dots_step(int rows, int groups, const struct dots *o, ptrdiff
     }
 }
 
-DOTS_IN_PLACE void dots_groups(int rows, int groups, bool whole, const struct dots *o, ptrdiff_t k,
-                               __m256 acc[DOTS_GROUPS_MAX][TW_FEW_ROWS_MAX])
+/* DOTS_DEPTH elements of every chain. */
+DOTS_IN_PLACE void dots_steps(int rows, int groups, bool whole, const struct dots *o, ptrdiff_t p,
+                              __m256 acc[DOTS_GROUPS_MAX][TW_DOTS_ROWS_MAX])
 {
     __m256 column[DOTS_DEPTH][DOTS_GROUPS_MAX];
+
+    TW_UNROLL
+    for (int g = 0; g < groups; g++) {
+        dots_transpose(o, whole, g, p, column);
+    }
+    TW_UNROLL
+    for (int q = 0; q < DOTS_DEPTH; q++) {
+        dots_step(rows, groups, o, p + q, column[q], acc);
+    }
+}
+
+DOTS_IN_PLACE void dots_groups(int rows, int groups, bool whole, const struct dots *o, ptrdiff_t k,
+                               __m256 acc[DOTS_GROUPS_MAX][TW_DOTS_ROWS_MAX])
+{
     ptrdiff_t p = 0;
 
     for (; p + DOTS_DEPTH <= k; p += DOTS_DEPTH) {
-        TW_UNROLL
-        for (int g = 0; g < groups; g++) {
-            dots_transpose(o, whole, g, p, column);
-        }
-        TW_UNROLL
-        for (int q = 0; q < DOTS_DEPTH; q++) {
-            dots_step(rows, groups, o, p + q, column[q], acc);
-        }
+        dots_steps(rows, groups, whole, o, p, acc);
     }
     for (; p < k; p++) {
+        __m256 column[DOTS_GROUPS_MAX];
+
         TW_UNROLL
         for (int g = 0; g < groups; g++) {
-            column[0][g] = dots_gather(o, whole, g * DOTS_LANES, p);
+            column[g] = dots_gather(o, whole, g * DOTS_LANES, p);
         }
-        dots_step(rows, groups, o, p, column[0], acc);
+        dots_step(rows, groups, o, p, column, acc);
     }
 }
 
@@ -114,7 +133,7 @@ DOTS_IN_PLACE void dots_columns(int rows, int groups, ptrdiff_t count, const str
 {
     const struct dots operands = {a, b + j * s->b_col, s->a_row, s->a_col, s->b_col, count - 1};
     const bool whole = count == DOTS_LANES;
-    __m256 acc[DOTS_GROUPS_MAX][TW_FEW_ROWS_MAX];
+    __m256 acc[DOTS_GROUPS_MAX][TW_DOTS_ROWS_MAX];
     float lanes[DOTS_LANES] = {0};
     const size_t bytes = (size_t)count * sizeof *lanes;
 
@@ -156,10 +175,62 @@ DOTS_IN_PLACE void dots(int rows, int groups, const struct tw_gemm_shape *s, con
     }
 }
 
+/* near[p * rows + i] = element (i, p) of A; four rows at a time, the last four of them overlapping. */
+DOTS_IN_PLACE void dots_gather_rows(int rows, ptrdiff_t k, const float *a, ptrdiff_t a_row, ptrdiff_t a_col,
+                                    float *near)
+{
+    ptrdiff_t p = 0;
+
+    for (; a_col == 1 && p + 4 <= k; p += 4) {
+        for (int i = 0; i < rows; i += 4) {
+            const int first = i + 4 <= rows ? i : rows - 4;
+            const float *from = a + first * a_row + p;
+            __m128 r0 = _mm_loadu_ps(from), r1 = _mm_loadu_ps(from + a_row);
+            __m128 r2 = _mm_loadu_ps(from + 2 * a_row), r3 = _mm_loadu_ps(from + 3 * a_row);
+
+            _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+            _mm_storeu_ps(near + (p + 0) * rows + first, r0);
+            _mm_storeu_ps(near + (p + 1) * rows + first, r1);
+            _mm_storeu_ps(near + (p + 2) * rows + first, r2);
+            _mm_storeu_ps(near + (p + 3) * rows + first, r3);
+        }
+    }
+    for (; p < k; p++) {
+        for (int i = 0; i < rows; i++) {
+            near[p * rows + i] = a[i * a_row + p * a_col];
+        }
+    }
+}
+
+/* More rows than DOTS_FAR: the chains stop and go on between the blocks of k. */
+DOTS_IN_PLACE void dots_of_many(int rows, int groups, const struct tw_gemm_shape *s, const float *a,
+                                const float *b, float *c)
+{
+    struct tw_gemm_shape part = *s;
+    float near[DOTS_BLOCK * TW_DOTS_ROWS_MAX];
+
+    if (s->a_row == 1) {
+        dots(rows, groups, s, a, b, c);
+        return;
+    }
+    part.a_row = 1;
+    part.a_col = rows;
+    for (ptrdiff_t p = 0; p < s->k; p += part.k) {
+        part.k = s->k - p < DOTS_BLOCK ? s->k - p : DOTS_BLOCK;
+        dots_gather_rows(rows, part.k, a + p * s->a_col, s->a_row, s->a_col, near);
+        dots(rows, groups, &part, near, b + p, c);
+        part.accumulate = true;
+    }
+}
+
 #define DEFINE_DOTS(rows, groups)                                                                        \
     static void dots_##rows(const struct tw_gemm_shape *shape, const float *a, const float *b, float *c) \
     {                                                                                                    \
-        dots(rows, groups, shape, a, b, c);                                                              \
+        if (rows > DOTS_FAR) {                                                                           \
+            dots_of_many(rows, groups, shape, a, b, c);                                                  \
+        } else {                                                                                         \
+            dots(rows, groups, shape, a, b, c);                                                          \
+        }                                                                                                \
     }
 
 #endif

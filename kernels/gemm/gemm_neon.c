@@ -193,6 +193,10 @@ DEFINE_STREAM(3, 6)
 DEFINE_STREAM(4, 4)
 DEFINE_STREAM(5, 4)
 
+static const struct tw_f32_few_rows few_rows = {
+    .stream = {stream_1, stream_2, stream_3, stream_4, stream_5},
+};
+
 const struct tw_f32_tiles tw_f32_tiles__neon = {
     .width = {{16, 6, {tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4}},
               {8, ROWS, {tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2, tile_8x2}},
@@ -203,7 +207,7 @@ const struct tw_f32_tiles tw_f32_tiles__neon = {
                 {4, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}}},
     .strided_widths = 3,
     .strided_general = 0,
-    .stream = {stream_1, stream_2, stream_3, stream_4, stream_5},
+    .few_rows = &few_rows,
     .kc = 256,
     .mc = 144,
     .nc = 512,

@@ -3,11 +3,11 @@
 #include "kernels/gemm/gemm_block.h"
 
 enum {
+    SMALL = 48,            /* most rows, columns and depth of a product that needs no plan */
     B_IN_L1 = 8192,        /* floats of a B that is not packed */
     B_STREAMS = 32768,     /* floats of a B from which on one tile reads it in short blocks of k … */
     STREAM_DEPTH = 64,     /* … of this depth: as many pages as the first translation buffer holds */
     STREAM_COLUMNS = 32,   /* least n that is streamed past */
-    DOTS_IN_L1 = 3,        /* most rows by dots where B is in L1: more do not fit in 16 registers */
     A_PACKS = 4096,        /* floats of A from which on it is packed, if its rows are not well apart */
     A_BAD_ROW = 512,       /* distances of rows that are multiples of this meet in few sets of L1 and L2 */
     A_IS_READ_OFTEN = 384, /* least n for which packing A is cheap beside reading it */
@@ -39,15 +39,24 @@ static bool packs_a(const struct tw_gemm_shape *s, const struct tw_f32_strided_w
     return s->m > width->rows && s->n >= 4 * width->columns && bad && s->m * s->k > A_PACKS;
 }
 
+bool tw_gemm_is_small(const struct tw_gemm_shape *s)
+{
+    return s->m <= SMALL && s->n <= SMALL && s->k <= SMALL && s->b_col == 1;
+}
+
 static enum tw_gemm_way way_of(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s,
                                const struct tw_f32_strided_width *width)
 {
-    const bool few = s->m <= TW_FEW_ROWS_MAX, b_in_l1 = s->k * s->n <= B_IN_L1;
+    const bool b_in_l1 = s->k * s->n <= B_IN_L1;
 
-    if (few && s->b_row == 1 && s->b_col != 1 && tiles->dots[s->m - 1] && (s->m <= DOTS_IN_L1 || !b_in_l1)) {
+    if (tw_gemm_is_small(s)) {
+        return TW_GEMM_SMALL;
+    }
+    if (s->m <= TW_DOTS_ROWS_MAX && s->b_row == 1 && s->b_col != 1 && tiles->few_rows->dots[s->m - 1]) {
         return TW_GEMM_DOTS;
     }
-    if (few && s->b_col == 1 && s->n >= STREAM_COLUMNS && !b_in_l1 && tiles->stream[s->m - 1]) {
+    if (s->m <= TW_STREAM_ROWS_MAX && s->b_col == 1 && s->n >= STREAM_COLUMNS && !b_in_l1 &&
+        tiles->few_rows->stream[s->m - 1]) {
         return TW_GEMM_STREAM;
     }
     if (s->m <= width->rows) {
@@ -69,7 +78,7 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
                                 .width = width};
     const bool one_tile = plan.way == TW_GEMM_ONE_TILE;
 
-    if (plan.way == TW_GEMM_DOTS || plan.way == TW_GEMM_STREAM) {
+    if (plan.way <= TW_GEMM_STREAM) {
         return plan;
     }
     plan.packs_b = s->b_col != 1 || (!one_tile && b > B_IN_L1);
@@ -94,11 +103,15 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
 bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s)
 {
     const ptrdiff_t wide = tiles->strided[tiles->strided_general].columns;
-    const ptrdiff_t lanes = tiles->strided[tiles->strided_widths - 1].columns, rest = s->n % wide;
-    const ptrdiff_t padded = s->n - rest + (rest > lanes ? wide : rest > 0 ? lanes + lanes / 3 : 0);
+    const ptrdiff_t lanes = tiles->strided[tiles->strided_widths - 1].columns;
+    ptrdiff_t rest, paid;
 
-    return s->n <= TW_GEMM_EXCHANGED_MAX && s->m >= wide && s->k >= EXCHANGED_DEPTH &&
-           larger(s->n, 3) + 3 < padded;
+    if (s->n > TW_GEMM_EXCHANGED_MAX || s->m < wide || s->k < EXCHANGED_DEPTH) {
+        return false;
+    }
+    rest = s->n % wide;
+    paid = rest > 0 ? tw_gemm_width(tiles, TW_TILE_ROWS_MAX, rest)->columns : 0;
+    return larger(s->n, 3) + 3 < s->n - rest + (paid == lanes ? lanes + lanes / 3 : paid);
 }
 
 struct tw_gemm_shape tw_gemm_exchanged(const struct tw_gemm_shape *shape)
@@ -117,9 +130,9 @@ struct tw_gemm_shape tw_gemm_exchanged(const struct tw_gemm_shape *shape)
 const char *tw_gemm_algorithm(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape)
 {
     static const char *const names[2][TW_GEMM_PANELS + 1] = {
-        {"dots", "streamed", "one tile", "rows", "panels"},
-        {"transposed dots", "transposed streamed", "transposed one tile", "transposed rows",
-         "transposed panels"}};
+        {"small", "dots", "streamed", "one tile", "rows", "panels"},
+        {"transposed small", "transposed dots", "transposed streamed", "transposed one tile",
+         "transposed rows", "transposed panels"}};
     struct tw_gemm_shape exchanged;
 
     if (shape->m == 0 || shape->n == 0 || shape->k == 0) {

@@ -4,7 +4,9 @@
  *
  *   "transposed …"   few columns, many rows: most lanes of a tile would be empty. C^T = B^T A^T by what follows,
  *                    64 of its columns at a time, into a buffer
- *   "dots"           up to 4 rows, B transposed: columns of B are transposed in registers and never written
+ *   "small"          m, n and k up to 48, rows of B contiguous: all is in L1, tiles without a plan
+ *   "dots"           up to 8 rows (10 on AVX-512), B transposed: its columns are transposed in registers and never
+ *                    written
  *   "streamed"       up to 5 rows, B larger than L1: B passes by once in whole rows, the few rows of C stay in L1
  *   "one tile"       m fits in a tile: the widest of its height; B by its strides unless it is transposed
  *   "rows"           short k: writing C is the work, so the tiles go along its rows
@@ -24,17 +26,27 @@ enum {
     TW_GEMM_EXCHANGED_ROWS = 64 /* … rows of it at a time */
 };
 
-enum tw_gemm_way { TW_GEMM_DOTS, TW_GEMM_STREAM, TW_GEMM_ONE_TILE, TW_GEMM_ROWS, TW_GEMM_PANELS };
+enum tw_gemm_way {
+    TW_GEMM_SMALL,
+    TW_GEMM_DOTS,
+    TW_GEMM_STREAM,
+    TW_GEMM_ONE_TILE,
+    TW_GEMM_ROWS,
+    TW_GEMM_PANELS
+};
 
 struct tw_gemm_plan {
     enum tw_gemm_way way;
-    ptrdiff_t kc, mc, nc, tile_rows;          /* blocks, and most rows of a tile; dots and stream have none */
+    ptrdiff_t kc, mc, nc, tile_rows; /* blocks, and most rows of a tile; small, dots and stream have none */
     const struct tw_f32_strided_width *width; /* of the panels */
     bool packs_a, packs_b, keeps_panels, fetches_b, fetches_c;
 };
 
 /* Whether C^T is cheaper; the plan of C^T, as that of C where it is not, is tw_gemm_plan's. */
 bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape);
+
+/* Whether C is computed by tw_gemm_run_small, where it is not exchanged. */
+bool tw_gemm_is_small(const struct tw_gemm_shape *shape);
 
 /* For m, n and k of at least 1. */
 struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape);

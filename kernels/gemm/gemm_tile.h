@@ -33,7 +33,8 @@
 #define TW_TILE_COLUMNS_MAX 64
 #define TW_TILE_WIDTHS_MAX  3
 #define TW_STRIDED_MAX      4
-#define TW_FEW_ROWS_MAX     5
+#define TW_STREAM_ROWS_MAX  5
+#define TW_DOTS_ROWS_MAX    10
 
 /* Operands of a tile, or of several down the rows of one panel (tw_tile_run). */
 struct tw_f32_tile {
@@ -87,15 +88,20 @@ struct tw_f32_strided_width {
 /* Products of few rows of A, whose work is reading B once. Strides and order as in the contract. */
 typedef void tw_f32_few_rows_fn(const struct tw_gemm_shape *shape, const float *a, const float *b, float *c);
 
+/* Those of an ISA, [m - 1]; NULL: not here. */
+struct tw_f32_few_rows {
+    tw_f32_few_rows_fn *stream[TW_STREAM_ROWS_MAX]; /* C += A B with b_col 1 */
+    tw_f32_few_rows_fn *dots[TW_DOTS_ROWS_MAX];     /* C = or += A B with b_row 1 */
+};
+
 /* All that the portable blocking needs to know of an ISA. Widths descend; each divides the one before, and the
  * narrowest is one vector. The wider of the strided widths have fewer rows: they are for products of few rows. */
 struct tw_f32_tiles {
     struct tw_f32_tile_width width[TW_TILE_WIDTHS_MAX];
     int widths;
     struct tw_f32_strided_width strided[TW_STRIDED_MAX];
-    int strided_widths, strided_general;         /* the widest for any number of rows is [strided_general] */
-    tw_f32_few_rows_fn *stream[TW_FEW_ROWS_MAX]; /* [m - 1]: C += A B with b_col 1; NULL: not here */
-    tw_f32_few_rows_fn *dots[TW_FEW_ROWS_MAX];   /* [m - 1]: C = or += A B with b_row 1; NULL likewise */
+    int strided_widths, strided_general; /* the widest for any number of rows is [strided_general] */
+    const struct tw_f32_few_rows *few_rows;
     ptrdiff_t kc; /* depth of a block: a panel of the widest tile and one row block of A stay in L1 */
     ptrdiff_t mc; /* rows of A packed at a time: mc x kc stay in L2 */
     ptrdiff_t nc; /* columns of B packed at a time */
@@ -103,6 +109,7 @@ struct tw_f32_tiles {
 };
 
 extern const struct tw_f32_tiles tw_f32_tiles__avx2, tw_f32_tiles__avx512, tw_f32_tiles__neon;
+extern const struct tw_f32_few_rows tw_f32_few_rows__avx2, tw_f32_few_rows__avx512;
 
 /* The panel that begins where `rest` columns are left: the narrowest width that takes them all, unless at
  * least one narrowest panel of it would be zeros; then the next narrower. */

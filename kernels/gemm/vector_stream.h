@@ -13,10 +13,10 @@
 enum { STREAM_DEPTH_MAX = 8 };
 
 STRIDED_IN_PLACE void stream_vector(int rows, int depth, enum strided_kind kind, part lanes, int count,
-                                    const vector element[TW_FEW_ROWS_MAX][STREAM_DEPTH_MAX], const float *b,
-                                    ptrdiff_t b_row, float *c, ptrdiff_t c_row)
+                                    const vector element[TW_STREAM_ROWS_MAX][STREAM_DEPTH_MAX],
+                                    const float *b, ptrdiff_t b_row, float *c, ptrdiff_t c_row)
 {
-    vector acc[TW_FEW_ROWS_MAX];
+    vector acc[TW_STREAM_ROWS_MAX];
 
     TW_UNROLL
     for (int i = 0; i < rows; i++) {
@@ -46,7 +46,7 @@ STRIDED_IN_PLACE void stream_rows(int rows, int depth, const struct tw_gemm_shap
                                   const float *b, float *c)
 {
     const ptrdiff_t rest = s->n % LANES, whole = s->n - rest, b_row = s->b_row, c_row = s->c_row;
-    vector element[TW_FEW_ROWS_MAX][STREAM_DEPTH_MAX];
+    vector element[TW_STREAM_ROWS_MAX][STREAM_DEPTH_MAX];
 
     TW_UNROLL
     for (int i = 0; i < rows; i++) {

@@ -1,0 +1,74 @@
+/* Vectors of eight under the names that vector_strided.h describes; included by the files of AVX2 and of AVX-512, whose
+ * streams are in them too. */
+#ifndef TOWER_KERNELS_GEMM_GEMM_VECTOR_AVX2_H
+#define TOWER_KERNELS_GEMM_GEMM_VECTOR_AVX2_H
+
+#include <immintrin.h>
+
+#define LANES    8
+#define IN_PLACE static inline __attribute__((always_inline))
+
+typedef __m256 vector;
+typedef __m256i part;
+
+IN_PLACE vector load(const float *x)
+{
+    return _mm256_loadu_ps(x);
+}
+
+IN_PLACE void store(float *y, vector v)
+{
+    _mm256_storeu_ps(y, v);
+}
+
+IN_PLACE vector broadcast(const float *x)
+{
+    return _mm256_broadcast_ss(x);
+}
+
+IN_PLACE vector zero(void)
+{
+    return _mm256_setzero_ps();
+}
+
+IN_PLACE vector multiply_add(vector a, vector b, vector c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+IN_PLACE part part_first(int count)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+IN_PLACE vector load_part(const float *x, part lanes)
+{
+    return _mm256_maskload_ps(x, lanes);
+}
+
+/* In pieces of 4, 2 and 1: the masked store is microcode on AMD's cores. */
+IN_PLACE void store_part(float *y, int count, part lanes, vector v)
+{
+    __m128 rest = _mm256_castps256_ps128(v);
+
+    (void)lanes;
+    if (count == LANES) {
+        _mm256_storeu_ps(y, v);
+        return;
+    }
+    if (count & 4) {
+        _mm_storeu_ps(y, rest);
+        rest = _mm256_extractf128_ps(v, 1);
+        y += 4;
+    }
+    if (count & 2) {
+        _mm_storel_pi((__m64 *)(void *)y, rest);
+        rest = _mm_movehl_ps(rest, rest);
+        y += 2;
+    }
+    if (count & 1) {
+        _mm_store_ss(y, rest);
+    }
+}
+
+#endif
