@@ -1,49 +1,59 @@
-/* Algorithm "depthwise" for AVX-512: what its bodies need of this ISA, then the bodies. */
+/* Algorithm "depthwise" for AVX-512: what its bodies need of this ISA, then the bodies.
+ *
+ * Vectors of eight lanes: neighbouring taps are loads at every element, and a vector of sixteen would cross a cache
+ * line at nearly all of them. What the ISA adds are 32 registers and masks for parts of a vector. */
 #include <immintrin.h>
 #include <stddef.h>
 
-#include "kernels/simd/vector_avx512.h"
+#include "kernels/simd/vector_avx2.h"
 
-/* The first `count` lanes, 1 … 15 of them. */
-typedef __mmask16 tw_some;
+#undef TW_VARIANT
+#define TW_VARIANT(symbol) symbol##__avx512
+
+#if !defined(__AVX512VL__) || !defined(__AVX512DQ__)
+#error "compile with -mavx512vl -mavx512dq and their companions"
+#endif
+
+/* The first `count` lanes, 1 … 7 of them. */
+typedef __mmask8 tw_some;
 
 static inline tw_some tw_some_first(ptrdiff_t count)
 {
-    return (__mmask16)((1u << count) - 1);
+    return (__mmask8)((1u << count) - 1);
 }
 
 /* The other lanes are 0. */
 static inline tw_vector tw_vector_load_some(const float *x, tw_some some)
 {
-    return _mm512_maskz_loadu_ps(some, x);
+    return _mm256_maskz_loadu_ps(some, x);
 }
 
 static inline void tw_vector_store_some(float *y, ptrdiff_t count, tw_vector a)
 {
-    _mm512_mask_storeu_ps(y, tw_some_first(count), a);
+    _mm256_mask_storeu_ps(y, tw_some_first(count), a);
 }
 
 /* `a` in some lanes, `b` in the others. */
 static inline tw_vector tw_vector_choose(tw_some some, tw_vector a, tw_vector b)
 {
-    return _mm512_mask_blend_ps(some, b, a);
+    return _mm256_mask_blend_ps(some, b, a);
 }
 
 /* Lanes of even and of odd number of two vectors, a first. */
 static inline void tw_vector_split(tw_vector a, tw_vector b, tw_vector *even, tw_vector *odd)
 {
-    const __m512i evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m256i evens = _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
 
-    *even = _mm512_permutex2var_ps(a, evens, b);
-    *odd = _mm512_permutex2var_ps(a, _mm512_add_epi32(evens, _mm512_set1_epi32(1)), b);
+    *even = _mm256_permutex2var_ps(a, evens, b);
+    *odd = _mm256_permutex2var_ps(a, _mm256_add_epi32(evens, _mm256_set1_epi32(1)), b);
 }
 
 static inline void tw_vector_join(tw_vector even, tw_vector odd, tw_vector *a, tw_vector *b)
 {
-    const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m256i first = _mm256_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11);
 
-    *a = _mm512_permutex2var_ps(even, first, odd);
-    *b = _mm512_permutex2var_ps(even, _mm512_add_epi32(first, _mm512_set1_epi32(8)), odd);
+    *a = _mm256_permutex2var_ps(even, first, odd);
+    *b = _mm256_permutex2var_ps(even, _mm256_add_epi32(first, _mm256_set1_epi32(4)), odd);
 }
 
 #include "kernels/conv/conv_depthwise_lanes.h"
