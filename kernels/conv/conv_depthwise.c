@@ -299,8 +299,14 @@ void tw_conv_depthwise_forward(const struct tw_conv_depthwise *isa, const struct
                                ptrdiff_t samples, const float *x, const float *w, const float *bias, float *y,
                                void *workspace)
 {
-    struct run run = divide(shape, false, workspace);
+    const struct tw_conv_pass pass = tw_conv_forward_pass(shape);
+    struct run run;
 
+    if (tw_conv_is_in_place(&pass)) {
+        tw_conv_run_in_place(isa, &pass, samples, x, w, bias, y, workspace);
+        return;
+    }
+    run = divide(shape, false, workspace);
     run.isa = isa;
     run.w[0] = w;
     run_samples(&run, samples, x, bias, y);
@@ -310,9 +316,16 @@ void tw_conv_depthwise_input_gradient(const struct tw_conv_depthwise *isa,
                                       const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *dy,
                                       const float *w, float *dx, void *workspace)
 {
-    struct run run = divide(shape, true, workspace);
-    float *packed = run.packed;
+    const struct tw_conv_pass pass = tw_conv_gradient_pass(shape, 0, 0);
+    struct run run;
+    float *packed;
 
+    if (tw_conv_is_in_place(&pass)) {
+        tw_conv_run_in_place(isa, &pass, samples, dy, w, NULL, dx, workspace);
+        return;
+    }
+    run = divide(shape, true, workspace);
+    packed = run.packed;
     run.isa = isa;
     for (ptrdiff_t i = 0; i < run.passes; i++) {
         run.w[i] = packed;
@@ -323,5 +336,9 @@ void tw_conv_depthwise_input_gradient(const struct tw_conv_depthwise *isa,
 
 size_t tw_conv_depthwise_passes_workspace(const struct tw_conv2d_shape *shape, bool input_gradient)
 {
-    return divide(shape, input_gradient, NULL).bytes;
+    const struct tw_conv_pass pass =
+        input_gradient ? tw_conv_gradient_pass(shape, 0, 0) : tw_conv_forward_pass(shape);
+
+    return tw_conv_is_in_place(&pass) ? tw_conv_in_place_workspace(&pass)
+                                      : divide(shape, input_gradient, NULL).bytes;
 }

@@ -20,7 +20,7 @@
 #ifndef TOWER_KERNELS_CONV_CONV_DEPTHWISE_H
 #define TOWER_KERNELS_CONV_CONV_DEPTHWISE_H
 
-#include "kernels/conv/conv_pass.h"
+#include "kernels/conv/conv_depthwise_in_place.h"
 
 /* Chains per element of the weight and bias gradient. */
 #define TW_CONV_CHAINS 16
@@ -80,6 +80,8 @@ struct tw_conv_depthwise {
     void (*pad)(const struct tw_conv_padded *padded, ptrdiff_t planes, ptrdiff_t top, const float *source,
                 ptrdiff_t stride, float *copy);
     void (*strip)(const struct tw_conv_strip *strip);
+    /* Steps 1 and 2. */
+    void (*in_place)(const struct tw_conv_in_place *planes, ptrdiff_t step);
     /* result[2 c + i] = half[i][c], `width` results. */
     void (*interleave)(ptrdiff_t width, const float *const half[2], float *result);
     void (*descend[TW_CONV_DESCENTS])(const struct tw_conv_descent *descent);

@@ -4,12 +4,23 @@
 
 #include "kernels/simd/vector_avx2.h"
 
+/* Rows of results that are in registers beside nine weights. */
+#define TW_CONV_ROWS 4
+
 /* The first `count` lanes, 1 … 7 of them. */
 typedef __m256i tw_some;
 
 static inline tw_some tw_some_first(ptrdiff_t count)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* The lanes whose bits are set. */
+static inline tw_some tw_some_of(unsigned char bits)
+{
+    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+
+    return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(bits), bit), bit);
 }
 
 /* The other lanes are 0. */
@@ -52,6 +63,14 @@ static inline void tw_vector_split(tw_vector a, tw_vector b, tw_vector *even, tw
 
     *even = _mm256_castpd_ps(_mm256_permute4x64_pd(evens, 0xd8));
     *odd = _mm256_castpd_ps(_mm256_permute4x64_pd(odds, 0xd8));
+}
+
+/* Lane 0 of `a`, then all of `b` but its last lane. */
+static inline tw_vector tw_vector_push(tw_vector a, tw_vector b)
+{
+    const __m256i before = _mm256_setr_epi32(0, 0, 1, 2, 3, 4, 5, 6);
+
+    return _mm256_blend_ps(_mm256_permutevar8x32_ps(b, before), a, 1);
 }
 
 static inline void tw_vector_join(tw_vector even, tw_vector odd, tw_vector *a, tw_vector *b)

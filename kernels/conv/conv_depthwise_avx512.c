@@ -14,12 +14,21 @@
 #error "compile with -mavx512vl -mavx512dq and their companions"
 #endif
 
+/* Rows of results that are in registers beside nine weights. */
+#define TW_CONV_ROWS 7
+
 /* The first `count` lanes, 1 … 7 of them. */
 typedef __mmask8 tw_some;
 
 static inline tw_some tw_some_first(ptrdiff_t count)
 {
     return (__mmask8)((1u << count) - 1);
+}
+
+/* The lanes whose bits are set. */
+static inline tw_some tw_some_of(unsigned char bits)
+{
+    return bits;
 }
 
 /* The other lanes are 0. */
@@ -46,6 +55,12 @@ static inline void tw_vector_split(tw_vector a, tw_vector b, tw_vector *even, tw
 
     *even = _mm256_permutex2var_ps(a, evens, b);
     *odd = _mm256_permutex2var_ps(a, _mm256_add_epi32(evens, _mm256_set1_epi32(1)), b);
+}
+
+/* Lane 0 of `a`, then all of `b` but its last lane. */
+static inline tw_vector tw_vector_push(tw_vector a, tw_vector b)
+{
+    return _mm256_permutex2var_ps(b, _mm256_setr_epi32(8, 0, 1, 2, 3, 4, 5, 6), a);
 }
 
 static inline void tw_vector_join(tw_vector even, tw_vector odd, tw_vector *a, tw_vector *b)

@@ -10,6 +10,22 @@
 #define NOT_IN_PLACE __attribute__((noinline)) /* bodies stay apart, and compile times short */
 #define LANES        TW_VECTOR_LANES
 
+/* Rows of results in registers: few for images of any height, many (TW_CONV_ROWS, of the ISA) where they waste no more
+ * in the last block. */
+#define ROWS_FEW  4
+#define ROWS_MANY TW_CONV_ROWS
+
+#if ROWS_MANY > ROWS_FEW
+/* Whether blocks of many rows compute no more rows than blocks of few. */
+static bool prefers_many(ptrdiff_t rows)
+{
+    const ptrdiff_t many = (rows + ROWS_MANY - 1) / ROWS_MANY * ROWS_MANY;
+    const ptrdiff_t few = (rows + ROWS_FEW - 1) / ROWS_FEW * ROWS_FEW;
+
+    return rows >= ROWS_MANY && many <= few;
+}
+#endif
+
 /* Taps of the largest body of `descend`. */
 #define TAPS_MAX 13
 
@@ -138,6 +154,8 @@ static void interleave(ptrdiff_t width, const float *const half[2], float *resul
 
 #include "kernels/conv/conv_depthwise_strip_lanes.h"
 
+#include "kernels/conv/conv_depthwise_in_place_lanes.h"
+
 /* --- weight gradient ------------------------------------------------------------------------------------ */
 
 IN_PLACE void store_sums(const struct tw_conv_descent *d, ptrdiff_t first, const int taps, tw_vector bias,
@@ -242,6 +260,7 @@ static float fold(const float *chains)
 
 const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {.pad = pad,
                                                                 .strip = strip,
+                                                                .in_place = in_place,
                                                                 .interleave = interleave,
                                                                 .descend = {descend_5, descend_9, descend_13},
                                                                 .fold = fold};
@@ -249,4 +268,6 @@ const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {.pad = pad,
 #undef IN_PLACE
 #undef NOT_IN_PLACE
 #undef LANES
+#undef ROWS_FEW
+#undef ROWS_MANY
 #undef TAPS_MAX

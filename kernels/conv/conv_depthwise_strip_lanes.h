@@ -1,8 +1,8 @@
 /* Strips of algorithm "depthwise", included by conv_depthwise_lanes.h. See conv_depthwise.h.
  */
 
-/* Rows of results in registers: four serve a kernel of three rows with its nine weights beside them. */
-#define ROWS 4
+/* Most rows and columns of a kernel with a body of its own. */
+#define TAPS_ACROSS 7
 
 /* A block of rows by one or two vectors, the second one `apart` columns after the first. */
 struct block {
@@ -11,34 +11,64 @@ struct block {
     ptrdiff_t apart;
 };
 
-/* 3 x 3, one channel: row q of the copy meets kernel row a = q - r * step of every row r of the block, kernel rows
- * and columns ascending for each of them. */
-IN_PLACE void sums_3x3(const struct tw_conv_strip *s, const struct block *block, const int step,
-                       const tw_vector weight[9], tw_vector sum[ROWS][2])
+/* A body of `strip`: rows and vectors of a block; `taps` x `taps` taps, whose row 0 meets every `step`-th row of the
+ * source, or 0 for any. All are constants. */
+struct body {
+    int rows, across, taps, step;
+};
+
+/* One column b of the kernel and row q of the copy, which meets kernel row a = q - r * step of every row r of the block:
+ * a vector is loaded once for all of them. The nine weights of 3 x 3 are in registers. */
+IN_PLACE void meet_column(const struct tw_conv_strip *s, const struct block *block, const struct body body,
+                          const float *from, const int q, ptrdiff_t b, const tw_vector weight[9],
+                          tw_vector sum[ROWS_MANY][2])
+{
+    tw_vector x[2];
+
+    TW_UNROLL
+    for (int k = 0; k < body.across; k++) {
+        x[k] = tw_vector_load(from + s->column[b] + k * block->apart);
+    }
+    TW_UNROLL
+    for (int r = 0; r < body.rows; r++) {
+        const int a = q - r * body.step;
+
+        if (a >= 0 && a < body.taps) {
+            const ptrdiff_t tap = a * body.taps + b;
+            const tw_vector by = body.taps == 3 ? weight[tap] : tw_vector_broadcast(s->w + tap);
+
+            TW_UNROLL
+            for (int k = 0; k < body.across; k++) {
+                sum[r][k] = tw_vector_fma(x[k], by, sum[r][k]);
+            }
+        }
+    }
+}
+
+/* One channel: down the rows of the copy, kernel rows and columns ascending for every row of the block. */
+IN_PLACE void sums_down(const struct tw_conv_strip *s, const struct block *block, const struct body body,
+                        const tw_vector weight[9], tw_vector sum[ROWS_MANY][2])
 {
     const float *from = block->source;
 
     TW_UNROLL
-    for (int q = 0; q < (ROWS - 1) * step + 3; q++, from += s->tap_step) {
-        TW_UNROLL
-        for (int b = 0; b < 3; b++) {
-            const tw_vector x = tw_vector_load(from + s->column[b]);
-
-            TW_UNROLL
-            for (int r = 0; r < ROWS; r++) {
-                const int a = q - r * step;
-
-                if (a >= 0 && a < 3) {
-                    sum[r][0] = tw_vector_fma(x, weight[a * 3 + b], sum[r][0]);
-                }
+    for (int q = 0; q < (body.rows - 1) * body.step + body.taps; q++, from += s->tap_step) {
+        if (body.taps == 3) {
+            meet_column(s, block, body, from, q, 0, weight, sum);
+            meet_column(s, block, body, from, q, 1, weight, sum);
+            meet_column(s, block, body, from, q, 2, weight, sum);
+        } else {
+            TW_ROLLED
+            for (ptrdiff_t b = 0; b < body.taps; b++) {
+                meet_column(s, block, body, from, q, b, weight, sum);
             }
         }
     }
 }
 
 /* Any kernel: all rows meet the same tap, so that no sum waits for another. */
-IN_PLACE void sums_any(const struct tw_conv_strip *s, const struct block *block, const int rows,
-                       const int across, tw_vector sum[ROWS][2])
+IN_PLACE void sums_any(const struct tw_conv_strip *s, const struct block *block, const struct body body,
+                       tw_vector sum[ROWS_MANY][2])
 {
     const float *source = block->source, *w = s->w;
 
@@ -49,9 +79,9 @@ IN_PLACE void sums_any(const struct tw_conv_strip *s, const struct block *block,
                 const tw_vector weight = tw_vector_broadcast(w++);
 
                 TW_UNROLL
-                for (int r = 0; r < rows; r++, from += s->source_step) {
+                for (int r = 0; r < body.rows; r++, from += s->source_step) {
                     TW_UNROLL
-                    for (int k = 0; k < across; k++) {
+                    for (int k = 0; k < body.across; k++) {
                         sum[r][k] = tw_vector_fma(tw_vector_load(from + k * block->apart), weight, sum[r][k]);
                     }
                 }
@@ -74,72 +104,77 @@ IN_PLACE void store_row(const struct tw_conv_strip *s, bool exact, ptrdiff_t apa
     }
 }
 
-/* `step` 0: any kernel, otherwise sums_3x3 with `weight`. */
-IN_PLACE void run_block(const struct tw_conv_strip *s, const struct block *block, bool exact, const int rows,
-                        const int across, const int step, const tw_vector weight[9])
+IN_PLACE void run_block(const struct tw_conv_strip *s, const struct block *block, bool exact,
+                        const struct body body, const tw_vector weight[9])
 {
-    tw_vector sum[ROWS][2];
+    tw_vector sum[ROWS_MANY][2];
 
     TW_UNROLL
-    for (int r = 0; r < rows; r++) {
+    for (int r = 0; r < body.rows; r++) {
         TW_UNROLL
-        for (int k = 0; k < across; k++) {
+        for (int k = 0; k < body.across; k++) {
             sum[r][k] = s->start ? tw_vector_broadcast(s->start) : tw_vector_zero();
         }
     }
-    if (step > 0) {
-        sums_3x3(s, block, step, weight, sum);
+    if (body.taps > 0) {
+        sums_down(s, block, body, weight, sum);
     } else {
-        sums_any(s, block, rows, across, sum);
+        sums_any(s, block, body, sum);
     }
     TW_UNROLL
-    for (int r = 0; r < rows; r++) {
-        store_row(s, exact, block->apart, across, sum[r], block->result + r * s->result_row);
+    for (int r = 0; r < body.rows; r++) {
+        store_row(s, exact, block->apart, body.across, sum[r], block->result + r * s->result_row);
     }
 }
 
-/* `rows` rows of results, from row `row` on: two vectors at a time if `across` is 2, the last one flush with the
- * end of the row. */
-IN_PLACE void run_rows(const struct tw_conv_strip *s, ptrdiff_t row, bool exact, const int rows,
-                       const int across, const int step, const tw_vector weight[9])
+/* A row of blocks, from row `row` of the results on: two vectors at a time if `across` is 2, the last one flush with
+ * the end of the row. */
+IN_PLACE void run_rows(const struct tw_conv_strip *s, ptrdiff_t row, bool exact, const struct body body,
+                       const tw_vector weight[9])
 {
+    const struct body narrow = {body.rows, 1, body.taps, body.step};
     const float *source = s->source + row * s->source_step;
     float *result = s->result + row * s->result_row;
     const ptrdiff_t last = s->width < LANES ? 0 : s->width - LANES; /* where the last vector begins */
     ptrdiff_t c = 0;
 
-    for (; across == 2 && c + LANES < s->width; c += 2 * LANES) {
+    for (; body.across == 2 && c + LANES < s->width; c += 2 * LANES) {
         const struct block block = {source + c, result + c, tw_conv_smaller(LANES, last - c)};
 
-        run_block(s, &block, exact, rows, 2, step, weight);
+        run_block(s, &block, exact, body, weight);
     }
     for (; c < s->width; c += LANES) {
         const ptrdiff_t first = tw_conv_smaller(c, last);
         const struct block block = {source + first, result + first, 0};
 
-        run_block(s, &block, exact, rows, 1, step, weight);
+        run_block(s, &block, exact, narrow, weight);
     }
 }
 
-/* All planes, blocks of `rows` rows; the last one overlaps the one before it. The copy of the arguments stays in
- * registers, which what they point to would not: results might alias it. */
-IN_PLACE void run_planes(const struct tw_conv_strip *strip, const int rows, const int across, const int step)
+/* All planes, blocks of rows; the last one overlaps the one before it. The copy of the arguments stays in registers,
+ * which what they point to would not: results might alias it. */
+IN_PLACE void run_planes(const struct tw_conv_strip *strip, const struct body body)
 {
     struct tw_conv_strip s = *strip;
-    const ptrdiff_t column[3] = {s.column[0], step > 0 ? s.column[1] : 0, step > 0 ? s.column[2] : 0};
+    ptrdiff_t column[TAPS_ACROSS];
     const bool gapless =
         s.result_row == s.width && s.result_plane == s.rows * s.width && s.result_plane >= LANES;
     tw_vector weight[9];
 
-    s.column = step > 0 ? column : s.column;
+    TW_UNROLL
+    for (int b = 0; b < body.taps; b++) {
+        column[b] = s.column[b];
+    }
+    s.column = body.taps > 0 ? column : s.column;
     for (; s.planes > 0; s.planes--) {
-        TW_UNROLL
-        for (int t = 0; step > 0 && t < 9; t++) {
-            weight[t] = tw_vector_broadcast(s.w + t);
+        if (body.taps == 3) {
+            TW_UNROLL
+            for (int t = 0; t < 9; t++) {
+                weight[t] = tw_vector_broadcast(s.w + t);
+            }
         }
-        for (ptrdiff_t row = 0; row < s.rows; row += rows) {
-            run_rows(&s, tw_conv_smaller(row, s.rows - rows), !gapless || s.planes == 1, rows, across, step,
-                     weight);
+        for (ptrdiff_t row = 0; row < s.rows; row += body.rows) {
+            run_rows(&s, tw_conv_smaller(row, s.rows - body.rows), !gapless || s.planes == 1, body, weight);
         }
         s.source += s.source_plane;
         s.w += s.channels * s.taps[0] * s.taps[1];
@@ -148,40 +183,54 @@ IN_PLACE void run_planes(const struct tw_conv_strip *strip, const int rows, cons
     }
 }
 
-static NOT_IN_PLACE void strip_3x3(const struct tw_conv_strip *s)
-{
-    run_planes(s, ROWS, 1, 1);
-}
+#define STRIP(name, ...)                                         \
+    static NOT_IN_PLACE void name(const struct tw_conv_strip *s) \
+    {                                                            \
+        run_planes(s, (struct body){__VA_ARGS__});               \
+    }
 
-static NOT_IN_PLACE void strip_3x3_step2(const struct tw_conv_strip *s)
-{
-    run_planes(s, ROWS, 1, 2);
-}
+STRIP(strip_few_3x3, ROWS_FEW, 1, 3, 1)
+STRIP(strip_few_3x3_step2, ROWS_FEW, 1, 3, 2)
+STRIP(strip_few_5x5, ROWS_FEW, 2, 5, 1)
+STRIP(strip_few_5x5_step2, ROWS_FEW, 2, 5, 2)
+STRIP(strip_few_7x7, ROWS_FEW, 2, 7, 1)
+STRIP(strip_any, ROWS_FEW, 2, 0, 0)
+STRIP(strip_row_by_row, 1, 1, 0, 0) /* fewer rows than a block has */
 
-static NOT_IN_PLACE void strip_any(const struct tw_conv_strip *s)
-{
-    run_planes(s, ROWS, 2, 0);
-}
+/* [taps / 2 - 1][step - 1] */
+static void (*const strips_few[3][2])(const struct tw_conv_strip *) = {
+    {strip_few_3x3, strip_few_3x3_step2}, {strip_few_5x5, strip_few_5x5_step2}, {strip_few_7x7, strip_any}};
+#if ROWS_MANY > ROWS_FEW
+STRIP(strip_many_3x3, ROWS_MANY, 1, 3, 1)
+STRIP(strip_many_3x3_step2, ROWS_MANY, 1, 3, 2)
+STRIP(strip_many_5x5, ROWS_MANY, 2, 5, 1)
+STRIP(strip_many_5x5_step2, ROWS_MANY, 2, 5, 2)
+STRIP(strip_many_7x7, ROWS_MANY, 2, 7, 1)
 
-/* Fewer rows than a block has. */
-static NOT_IN_PLACE void strip_row_by_row(const struct tw_conv_strip *s)
-{
-    run_planes(s, 1, 1, 0);
-}
+static void (*const strips_many[3][2])(const struct tw_conv_strip *) = {
+    {strip_many_3x3, strip_many_3x3_step2},
+    {strip_many_5x5, strip_many_5x5_step2},
+    {strip_many_7x7, strip_any}};
+#endif
 
 static void strip(const struct tw_conv_strip *s)
 {
-    const bool is_3x3 = s->channels == 1 && s->taps[0] == 3 && s->taps[1] == 3;
+    const ptrdiff_t taps = s->taps[0];
+    const bool square = s->channels == 1 && taps == s->taps[1] && (taps == 3 || taps == 5 || taps == 7);
+    const ptrdiff_t step = square && s->source_step % s->tap_step == 0 ? s->source_step / s->tap_step : 0;
 
-    if (s->rows < ROWS) {
+    if (s->rows < ROWS_FEW) {
         strip_row_by_row(s);
-    } else if (is_3x3 && s->source_step == s->tap_step) {
-        strip_3x3(s);
-    } else if (is_3x3 && s->source_step == 2 * s->tap_step) {
-        strip_3x3_step2(s);
+#if ROWS_MANY > ROWS_FEW
+    } else if ((step == 1 || step == 2) && prefers_many(s->rows)) {
+        strips_many[taps / 2 - 1][step - 1](s);
+#endif
+    } else if (step == 1 || step == 2) {
+        strips_few[taps / 2 - 1][step - 1](s);
     } else {
         strip_any(s);
     }
 }
 
-#undef ROWS
+#undef TAPS_ACROSS
+#undef STRIP

@@ -7,9 +7,11 @@
 #if defined(__clang__)
 #define TW_UNROLL      _Pragma("clang loop unroll(full)")
 #define TW_UNROLL_BY_4 _Pragma("clang loop unroll_count(4)")
+#define TW_ROLLED      _Pragma("clang loop unroll(disable)")
 #else
 #define TW_UNROLL      _Pragma("GCC unroll 32")
 #define TW_UNROLL_BY_4 _Pragma("GCC unroll 4")
+#define TW_ROLLED      _Pragma("GCC unroll 1")
 #endif
 
 #endif

@@ -169,6 +169,36 @@ static void special_values_flow(void **state)
     }
 }
 
+/* 3 x 3 in steps of 1 and 2 without dilation, whose rows are read in place: results of 1 … 70 columns and up to 30 rows,
+ * padding up to beyond the kernel, several planes. */
+static void kernels_in_place_equal_the_reference(void **state)
+{
+    const ptrdiff_t cases = tw_test_cases(600);
+    struct tw_rng rng = tw_test_rng(5);
+
+    (void)state;
+    for (ptrdiff_t i = 0; i < cases; i++) {
+        const ptrdiff_t stride = tw_test_integer(&rng, 1, 2);
+        const ptrdiff_t padding = tw_test_integer(&rng, 0, 2) == 0 ? tw_test_integer(&rng, 0, 5) : 1;
+        const ptrdiff_t ipg = tw_test_integer(&rng, 0, 3) == 0 ? tw_test_integer(&rng, 2, 4) : 1;
+        struct tw_conv2d_shape shape = {.in_height = tw_test_integer(&rng, 1, 30),
+                                        .in_width = tw_test_integer(&rng, 1, i % 2 == 0 ? 20 : 70),
+                                        .kernel_height = 3,
+                                        .kernel_width = 3,
+                                        .stride = {stride, stride},
+                                        .padding = {padding, tw_test_integer(&rng, 0, 1) + padding},
+                                        .dilation = {1, 1},
+                                        .groups = tw_test_integer(&rng, 1, 5)};
+
+        shape.in_channels = shape.groups * ipg;
+        shape.out_channels = shape.groups * (tw_test_integer(&rng, 0, 2) == 0 ? 2 : 1);
+        set_output(&shape);
+        if (shape.out_height > 0 && shape.out_width > 0 && products(&shape) <= 2 * PRODUCTS_MOST) {
+            check(&rng, &shape, tw_test_integer(&rng, 1, 3), i % 4 == 3);
+        }
+    }
+}
+
 /* Planes that do not fit into the copy as a whole: bands, with and without phases, and more small planes than
  * it holds at a time. */
 static void bands_equal_the_reference(void **state)
@@ -300,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_shapes_equal_the_reference),
         cmocka_unit_test(special_values_flow),
+        cmocka_unit_test(kernels_in_place_equal_the_reference),
         cmocka_unit_test(bands_equal_the_reference),
         cmocka_unit_test(chains_fold_as_stated),
         cmocka_unit_test(weight_gradient_is_the_sum),

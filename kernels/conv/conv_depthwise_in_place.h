@@ -1,0 +1,53 @@
+/* Kernels of 3 x 3 without a copy: rows of the source are read where they are. Private to kernels/conv; part of
+ * algorithm "depthwise" (conv_depthwise.h).
+ *
+ * What a copy would pad is read as zeros in two ways: rows above and below the source are one row of zeros, and columns
+ * beside it are lanes that a masked load leaves 0. Which these are depends on the vector of positions and the tap alone,
+ * so that a table tells it for all rows; most vectors touch no end of a row and need no mask.
+ */
+#ifndef TOWER_KERNELS_CONV_CONV_DEPTHWISE_IN_PLACE_H
+#define TOWER_KERNELS_CONV_CONV_DEPTHWISE_IN_PLACE_H
+
+#include "kernels/conv/conv_pass.h"
+
+/* Lanes of a vector, on every ISA: bits of a mask. */
+#define TW_CONV_IN_PLACE_LANES 8
+
+/* Fewest rows of results. */
+#define TW_CONV_IN_PLACE_ROWS 4
+
+/* Masks of a vector of positions: what its loads find inside the row. From the source column of the first
+ * position and tap on, step 1: eight columns for each tap; step 2: one column, the next eight, and the next eight. */
+#define TW_CONV_IN_PLACE_LOADS 3
+
+/* Some result planes, each from its own source channels. */
+struct tw_conv_in_place {
+    const float *source;         /* the first plane's first channel */
+    ptrdiff_t height, width;     /* of a source plane */
+    ptrdiff_t origin[2];         /* source row and column of position (0, 0) and tap (0, 0) */
+    ptrdiff_t channels, channel; /* how many are summed, and from each to the next */
+    const float *zeros;          /* `width` of them */
+    const unsigned char *inside; /* [vector of positions][TW_CONV_IN_PLACE_LOADS] */
+    ptrdiff_t whole, whole_end;  /* columns of positions: vectors that begin there need no masks */
+    const float *w;              /* the first tap of the first channel, */
+    ptrdiff_t w_tap, w_channel,
+        w_result;            /* from tap to tap, channel to channel, result plane to result plane */
+    const float *start;      /* one per result plane, or NULL for zeros */
+    ptrdiff_t rows, columns; /* of a result plane */
+    float *result;
+    ptrdiff_t planes, source_plane; /* result planes, and from the source of each to that of the next */
+};
+
+/* Whether a pass is of the kind: 3 x 3 taps, steps 1 or 2. */
+bool tw_conv_is_in_place(const struct tw_conv_pass *pass);
+
+struct tw_conv_depthwise;
+
+/* Such a pass. `workspace`: tw_conv_in_place_workspace bytes. */
+void tw_conv_run_in_place(const struct tw_conv_depthwise *isa, const struct tw_conv_pass *pass,
+                          ptrdiff_t samples, const float *source, const float *w, const float *start,
+                          float *result, void *workspace);
+
+size_t tw_conv_in_place_workspace(const struct tw_conv_pass *pass);
+
+#endif
