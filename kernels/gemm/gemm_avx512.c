@@ -179,8 +179,8 @@ const struct tw_f32_tiles tw_f32_tiles__avx512 = {
     .strided_widths = 4,
     .strided_general = 1,
     .few_rows = &tw_f32_few_rows__avx512,
-    .kc = 320,
-    .mc = 144,
+    .kc = 384,
+    .mc = 192,
     .nc = 1024,
     .transpose = transpose,
 };

@@ -153,7 +153,9 @@ static void fetch_share(struct ahead *ahead)
 static void fetch_c(const float *c, ptrdiff_t c_row, ptrdiff_t rows, ptrdiff_t columns)
 {
     for (ptrdiff_t i = 0; i < rows; i++) {
-        __builtin_prefetch(c + i * c_row);
+        for (ptrdiff_t j = 0; j < columns; j += LINE) {
+            __builtin_prefetch(c + i * c_row + j);
+        }
         __builtin_prefetch(c + i * c_row + columns - 1);
     }
 }
