@@ -28,18 +28,8 @@ static struct tw_gemm_shape forward_shape(const struct linear *l)
 static void multiply(const struct linear *l, const struct tw_gemm_shape *shape, const float *a,
                      const float *b, float *c)
 {
-    const struct tw_sparse_gemm_shape sparse = {.m = shape->m,
-                                                .n = shape->n,
-                                                .k = shape->k,
-                                                .a_row = shape->a_row,
-                                                .a_col = shape->a_col,
-                                                .b_row = shape->b_row,
-                                                .b_col = shape->b_col,
-                                                .c_row = shape->c_row,
-                                                .accumulate = shape->accumulate};
-
     if (l->nonzeros)
-        l->kernels->f32_sparse_gemm(&sparse, a, b, c, l->workspace);
+        l->kernels->f32_sparse_gemm(shape, a, b, c, l->workspace);
     else
         l->kernels->f32_gemm(shape, a, b, c, l->workspace);
 }

@@ -3,8 +3,7 @@
  *   C (m x n), A (m x k), B (k x n):
  *   c[i][j] = start + sum over p = 0 … k-1 with a[i][p] != 0 of a[i][p] b[p][j]
  *
- * Element (i, p) of A is a[i*a_row + p*a_col], element (p, j) of B is b[p*b_row + j*b_col], element (i, j) of C is
- * c[i*c_row + j]. Strides count elements; those of A may have any value, one of B's is 1. A transposed B (b_col is not 1)
+ * Shapes, strides and elements are those of kernels/gemm; one of B's strides is 1. A transposed B (b_col is not 1)
  * costs a transposition for every 64 rows of C.
  *
  * Summation order (all variants, bit for bit): one chain acc = fma(a, b, acc) per output element, p ascending over the
@@ -22,19 +21,12 @@
 #ifndef TOWER_KERNELS_SPARSE_SPARSE_H
 #define TOWER_KERNELS_SPARSE_SPARSE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-struct tw_sparse_gemm_shape {
-    ptrdiff_t m, n, k;
-    ptrdiff_t a_row, a_col, b_row, b_col, c_row;
-    bool accumulate;
-};
+#include "kernels/gemm/gemm.h"
 
 /* Enough for any shape and every variant. */
 #define TW_SPARSE_GEMM_WORKSPACE ((size_t)128 * 1024)
 
-typedef void tw_f32_sparse_gemm_fn(const struct tw_sparse_gemm_shape *shape, const float *a, const float *b,
+typedef void tw_f32_sparse_gemm_fn(const struct tw_gemm_shape *shape, const float *a, const float *b,
                                    float *c, void *workspace);
 
 tw_f32_sparse_gemm_fn tw_f32_sparse_gemm__reference;

@@ -89,7 +89,7 @@ static sparse_tile_fn *const sparse_tiles[TILE_VECTORS + 1] = {
 
 /* Part of a product: rows [i, i + rows) of C at depths [p, p + depth). */
 struct sparse_part {
-    const struct tw_sparse_gemm_shape *shape;
+    const struct tw_gemm_shape *shape;
     struct sparse_lists *lists;
     ptrdiff_t rows, depth, pitch; /* of the rows of B as the lists know it */
     const float *a, *b;           /* from element (i, p), (p, 0) on */
@@ -228,7 +228,7 @@ static void multiply_part(struct sparse_part *part)
 }
 
 /* Part `block` of `blocks` equal ones of the depth, in whole groups. */
-static struct sparse_part part_of(const struct tw_sparse_gemm_shape *shape, ptrdiff_t i, ptrdiff_t block,
+static struct sparse_part part_of(const struct tw_gemm_shape *shape, ptrdiff_t i, ptrdiff_t block,
                                   ptrdiff_t blocks)
 {
     const ptrdiff_t groups = (shape->k + LIST_GROUP - 1) / LIST_GROUP;
@@ -245,7 +245,7 @@ static struct sparse_part part_of(const struct tw_sparse_gemm_shape *shape, ptrd
     return part;
 }
 
-void TW_VARIANT(tw_f32_sparse_gemm)(const struct tw_sparse_gemm_shape *shape, const float *a, const float *b,
+void TW_VARIANT(tw_f32_sparse_gemm)(const struct tw_gemm_shape *shape, const float *a, const float *b,
                                     float *c, void *workspace)
 {
     const ptrdiff_t groups = (shape->k + LIST_GROUP - 1) / LIST_GROUP;

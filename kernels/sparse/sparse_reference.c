@@ -3,7 +3,7 @@
 
 #include "kernels/sparse/sparse.h"
 
-void tw_f32_sparse_gemm__reference(const struct tw_sparse_gemm_shape *shape, const float *a, const float *b,
+void tw_f32_sparse_gemm__reference(const struct tw_gemm_shape *shape, const float *a, const float *b,
                                    float *c, void *workspace)
 {
     (void)workspace;

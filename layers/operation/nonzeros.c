@@ -33,18 +33,8 @@ bool tw_nonzeros_pay(const struct tw_execution *execution, const struct tw_gemm_
 void tw_nonzeros_multiply(const struct tw_execution *execution, const struct tw_gemm_shape *shape, bool pay,
                           const float *a, const float *b, float *c, void *workspace)
 {
-    const struct tw_sparse_gemm_shape sparse = {.m = shape->m,
-                                                .n = shape->n,
-                                                .k = shape->k,
-                                                .a_row = shape->a_row,
-                                                .a_col = shape->a_col,
-                                                .b_row = shape->b_row,
-                                                .b_col = shape->b_col,
-                                                .c_row = shape->c_row,
-                                                .accumulate = shape->accumulate};
-
     if (pay) {
-        execution->kernels->f32_sparse_gemm(&sparse, a, b, c, workspace);
+        execution->kernels->f32_sparse_gemm(shape, a, b, c, workspace);
     } else {
         execution->kernels->f32_gemm(shape, a, b, c, workspace);
     }

@@ -11,7 +11,7 @@ static const struct tw_kernels *reference(void)
 
 struct problem {
     struct buffers buffers;
-    struct tw_sparse_gemm_shape shape;
+    struct tw_gemm_shape shape;
     const float *a, *b;
     float *start;
     ptrdiff_t c_count;
@@ -25,7 +25,7 @@ static ptrdiff_t span(ptrdiff_t rows, ptrdiff_t row, ptrdiff_t columns, ptrdiff_
 }
 
 /* `zeros` of a hundred elements of A, of either sign, are zero. */
-static struct problem new_problem(struct tw_rng *rng, struct tw_sparse_gemm_shape shape, ptrdiff_t zeros,
+static struct problem new_problem(struct tw_rng *rng, struct tw_gemm_shape shape, ptrdiff_t zeros,
                                   bool any_values)
 {
     struct problem p = {.shape = shape, .c_count = span(shape.m, shape.c_row, shape.n, 1)};
@@ -47,10 +47,10 @@ static struct problem new_problem(struct tw_rng *rng, struct tw_sparse_gemm_shap
     return p;
 }
 
-static struct tw_sparse_gemm_shape random_shape(struct tw_rng *rng)
+static struct tw_gemm_shape random_shape(struct tw_rng *rng)
 {
     const bool transposed = tw_test_integer(rng, 0, 2) == 0;
-    struct tw_sparse_gemm_shape shape = {
+    struct tw_gemm_shape shape = {
         .m = tw_test_integer(rng, 0, 9) == 0 ? tw_test_integer(rng, 60, 140) : tw_test_integer(rng, 0, 20),
         .n = tw_test_integer(rng, 0, 3) == 0 ? tw_test_integer(rng, 0, 400) : tw_test_integer(rng, 0, 150),
         .k = tw_test_integer(rng, 0, 3) == 0 ? tw_test_integer(rng, 0, 500) : tw_test_integer(rng, 0, 100),
@@ -85,7 +85,7 @@ static void reference_is_gemm_where_all_is_finite(void **state)
 
     (void)state;
     for (ptrdiff_t i = 0; i < cases; i++) {
-        const struct tw_sparse_gemm_shape s = random_shape(&rng);
+        const struct tw_gemm_shape s = random_shape(&rng);
         struct problem p = new_problem(&rng, s, tw_test_integer(&rng, 0, 100), false);
         const struct tw_gemm_shape gemm = {.m = s.m,
                                            .n = s.n,
@@ -105,7 +105,7 @@ static void reference_is_gemm_where_all_is_finite(void **state)
     assert_true(cases > 0);
 }
 
-static void check_variants(struct tw_rng *rng, const struct tw_sparse_gemm_shape *shape, ptrdiff_t zeros,
+static void check_variants(struct tw_rng *rng, const struct tw_gemm_shape *shape, ptrdiff_t zeros,
                            bool any_values)
 {
     const struct variants v = variants_here();
@@ -125,7 +125,7 @@ static void variants_equal_the_reference(void **state)
 
     (void)state;
     for (ptrdiff_t i = 0; i < cases; i++) {
-        const struct tw_sparse_gemm_shape shape = random_shape(&rng);
+        const struct tw_gemm_shape shape = random_shape(&rng);
 
         check_variants(&rng, &shape, tw_test_integer(&rng, 0, 100), i % 2 == 0);
     }
@@ -139,17 +139,17 @@ static void tails(void **state)
 
     (void)state;
     for (ptrdiff_t size = 0; size <= 150; size++) {
-        const struct tw_sparse_gemm_shape wide = {
+        const struct tw_gemm_shape wide = {
             .m = 2, .n = size, .k = 19, .a_row = 19, .a_col = 1, .b_row = size, .b_col = 1, .c_row = size};
-        const struct tw_sparse_gemm_shape deep = {.m = 2,
-                                                  .n = 17,
-                                                  .k = size,
-                                                  .a_row = size,
-                                                  .a_col = 1,
-                                                  .b_row = 17,
-                                                  .b_col = 1,
-                                                  .c_row = 17,
-                                                  .accumulate = true};
+        const struct tw_gemm_shape deep = {.m = 2,
+                                           .n = 17,
+                                           .k = size,
+                                           .a_row = size,
+                                           .a_col = 1,
+                                           .b_row = 17,
+                                           .b_col = 1,
+                                           .c_row = 17,
+                                           .accumulate = true};
 
         check_variants(&rng, &wide, size % 3 * 50, false);
         check_variants(&rng, &deep, size % 3 * 50, false);
@@ -160,7 +160,7 @@ static void tails(void **state)
 static void what_meets_zeros_is_not_seen(void **state)
 {
     const struct variants v = variants_here();
-    const struct tw_sparse_gemm_shape shape = {
+    const struct tw_gemm_shape shape = {
         .m = 2, .n = 3, .k = 4, .a_row = 4, .a_col = 1, .b_row = 3, .b_col = 1, .c_row = 3};
     const float a[8] = {1.0f, 0.0f, -0.0f, 2.0f, 0.0f, 1.0f, 0.0f, 0.0f};
     const float b[12] = {1, 2, 3, INFINITY, NAN, -INFINITY, NAN, NAN, NAN, 10, 20, 30};
