@@ -161,26 +161,22 @@ static void run_exchanged(const struct tw_f32_tiles *tiles, const struct tw_gemm
 void tw_gemm_blocked(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape, const float *a,
                      const float *b, float *c, void *workspace)
 {
-    const bool exchanges = tw_gemm_exchanges(tiles, shape);
     struct parts parts;
 
     if (shape->m == 0 || shape->n == 0) {
-        return;
-    }
-    if (!exchanges && tw_gemm_is_small(shape) && shape->k > 0) {
-        tw_gemm_run_small(tiles, shape, a, b, c);
         return;
     }
     if (shape->k == 0) {
         if (!shape->accumulate) {
             clear(shape, c);
         }
-        return;
-    }
-    parts = divide(tiles, shape, workspace);
-    if (exchanges) {
+    } else if (tw_gemm_exchanges(tiles, shape)) {
+        parts = divide(tiles, shape, workspace);
         run_exchanged(tiles, shape, &parts, a, b, c);
+    } else if (tw_gemm_is_small(shape)) { /* dividing the workspace would take longer than the product */
+        tw_gemm_run_small(tiles, shape, a, b, c);
     } else {
+        parts = divide(tiles, shape, workspace);
         run_blocks(tiles, shape, &parts, a, b, c);
     }
 }

@@ -13,8 +13,8 @@
  *   "panels"         otherwise: tiles down the rows of A, one panel of B after the other in L1
  *
  * B is packed where several tiles read a panel that does not stay in L1 by itself: the first of them does it, on its
- * way. A is packed where it is transposed, its rows meet in few sets of the
- * caches, or n is large. None of this changes a bit.
+ * way. A is packed where it is transposed, its rows meet in few sets of the caches, or n is large. None of this changes a
+ * bit.
  */
 #ifndef TOWER_KERNELS_GEMM_GEMM_PLAN_H
 #define TOWER_KERNELS_GEMM_GEMM_PLAN_H
