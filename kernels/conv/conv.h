@@ -37,7 +37,8 @@
  * for the last two.
  *
  * Every function writes its whole output and nothing else, reads nothing outside its inputs, and needs no
- * alignment. Outputs must not overlap inputs. `samples` may be 0 (weight gradient: zeros are written).
+ * alignment. Outputs must not overlap inputs. `samples` may be 0 (weight gradient: zeros are written). All extents are at
+ * least 1, those of the output too.
  */
 #ifndef TOWER_KERNELS_CONV_CONV_H
 #define TOWER_KERNELS_CONV_CONV_H

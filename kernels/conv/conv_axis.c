@@ -1,8 +1,7 @@
 #include "kernels/conv/conv_axis.h"
 
-/* Coordinate of the source that `position` meets with tap `tap` of the kernel, or -1. */
-static ptrdiff_t meets(const struct tw_conv2d_shape *shape, int d, bool gradient, ptrdiff_t position,
-                       ptrdiff_t tap)
+ptrdiff_t tw_conv_meets(const struct tw_conv2d_shape *shape, int d, bool gradient, ptrdiff_t position,
+                        ptrdiff_t tap)
 {
     const ptrdiff_t in = d == 0 ? shape->in_height : shape->in_width;
     const ptrdiff_t out = d == 0 ? shape->out_height : shape->out_width;
@@ -69,7 +68,7 @@ struct tw_conv_axis tw_conv_axis(const struct tw_conv2d_shape *shape, int d, boo
         ptrdiff_t first = 0;
 
         for (ptrdiff_t t = 0; t < axis.kernel; t++) {
-            const ptrdiff_t met = meets(shape, d, gradient, p, gradient ? axis.kernel - 1 - t : t);
+            const ptrdiff_t met = tw_conv_meets(shape, d, gradient, p, gradient ? axis.kernel - 1 - t : t);
 
             if (met >= 0 && class.taps++ == 0) {
                 class.first = t;

@@ -18,6 +18,11 @@
 
 #include "kernels/conv/conv.h"
 
+/* Coordinate of the source that a position meets with a tap of the kernel in direction d (0 vertical, 1 horizontal), or -1
+ * outside: x on the padding, or no element of dy. */
+ptrdiff_t tw_conv_meets(const struct tw_conv2d_shape *shape, int d, bool gradient, ptrdiff_t position,
+                        ptrdiff_t tap);
+
 /* First tap and number of taps of a class: no more combinations than this. */
 #define TW_CONV_CLASSES_MAX (TW_CONV2D_LEFT_OUT_TAPS * (TW_CONV2D_LEFT_OUT_TAPS + 1) / 2 + 1)
 
@@ -34,7 +39,7 @@ struct tw_conv_axis {
     struct tw_conv_class class[TW_CONV_CLASSES_MAX];
 };
 
-/* Direction d (0 vertical, 1 horizontal) of the forward pass or of the input gradient of a shape for which
+/* Direction d of the forward pass or of the input gradient of a shape for which
  * tw_conv2d_leaves_out_padding. `source` and `class_of`: memory for as many elements as there are positions,
  * or NULL both where only the classes are wanted. */
 struct tw_conv_axis tw_conv_axis(const struct tw_conv2d_shape *shape, int d, bool gradient, ptrdiff_t *source,

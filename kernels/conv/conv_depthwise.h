@@ -2,9 +2,9 @@
  * kernels/conv.
  *
  * With one channel per group there is nothing to take a vector of channels from, and a matrix product has one
- * row. Instead every plane of the source is copied once into a zero-padded plane that stays in L1, and a
- * block of four rows of results is summed in registers. A kernel of 3 x 3 keeps its weights there, too, and
- * loads a vector of the copy once for all rows of results.
+ * row. Instead vectors go along rows of positions, and a block of rows of results is summed in registers. Kernels of 3 x 3 in
+ * steps of 1 and 2 read the source where it is (conv_depthwise_in_place.h). For all others every plane of the source is copied
+ * once into a zero-padded plane that stays in L1; square kernels load a vector of it once for all rows of results.
  *
  *   copy, one row:    |<------ phase 0 ------>|<------ phase 1 ------>| …      `row` elements
  *                      0 x1 x3 x5 x7 … 0 0 0 0 x0 x2 x4 x6 … 0 0 0 0 0         (step 2, padding 1)
@@ -80,7 +80,7 @@ struct tw_conv_depthwise {
     void (*pad)(const struct tw_conv_padded *padded, ptrdiff_t planes, ptrdiff_t top, const float *source,
                 ptrdiff_t stride, float *copy);
     void (*strip)(const struct tw_conv_strip *strip);
-    /* Steps 1 and 2. */
+    /* Planes in place, in steps of 1 or 2. */
     void (*in_place)(const struct tw_conv_in_place *planes, ptrdiff_t step);
     /* result[2 c + i] = half[i][c], `width` results. */
     void (*interleave)(ptrdiff_t width, const float *const half[2], float *result);

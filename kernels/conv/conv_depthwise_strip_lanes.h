@@ -190,27 +190,23 @@ IN_PLACE void run_planes(const struct tw_conv_strip *strip, const struct body bo
     }
 
 STRIP(strip_few_3x3, ROWS_FEW, 1, 3, 1)
-STRIP(strip_few_3x3_step2, ROWS_FEW, 1, 3, 2)
 STRIP(strip_few_5x5, ROWS_FEW, 2, 5, 1)
 STRIP(strip_few_5x5_step2, ROWS_FEW, 2, 5, 2)
 STRIP(strip_few_7x7, ROWS_FEW, 2, 7, 1)
 STRIP(strip_any, ROWS_FEW, 2, 0, 0)
 STRIP(strip_row_by_row, 1, 1, 0, 0) /* fewer rows than a block has */
 
-/* [taps / 2 - 1][step - 1] */
+/* [taps / 2 - 1][step - 1]; what is left of 3 x 3 are phases of input gradients and dilated columns. */
 static void (*const strips_few[3][2])(const struct tw_conv_strip *) = {
-    {strip_few_3x3, strip_few_3x3_step2}, {strip_few_5x5, strip_few_5x5_step2}, {strip_few_7x7, strip_any}};
+    {strip_few_3x3, strip_any}, {strip_few_5x5, strip_few_5x5_step2}, {strip_few_7x7, strip_any}};
 #if ROWS_MANY > ROWS_FEW
 STRIP(strip_many_3x3, ROWS_MANY, 1, 3, 1)
-STRIP(strip_many_3x3_step2, ROWS_MANY, 1, 3, 2)
 STRIP(strip_many_5x5, ROWS_MANY, 2, 5, 1)
 STRIP(strip_many_5x5_step2, ROWS_MANY, 2, 5, 2)
 STRIP(strip_many_7x7, ROWS_MANY, 2, 7, 1)
 
 static void (*const strips_many[3][2])(const struct tw_conv_strip *) = {
-    {strip_many_3x3, strip_many_3x3_step2},
-    {strip_many_5x5, strip_many_5x5_step2},
-    {strip_many_7x7, strip_any}};
+    {strip_many_3x3, strip_any}, {strip_many_5x5, strip_many_5x5_step2}, {strip_many_7x7, strip_any}};
 #endif
 
 static void strip(const struct tw_conv_strip *s)

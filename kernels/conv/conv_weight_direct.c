@@ -15,6 +15,7 @@
  *
  * The bias gradient is one more row, which reads the same one at every position: fma(1, dy, sum) is sum + dy, rounded once.
  */
+#include "kernels/conv/conv_axis.h"
 #include "kernels/conv/conv_pass.h"
 #include "kernels/gemm/workspace.h"
 
@@ -59,27 +60,17 @@ struct block {
     bool bias;
 };
 
-static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
-{
-    return x > y ? x : y;
-}
-
-/* The positions of [first, last) that tap `t` meets in direction d; an empty range begins and ends at `first`. */
+/* The positions of [first, last) that tap `t` meets in direction d; neighbours, or none. */
 static struct range meet(const struct tw_conv2d_shape *shape, int d, ptrdiff_t t, ptrdiff_t first,
                          ptrdiff_t last)
 {
-    const ptrdiff_t in = d == 0 ? shape->in_height : shape->in_width;
-    const ptrdiff_t from = t * shape->dilation[d] - shape->padding[d], stride = shape->stride[d];
-    struct range range = {.begin = first, .end = last};
+    struct range range = {.begin = first, .end = first};
 
-    if (from + first * stride < 0) {
-        range.begin = (-from + stride - 1) / stride;
-    }
-    if (from + (last - 1) * stride >= in) {
-        range.end = in > from ? (in - from + stride - 1) / stride : first;
-    }
-    if (range.begin >= range.end) {
-        range.begin = range.end = first;
+    for (ptrdiff_t p = first; p < last; p++) {
+        if (tw_conv_meets(shape, d, false, p, t) >= 0) {
+            range.begin = range.begin == range.end ? p : range.begin;
+            range.end = p + 1;
+        }
     }
     return range;
 }
@@ -124,7 +115,10 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
     parts.pitch = tw_conv_smaller(tw_tile_columns(tiles, parts.out_channels), BLOCK_COLUMNS);
     parts.block = tw_conv_even(parts.channels, RESULT_FLOATS / parts.pitch / parts.taps);
     parts.band = tw_conv_even(shape->out_height, BLOCK_POSITIONS / shape->out_width);
-    parts.samples = parts.band == shape->out_height ? larger(BLOCK_POSITIONS / parts.dy_plane, 1) : 1;
+    parts.samples = 1;
+    if (parts.band == shape->out_height && parts.dy_plane < BLOCK_POSITIONS) {
+        parts.samples = BLOCK_POSITIONS / parts.dy_plane;
+    }
     parts.positions = parts.samples * parts.band * shape->out_width;
     parts.wides = list_ranges(shape, 1, 0, shape->out_width, parts.wide);
     rows = parts.block * parts.taps;
