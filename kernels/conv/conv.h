@@ -70,15 +70,31 @@ static inline bool tw_conv2d_is_depthwise(const struct tw_conv2d_shape *shape)
     return shape->groups > 1 && shape->groups == shape->in_channels;
 }
 
-/* Largest extent of a kernel for which steps are left out: every subset of its taps may need a list of its own. */
-#define TW_CONV2D_LEFT_OUT_TAPS 7
+enum tw_conv2d_pass { TW_CONV2D_FORWARD, TW_CONV2D_INPUT_GRADIENT, TW_CONV2D_WEIGHT_GRADIENT };
 
-/* Whether steps outside the image are left out of the chains: where groups have channels enough, in and out, to take
- * vectors of, so that every position can have its own list of taps. */
-static inline bool tw_conv2d_leaves_out_padding(const struct tw_conv2d_shape *shape)
+/* What the rule below counts: a vector's worth of channels; rows of positions so short that vectors along them would be
+ * torn, and chains so long that they are worth the lists; the largest extent of a kernel, of which every run of taps may
+ * need a list of its own. */
+#define TW_CONV2D_MANY_CHANNELS 8
+#define TW_CONV2D_SHORT_ROWS    32
+#define TW_CONV2D_LONG_CHAINS   24
+#define TW_CONV2D_LISTED_TAPS   7
+
+/* Whether steps outside the image are left out of a pass's chains: where the results' channels of a group fill vectors,
+ * so that every position can have its own list of taps, and vectors along rows would not be better: those are for few
+ * source channels, if rows are long or chains short. The weight gradient needs many channels on both sides. */
+static inline bool tw_conv2d_leaves_out_padding(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
 {
-    return shape->in_channels / shape->groups >= 8 && shape->out_channels / shape->groups >= 8 &&
-           shape->kernel_height <= TW_CONV2D_LEFT_OUT_TAPS && shape->kernel_width <= TW_CONV2D_LEFT_OUT_TAPS;
+    const ptrdiff_t in = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
+    const ptrdiff_t results = pass == TW_CONV2D_INPUT_GRADIENT ? in : out;
+    const ptrdiff_t channels = pass == TW_CONV2D_INPUT_GRADIENT ? out : in;
+    const ptrdiff_t width = pass == TW_CONV2D_INPUT_GRADIENT ? shape->in_width : shape->out_width;
+
+    return results >= TW_CONV2D_MANY_CHANNELS && shape->kernel_height <= TW_CONV2D_LISTED_TAPS &&
+           shape->kernel_width <= TW_CONV2D_LISTED_TAPS &&
+           (channels >= TW_CONV2D_MANY_CHANNELS ||
+            (pass != TW_CONV2D_WEIGHT_GRADIENT && width < TW_CONV2D_SHORT_ROWS &&
+             channels * shape->kernel_height * shape->kernel_width >= TW_CONV2D_LONG_CHAINS));
 }
 
 /* `bias` may be NULL. `workspace`: aligned to 64, private to the call, of the bytes that the function below

@@ -24,7 +24,7 @@ ptrdiff_t tw_conv_meets(const struct tw_conv2d_shape *shape, int d, bool gradien
                         ptrdiff_t tap);
 
 /* First tap and number of taps of a class: no more combinations than this. */
-#define TW_CONV_CLASSES_MAX (TW_CONV2D_LEFT_OUT_TAPS * (TW_CONV2D_LEFT_OUT_TAPS + 1) / 2 + 1)
+#define TW_CONV_CLASSES_MAX (TW_CONV2D_LISTED_TAPS * (TW_CONV2D_LISTED_TAPS + 1) / 2 + 1)
 
 struct tw_conv_class {
     ptrdiff_t first, taps;
@@ -39,8 +39,7 @@ struct tw_conv_axis {
     struct tw_conv_class class[TW_CONV_CLASSES_MAX];
 };
 
-/* Direction d of the forward pass or of the input gradient of a shape for which
- * tw_conv2d_leaves_out_padding. `source` and `class_of`: memory for as many elements as there are positions,
+/* Direction d of the forward pass or of the input gradient, if it leaves out padding (tw_conv2d_leaves_out_padding). `source` and `class_of`: memory for as many elements as there are positions,
  * or NULL both where only the classes are wanted. */
 struct tw_conv_axis tw_conv_axis(const struct tw_conv2d_shape *shape, int d, bool gradient, ptrdiff_t *source,
                                  int *class_of);

@@ -91,8 +91,8 @@ static inline ptrdiff_t tw_conv_even(ptrdiff_t whole, ptrdiff_t part)
     return (whole + count - 1) / count;
 }
 
-/* Algorithm "direct": indirect GEMM with rows = positions and columns = result channels, for shapes for which
- * tw_conv2d_leaves_out_padding. The forward pass, or the input gradient with `source` dy and without bias, which may be
+/* Algorithm "direct": indirect GEMM with rows = positions and columns = result channels, for passes that leave out
+ * padding. The forward pass, or the input gradient with `source` dy and without bias, which may be
  * NULL anyway. */
 void tw_conv_direct(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, bool gradient,
                     ptrdiff_t samples, const float *source, const float *w, const float *bias, float *result,
@@ -114,7 +114,7 @@ void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_c
 size_t tw_conv_weight_gradient_workspace(const struct tw_f32_tiles *tiles,
                                          const struct tw_conv2d_shape *shape);
 
-/* The same for shapes for which tw_conv2d_leaves_out_padding, without a copy of the image; samples not 0. */
+/* The same where it leaves out padding, without a copy of the image; samples not 0. */
 void tw_conv_weight_direct(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                            ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
                            void *workspace);

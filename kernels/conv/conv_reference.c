@@ -21,10 +21,10 @@ static float at(const float *line, ptrdiff_t width, ptrdiff_t column)
 }
 
 /* One step of a chain; outside the image it is left out or multiplies a zero. */
-static float step(const struct tw_conv2d_shape *s, const float *line, ptrdiff_t width, ptrdiff_t column,
-                  float factor, float sum)
+static float step(const struct tw_conv2d_shape *s, enum tw_conv2d_pass pass, const float *line,
+                  ptrdiff_t width, ptrdiff_t column, float factor, float sum)
 {
-    if (tw_conv2d_leaves_out_padding(s) && !is_inside(line, width, column)) {
+    if (tw_conv2d_leaves_out_padding(s, pass) && !is_inside(line, width, column)) {
         return sum;
     }
     return fmaf(at(line, width, column), factor, sum);
@@ -42,7 +42,7 @@ static float forward_element(const struct tw_conv2d_shape *s, const float *x, co
             const float *line = line_of(x, s->in_height, s->in_width, top + u * s->dilation[0]);
 
             for (ptrdiff_t v = 0, column = left; v < s->kernel_width; v++, column += s->dilation[1]) {
-                sum = step(s, line, s->in_width, column, *w++, sum);
+                sum = step(s, TW_CONV2D_FORWARD, line, s->in_width, column, *w++, sum);
             }
         }
     }
@@ -86,7 +86,8 @@ static float input_gradient_element(const struct tw_conv2d_shape *s, const float
                 const ptrdiff_t c = column + s->padding[1] - v * s->dilation[1];
 
                 if (c % s->stride[1] == 0) {
-                    sum = step(s, line, s->out_width, c / s->stride[1], w[u * s->kernel_width + v], sum);
+                    sum = step(s, TW_CONV2D_INPUT_GRADIENT, line, s->out_width, c / s->stride[1],
+                               w[u * s->kernel_width + v], sum);
                 }
             }
         }
@@ -125,7 +126,7 @@ static float weight_gradient_element(const struct tw_conv2d_shape *s, const floa
         const float *line = line_of(x, s->in_height, s->in_width, top + r * s->stride[0]);
 
         for (ptrdiff_t c = 0, column = left; c < s->out_width; c++, column += s->stride[1]) {
-            sum = step(s, line, s->in_width, column, *dy++, sum);
+            sum = step(s, TW_CONV2D_WEIGHT_GRADIENT, line, s->in_width, column, *dy++, sum);
         }
     }
     return sum;

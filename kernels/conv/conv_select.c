@@ -6,11 +6,11 @@
  *   "depthwise"    groups that have 1 … 8 source channels and fewer results (output channels, for the
  *                  input gradient input channels) than RESULTS_DEPTHWISE: vectors along rows of the image; the input
  *                  gradient for strides up to 2.
- *   "gemm"         otherwise, 1 x 1 kernel, stride 1, no padding, and planes of PLANE_GEMM positions or too few channels for
- *                  what follows: nothing has to be gathered, and panels of positions have few gaps.
+ *   "gemm"         otherwise, 1 x 1 kernel, stride 1, no padding, and planes of PLANE_GEMM positions or too few channels
+ *                  for what follows: nothing has to be gathered, and panels of positions have few gaps.
  *   "direct"       otherwise, where steps outside the image are left out (tw_conv2d_leaves_out_padding): vectors over
  *                  channels, whatever the image size and the stride; costs one transposition of the result.
- *   "im2col+gemm"  otherwise (images, and gradients of images): vectors over positions, which costs a column matrix,
+ *   "im2col+gemm"  otherwise (large images of few channels, and their gradients): vectors over positions, which costs a column matrix,
  *                  made one panel at a time.
  *
  * The weight gradient of depthwise convolution has an order and an algorithm of its own
@@ -32,22 +32,25 @@ static bool suits_rows(const struct tw_conv2d_shape *shape, bool input_gradient)
            (!input_gradient || (shape->stride[0] <= 2 && shape->stride[1] <= 2));
 }
 
-static bool suits_gemm(const struct tw_conv2d_shape *s)
+static bool suits_gemm(const struct tw_conv2d_shape *s, bool leaves_out)
 {
     return s->kernel_height == 1 && s->kernel_width == 1 && s->stride[0] == 1 && s->stride[1] == 1 &&
            s->padding[0] == 0 && s->padding[1] == 0 &&
-           (s->in_height * s->in_width >= PLANE_GEMM || !tw_conv2d_leaves_out_padding(s));
+           (s->in_height * s->in_width >= PLANE_GEMM || !leaves_out);
 }
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient)
 {
+    const bool leaves_out =
+        tw_conv2d_leaves_out_padding(shape, input_gradient ? TW_CONV2D_INPUT_GRADIENT : TW_CONV2D_FORWARD);
+
     if (suits_rows(shape, input_gradient)) {
         return TW_CONV_DEPTHWISE;
     }
-    if (suits_gemm(shape)) {
+    if (suits_gemm(shape, leaves_out)) {
         return TW_CONV_GEMM;
     }
-    return tw_conv2d_leaves_out_padding(shape) ? TW_CONV_DIRECT : TW_CONV_COLUMNS;
+    return leaves_out ? TW_CONV_DIRECT : TW_CONV_COLUMNS;
 }
 
 const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm)

@@ -22,7 +22,7 @@
 #define BLOCK_COLUMNS   64
 #define RESULT_FLOATS   65536 /* 256 KiB: C stays in L2 */
 #define BLOCK_POSITIONS 512
-#define TAPS_MAX        TW_CONV2D_LEFT_OUT_TAPS
+#define TAPS_MAX        TW_CONV2D_LISTED_TAPS
 
 /* Positions [begin, end) of one direction, and the taps that meet them all. */
 struct range {

@@ -53,8 +53,9 @@ size_t tw_conv_weight_gradient_workspace(const struct tw_f32_tiles *tiles,
 {
     const struct tw_conv_pass pass = tw_conv_forward_pass(shape);
 
-    return tw_conv2d_leaves_out_padding(shape) ? tw_conv_weight_direct_workspace(tiles, shape)
-                                               : divide(tiles, &pass, NULL).bytes;
+    return tw_conv2d_leaves_out_padding(shape, TW_CONV2D_WEIGHT_GRADIENT)
+               ? tw_conv_weight_direct_workspace(tiles, shape)
+               : divide(tiles, &pass, NULL).bytes;
 }
 
 /* One band of dy, `columns` channels from `dy` on, into panels. */
@@ -190,7 +191,7 @@ void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_c
                   shape->kernel_width,
               dw);
         clear(db ? shape->out_channels : 0, db);
-    } else if (tw_conv2d_leaves_out_padding(shape)) {
+    } else if (tw_conv2d_leaves_out_padding(shape, TW_CONV2D_WEIGHT_GRADIENT)) {
         tw_conv_weight_direct(tiles, shape, samples, x, dy, dw, db, workspace);
     } else {
         run_windows(tiles, shape, samples, x, dy, dw, db, workspace);

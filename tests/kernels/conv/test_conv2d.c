@@ -32,6 +32,8 @@ static void blocks_equal_the_reference(void **state)
         {{1, 2}, {9, 1100}, {5, 1}, {1, 1}, {2, 0}},   {{2, 9}, {40, 41}, {17, 19}, {3, 2}, {9, 11}},
         {{3, 40}, {33, 70}, {7, 7}, {2, 2}, {3, 3}},   {{40, 3}, {20, 90}, {3, 5}, {1, 3}, {1, 2}},
         {{330, 70}, {12, 11}, {1, 1}, {1, 1}, {0, 0}}, {{20, 24}, {30, 31}, {7, 5}, {2, 3}, {3, 6}},
+        {{6, 16}, {12, 12}, {5, 5}, {1, 1}, {0, 0}},   {{5, 6}, {4, 70}, {3, 3}, {1, 1}, {1, 1}},
+        {{5, 30}, {4, 70}, {3, 3}, {1, 1}, {1, 1}},
     };
     const ptrdiff_t samples = tw_test_cases(2);
     struct tw_rng rng = tw_test_rng(2);
@@ -96,22 +98,28 @@ static void special_values_flow(void **state)
 }
 
 /* An infinite weight at the edge of a kernel that meets only the padding, in the first row of outputs, leaves no trace
- * where groups have channels enough, and makes NaN where they have not. */
+ * where the rule says so, and makes NaN elsewhere. */
 static void padding_is_left_out_where_promised(void **state)
 {
     static const struct {
-        ptrdiff_t channels[2], kernel, groups;
-        bool left_out;
-    } cases[] = {{{8, 8}, 3, 1, true},   {{7, 8}, 3, 1, false},   {{8, 7}, 3, 1, false},
-                 {{16, 16}, 3, 2, true}, {{16, 16}, 3, 4, false}, {{8, 8}, 7, 1, true},
-                 {{8, 8}, 9, 1, false}};
+        ptrdiff_t channels[2], width, kernel, groups;
+        bool forward, input_gradient, weight_gradient;
+    } cases[] = {
+        {{8, 8}, 40, 3, 1, true, true, true},      {{7, 8}, 31, 3, 1, true, false, false},
+        {{7, 8}, 32, 3, 1, false, false, false},   {{8, 7}, 31, 3, 1, false, true, false},
+        {{8, 7}, 32, 3, 1, false, false, false},   {{16, 16}, 40, 3, 2, true, true, true},
+        {{16, 16}, 40, 3, 4, false, false, false}, {{8, 8}, 12, 7, 1, true, true, true},
+        {{8, 8}, 12, 9, 1, false, false, false},   {{3, 8}, 31, 3, 1, true, false, false},
+        {{2, 8}, 31, 3, 1, false, false, false},
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const ptrdiff_t kernel = cases[i].kernel, in = cases[i].channels[0], out = cases[i].channels[1];
+        const ptrdiff_t width = cases[i].width, plane = 9 * width;
         struct tw_conv2d_shape shape = {.in_channels = in,
                                         .in_height = 9,
-                                        .in_width = 9,
+                                        .in_width = width,
                                         .out_channels = out,
                                         .kernel_height = kernel,
                                         .kernel_width = kernel,
@@ -120,19 +128,23 @@ static void padding_is_left_out_where_promised(void **state)
                                         .dilation = {1, 1},
                                         .groups = cases[i].groups};
         const ptrdiff_t weights = out * (in / shape.groups) * kernel * kernel;
-        float *x = new_floats(in * 81), *w = new_floats(weights), *y = new_floats(out * 81);
+        float *x = new_floats(in * plane), *w = new_floats(weights), *y = new_floats(out * plane);
 
         set_output(&shape);
-        for (ptrdiff_t j = 0; j < in * 81; j++)
+        for (ptrdiff_t j = 0; j < in * plane; j++)
             x[j] = 1.0f;
         for (ptrdiff_t j = 0; j < weights; j++)
             w[j] = j % (kernel * kernel) < kernel ? INFINITY : 1.0f;
         tw_f32_conv2d_forward__reference(&shape, 1, x, w, NULL, y, NULL);
         for (ptrdiff_t j = 0; j < out; j++) {
-            assert_int_equal(isnan(y[j * 81 + 4]), !cases[i].left_out);
-            assert_true(isinf(y[j * 81 + 80 - 4 - 9 * (kernel / 2)]));
+            assert_int_equal(isnan(y[j * plane + width / 2]), !cases[i].forward);
+            assert_true(isinf(y[j * plane + 4 * width + width / 2]));
         }
-        assert_int_equal(tw_conv2d_leaves_out_padding(&shape), cases[i].left_out);
+        assert_int_equal(tw_conv2d_leaves_out_padding(&shape, TW_CONV2D_FORWARD), cases[i].forward);
+        assert_int_equal(tw_conv2d_leaves_out_padding(&shape, TW_CONV2D_INPUT_GRADIENT),
+                         cases[i].input_gradient);
+        assert_int_equal(tw_conv2d_leaves_out_padding(&shape, TW_CONV2D_WEIGHT_GRADIENT),
+                         cases[i].weight_gradient);
         free(x);
         free(w);
         free(y);
@@ -195,18 +207,23 @@ static void selector_follows_its_rule(void **state)
     assert_algorithm(&shape, "im2col+gemm");
 #endif
     shape.groups = 1;
+    shape.in_channels = 3;
+    assert_algorithm(&shape, "direct");
+    assert_int_equal(tw_conv_select(&shape, true), TW_CONV_COLUMNS);
+    shape.in_width = shape.out_width = 32;
+    assert_algorithm(&shape, "im2col+gemm");
+    shape.in_width = shape.out_width = 14;
     shape.in_channels = 1;
     assert_algorithm(&shape, "im2col+gemm");
-    assert_int_equal(tw_conv_select(&shape, true), TW_CONV_COLUMNS);
     shape.kernel_height = shape.kernel_width = 1;
     assert_algorithm(&shape, "im2col+gemm"); /* padded */
     shape.padding[0] = shape.padding[1] = 0;
     assert_algorithm(&shape, "gemm");
     shape.in_channels = 32;
     assert_algorithm(&shape, "gemm");
-    shape.in_height = shape.in_width = 7;
+    shape.in_height = shape.in_width = shape.out_height = shape.out_width = 7;
     assert_algorithm(&shape, "direct");
-    shape.in_channels = 7;
+    shape.out_channels = 7;
     assert_algorithm(&shape, "gemm");
     (void)state;
     assert_string_equal(tw_f32_conv2d_algorithm__reference(NULL), "reference");

@@ -124,7 +124,7 @@ static struct tw_conv2d_shape rows_shape(struct tw_rng *rng)
     do {
         const ptrdiff_t square = 1 + 2 * tw_test_integer(rng, 1, 3);
         const bool any = tw_test_integer(rng, 0, 1) == 0;
-        const ptrdiff_t ipg = tw_test_integer(rng, 0, 2) == 0 ? tw_test_integer(rng, 2, 8) : 1;
+        const ptrdiff_t ipg = tw_test_integer(rng, 0, 2) == 0 ? tw_test_integer(rng, 2, 7) : 1;
 
         shape = (struct tw_conv2d_shape){
             .in_height = tw_test_integer(rng, 1, 24),
