@@ -303,7 +303,7 @@ void tw_conv_depthwise_forward(const struct tw_conv_depthwise *isa, const struct
     struct run run;
 
     if (tw_conv_is_in_place(&pass)) {
-        tw_conv_run_in_place(isa, &pass, samples, x, w, bias, y, workspace);
+        tw_conv_run_in_place(isa->in_place, &pass, samples, x, w, bias, y, workspace);
         return;
     }
     run = divide(shape, false, workspace);
@@ -316,12 +316,14 @@ void tw_conv_depthwise_input_gradient(const struct tw_conv_depthwise *isa,
                                       const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *dy,
                                       const float *w, float *dx, void *workspace)
 {
-    const struct tw_conv_pass pass = tw_conv_gradient_pass(shape, 0, 0);
+    const bool pairs = tw_conv_is_in_pairs(shape);
+    const struct tw_conv_pass pass = pairs ? tw_conv_pairs_pass(shape) : tw_conv_gradient_pass(shape, 0, 0);
     struct run run;
     float *packed;
 
-    if (tw_conv_is_in_place(&pass)) {
-        tw_conv_run_in_place(isa, &pass, samples, dy, w, NULL, dx, workspace);
+    if (pairs || tw_conv_is_in_place(&pass)) {
+        tw_conv_run_in_place(pairs ? isa->pairs_in_place : isa->in_place, &pass, samples, dy, w, NULL, dx,
+                             workspace);
         return;
     }
     run = divide(shape, true, workspace);
@@ -336,9 +338,11 @@ void tw_conv_depthwise_input_gradient(const struct tw_conv_depthwise *isa,
 
 size_t tw_conv_depthwise_passes_workspace(const struct tw_conv2d_shape *shape, bool input_gradient)
 {
-    const struct tw_conv_pass pass =
-        input_gradient ? tw_conv_gradient_pass(shape, 0, 0) : tw_conv_forward_pass(shape);
+    const bool pairs = input_gradient && tw_conv_is_in_pairs(shape);
+    const struct tw_conv_pass pass = pairs            ? tw_conv_pairs_pass(shape)
+                                     : input_gradient ? tw_conv_gradient_pass(shape, 0, 0)
+                                                      : tw_conv_forward_pass(shape);
 
-    return tw_conv_is_in_place(&pass) ? tw_conv_in_place_workspace(&pass)
-                                      : divide(shape, input_gradient, NULL).bytes;
+    return pairs || tw_conv_is_in_place(&pass) ? tw_conv_in_place_workspace(&pass)
+                                               : divide(shape, input_gradient, NULL).bytes;
 }

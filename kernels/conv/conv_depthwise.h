@@ -80,12 +80,15 @@ struct tw_conv_depthwise {
     void (*pad)(const struct tw_conv_padded *padded, ptrdiff_t planes, ptrdiff_t top, const float *source,
                 ptrdiff_t stride, float *copy);
     void (*strip)(const struct tw_conv_strip *strip);
-    /* Planes in place, in steps of 1 or 2. */
-    void (*in_place)(const struct tw_conv_in_place *planes, ptrdiff_t step);
+    /* Planes in place, in steps of 1 or 2; and input gradients of steps of 2, of tw_conv_pairs_pass. */
+    tw_conv_planes_fn *in_place, *pairs_in_place;
     /* result[2 c + i] = half[i][c], `width` results. */
     void (*interleave)(ptrdiff_t width, const float *const half[2], float *result);
     void (*descend[TW_CONV_DESCENTS])(const struct tw_conv_descent *descent);
     float (*fold)(const float *chains);
+    /* The same in place: all sums of one channel, in steps of 1 or 2, and their folding; `db` may be NULL. */
+    void (*descend_in_place)(const struct tw_conv_descent_in_place *descent, ptrdiff_t step);
+    void (*fold_in_place)(const float *sums, float *dw, float *db);
 };
 
 extern const struct tw_conv_depthwise tw_conv_depthwise__avx2, tw_conv_depthwise__avx512;

@@ -2,10 +2,13 @@
 #include <immintrin.h>
 #include <stddef.h>
 
-#include "kernels/simd/vector_avx2.h"
+#include "kernels/simd/folds_avx2.h"
 
 /* Rows of results that are in registers beside nine weights. */
 #define TW_CONV_ROWS 4
+
+/* Vectors of chains that a weight gradient keeps in registers, ten sums for each. */
+#define TW_CONV_WALKS 1
 
 /* The first `count` lanes, 1 … 7 of them. */
 typedef __m256i tw_some;
@@ -27,6 +30,14 @@ static inline tw_some tw_some_of(unsigned char bits)
 static inline tw_vector tw_vector_load_some(const float *x, tw_some some)
 {
     return _mm256_maskload_ps(x, some);
+}
+
+/* The other lanes are -0. */
+static inline tw_vector tw_vector_load_some_or_minus_zero(const float *x, tw_some some)
+{
+    const __m256 others = _mm256_andnot_ps(_mm256_castsi256_ps(some), _mm256_set1_ps(-0.0f));
+
+    return _mm256_or_ps(_mm256_maskload_ps(x, some), others);
 }
 
 /* Masked stores are microcode on AMD: two overlapping parts instead. */

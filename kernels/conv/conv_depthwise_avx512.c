@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #include <stddef.h>
 
-#include "kernels/simd/vector_avx2.h"
+#include "kernels/simd/folds_avx2.h"
 
 #undef TW_VARIANT
 #define TW_VARIANT(symbol) symbol##__avx512
@@ -16,6 +16,9 @@
 
 /* Rows of results that are in registers beside nine weights. */
 #define TW_CONV_ROWS 7
+
+/* Vectors of chains that a weight gradient keeps in registers, ten sums for each. */
+#define TW_CONV_WALKS 2
 
 /* The first `count` lanes, 1 … 7 of them. */
 typedef __mmask8 tw_some;
@@ -35,6 +38,12 @@ static inline tw_some tw_some_of(unsigned char bits)
 static inline tw_vector tw_vector_load_some(const float *x, tw_some some)
 {
     return _mm256_maskz_loadu_ps(some, x);
+}
+
+/* The other lanes are -0. */
+static inline tw_vector tw_vector_load_some_or_minus_zero(const float *x, tw_some some)
+{
+    return _mm256_mask_loadu_ps(_mm256_set1_ps(-0.0f), some, x);
 }
 
 static inline void tw_vector_store_some(float *y, ptrdiff_t count, tw_vector a)

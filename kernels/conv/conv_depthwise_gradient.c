@@ -42,7 +42,8 @@ size_t tw_conv_depthwise_weight_gradient_workspace(const struct tw_conv2d_shape 
 {
     const struct tw_conv_pass pass = tw_conv_forward_pass(shape);
 
-    return divide(&pass, NULL).bytes;
+    return tw_conv_is_in_place(&pass) ? tw_conv_in_place_gradient_workspace(&pass)
+                                      : divide(&pass, NULL).bytes;
 }
 
 /* All taps of one output channel, `samples` samples from `dy` on, whose copies are made. */
@@ -109,8 +110,13 @@ void tw_conv_depthwise_weight_gradient(const struct tw_conv_depthwise *isa,
                                        const float *dy, float *dw, float *db, void *workspace)
 {
     const struct tw_conv_pass pass = tw_conv_forward_pass(shape);
-    const struct parts parts = divide(&pass, workspace);
+    struct parts parts;
 
+    if (tw_conv_is_in_place(&pass)) {
+        tw_conv_run_in_place_gradient(isa, &pass, samples, x, dy, dw, db, workspace);
+        return;
+    }
+    parts = divide(&pass, workspace);
     tw_conv_padded_columns(&pass, &parts.padded, parts.column);
     for (ptrdiff_t t = 0; t < parts.whole_taps; t++) {
         parts.tap[t] = t < parts.taps ? t / pass.taps[1] * pass.tap_step[0] * parts.padded.row +

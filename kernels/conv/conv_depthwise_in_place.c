@@ -7,6 +7,9 @@
 #define LANES TW_CONV_IN_PLACE_LANES
 #define LOADS TW_CONV_IN_PLACE_LOADS
 
+/* Nine taps and the bias. */
+#define SUMS (10 * TW_CONV_CHAINS)
+
 bool tw_conv_is_in_place(const struct tw_conv_pass *pass)
 {
     return pass->taps[0] == 3 && pass->taps[1] == 3 && pass->tap_step[0] == 1 && pass->tap_step[1] == 1 &&
@@ -14,9 +17,38 @@ bool tw_conv_is_in_place(const struct tw_conv_pass *pass)
            pass->spacing[1] == 1 && pass->positions[0] >= TW_CONV_IN_PLACE_ROWS && pass->positions[1] > 0;
 }
 
+bool tw_conv_is_in_pairs(const struct tw_conv2d_shape *shape)
+{
+    bool are = shape->kernel_height == 3 && shape->kernel_width == 3;
+
+    for (int d = 0; d < 2; d++) {
+        are = are && shape->stride[d] == 2 && shape->dilation[d] == 1 && shape->padding[d] % 2 == 1;
+    }
+    return are;
+}
+
+/* Results 2 c and 2 c + 1 meet gradients (2 c + padding - 1) / 2 and the next one. */
+struct tw_conv_pass tw_conv_pairs_pass(const struct tw_conv2d_shape *shape)
+{
+    struct tw_conv_pass pass = tw_conv_gradient_pass(shape, 0, 0);
+
+    for (int d = 0; d < 2; d++) {
+        pass.positions[d] = (pass.result[d] + 1) / 2;
+        pass.taps[d] = 2;
+        pass.origin[d] = (shape->padding[d] - 1) / 2;
+        pass.step[d] = pass.tap_step[d] = 1;
+    }
+    pass.w_first = 0;
+    pass.w_tap[0] = 3;
+    pass.w_tap[1] = 1;
+    return pass;
+}
+
 struct tables {
     float *zeros;
     unsigned char *inside;
+    float *sums; /* of the weight gradient */
+    ptrdiff_t whole, whole_end;
     size_t bytes;
 };
 
@@ -25,60 +57,80 @@ static ptrdiff_t vectors(const struct tw_conv_pass *pass)
     return (pass->positions[1] + LANES - 1) / LANES;
 }
 
-static struct tables divide(const struct tw_conv_pass *pass, void *base)
+static struct tables divide(const struct tw_conv_pass *pass, bool weight_gradient, void *base)
 {
     struct tw_workspace workspace = {.base = base};
-    struct tables tables;
+    struct tables tables = {0};
 
     tables.zeros = tw_workspace_take(&workspace, pass->source[1], sizeof(float));
     tables.inside = tw_workspace_take(&workspace, vectors(pass) * LOADS, sizeof(unsigned char));
+    if (weight_gradient) {
+        tables.sums = tw_workspace_take(&workspace, SUMS, sizeof(float));
+    }
     tables.bytes = workspace.used;
     return tables;
 }
 
 size_t tw_conv_in_place_workspace(const struct tw_conv_pass *pass)
 {
-    return divide(pass, NULL).bytes;
-}
-
-/* The position that vector `v` begins with: the last one is flush with the end of the row. */
-static ptrdiff_t first_of(const struct tw_conv_pass *pass, ptrdiff_t v)
-{
-    const ptrdiff_t last = pass->positions[1] < LANES ? 0 : pass->positions[1] - LANES;
-
-    return tw_conv_smaller(v * LANES, last);
+    return divide(pass, false, NULL).bytes;
 }
 
 /* Which of `count` columns from `column` on are inside a row. */
-static unsigned char inside(const struct tw_conv_pass *pass, ptrdiff_t column, int count)
+static unsigned char inside(const struct tw_conv_pass *pass, ptrdiff_t column, ptrdiff_t count)
 {
     unsigned bits = 0;
 
-    for (int l = 0; l < count; l++) {
+    for (ptrdiff_t l = 0; l < count; l++) {
         bits |= (unsigned)(column + l >= 0 && column + l < pass->source[1]) << l;
     }
     return (unsigned char)bits;
 }
 
-static void find_inside(const struct tw_conv_pass *pass, struct tw_conv_in_place *s, unsigned char *table)
+static ptrdiff_t clamp(ptrdiff_t x, ptrdiff_t least, ptrdiff_t most)
 {
-    s->whole = s->whole_end = 0;
-    for (ptrdiff_t v = 0; v < vectors(pass); v++, table += LOADS) {
-        const ptrdiff_t first = first_of(pass, v), column = first * pass->step[1] + pass->origin[1];
-        const bool pairs = pass->step[1] == 2;
-        const ptrdiff_t end = column + (pairs ? 2 * LANES + 1 : LANES + 2);
+    return x < least ? least : x > most ? most : x;
+}
 
-        table[0] = inside(pass, column, pairs ? 1 : LANES);
-        table[1] = inside(pass, column + 1, LANES);
-        table[2] = inside(pass, column + (pairs ? 1 + LANES : 2), LANES);
-        if (pass->positions[1] >= LANES && column >= 0 && end <= pass->source[1]) {
-            s->whole = s->whole_end > 0 ? s->whole : first;
-            s->whole_end = first + 1;
+/* What `positions` positions (at most a vector) from `first` on meet. */
+static void find_vector(const struct tw_conv_pass *pass, ptrdiff_t first, ptrdiff_t positions,
+                        unsigned char table[LOADS])
+{
+    const ptrdiff_t column = first * pass->step[1] + pass->origin[1];
+
+    if (pass->step[1] == 1) {
+        for (int b = 0; b < LOADS; b++) {
+            table[b] = inside(pass, column + b, positions);
+        }
+    } else {
+        table[0] = inside(pass, column, 1);
+        table[1] = inside(pass, column + 1, clamp(2 * positions, 0, LANES));
+        table[2] = inside(pass, column + 1 + LANES, clamp(2 * positions - LANES, 0, LANES));
+    }
+}
+
+/* Zeros and masks. The last vector is flush with the end of the row or not. */
+static void fill(const struct tw_conv_pass *pass, bool flush, struct tables *tables)
+{
+    const ptrdiff_t last =
+        pass->positions[1] < LANES || !flush ? pass->positions[1] : pass->positions[1] - LANES;
+
+    memset(tables->zeros, 0, (size_t)pass->source[1] * sizeof *tables->zeros);
+    for (ptrdiff_t v = 0; v < vectors(pass); v++) {
+        const ptrdiff_t first = tw_conv_smaller(v * LANES, last);
+        const ptrdiff_t positions = tw_conv_smaller(pass->positions[1] - first, LANES);
+        const ptrdiff_t column = first * pass->step[1] + pass->origin[1];
+        const ptrdiff_t end = column + (pass->step[1] == 1 ? LANES + 2 : 2 * LANES + 1);
+
+        find_vector(pass, first, positions, tables->inside + v * LOADS);
+        if (positions == LANES && column >= 0 && end <= pass->source[1]) {
+            tables->whole = tables->whole_end > 0 ? tables->whole : first;
+            tables->whole_end = first + 1;
         }
     }
 }
 
-static void run_sample(const struct tw_conv_depthwise *isa, const struct tw_conv_pass *pass,
+static void run_sample(tw_conv_planes_fn *planes, const struct tw_conv_pass *pass,
                        const struct tw_conv_in_place *whole)
 {
     const ptrdiff_t result_plane = pass->result[0] * pass->result[1];
@@ -88,13 +140,13 @@ static void run_sample(const struct tw_conv_depthwise *isa, const struct tw_conv
         s.planes = pass->groups;
         s.source_plane = pass->channels * s.channel;
         s.w_result = pass->w_group;
-        isa->in_place(&s, pass->step[0]);
+        planes(&s);
         return;
     }
     s.planes = pass->out_channels;
     s.w_result = pass->w_out;
     for (ptrdiff_t g = 0; g < pass->groups; g++) {
-        isa->in_place(&s, pass->step[0]);
+        planes(&s);
         s.source += pass->channels * s.channel;
         s.w += pass->w_group;
         s.start += s.start ? pass->out_channels : 0;
@@ -102,16 +154,17 @@ static void run_sample(const struct tw_conv_depthwise *isa, const struct tw_conv
     }
 }
 
-void tw_conv_run_in_place(const struct tw_conv_depthwise *isa, const struct tw_conv_pass *pass,
-                          ptrdiff_t samples, const float *source, const float *w, const float *start,
-                          float *result, void *workspace)
+void tw_conv_run_in_place(tw_conv_planes_fn *planes, const struct tw_conv_pass *pass, ptrdiff_t samples,
+                          const float *source, const float *w, const float *start, float *result,
+                          void *workspace)
 {
-    const struct tables tables = divide(pass, workspace);
+    struct tables tables = divide(pass, false, workspace);
     struct tw_conv_in_place s = {
         .source = source,
         .height = pass->source[0],
         .width = pass->source[1],
         .origin = {pass->origin[0], pass->origin[1]},
+        .step = pass->step[0],
         .channels = pass->channels,
         .channel = pass->source[0] * pass->source[1],
         .zeros = tables.zeros,
@@ -125,11 +178,48 @@ void tw_conv_run_in_place(const struct tw_conv_depthwise *isa, const struct tw_c
         .result = result,
     };
 
-    memset(tables.zeros, 0, (size_t)pass->source[1] * sizeof *tables.zeros);
-    find_inside(pass, &s, tables.inside);
+    fill(pass, true, &tables);
+    s.whole = tables.whole;
+    s.whole_end = tables.whole_end;
     for (ptrdiff_t n = 0; n < samples; n++) {
-        run_sample(isa, pass, &s);
+        run_sample(planes, pass, &s);
         s.source += pass->groups * pass->channels * s.channel;
         s.result += pass->groups * pass->out_channels * pass->result[0] * pass->result[1];
     }
+}
+
+void tw_conv_run_in_place_gradient(const struct tw_conv_depthwise *isa, const struct tw_conv_pass *pass,
+                                   ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
+                                   void *workspace)
+{
+    const ptrdiff_t x_plane = pass->source[0] * pass->source[1], dy_plane = pass->result[0] * pass->result[1];
+    const ptrdiff_t channels = pass->groups * pass->out_channels;
+    struct tables tables = divide(pass, true, workspace);
+    struct tw_conv_descent_in_place d = {.height = pass->source[0],
+                                         .width = pass->source[1],
+                                         .x_sample = pass->groups * x_plane,
+                                         .origin = {pass->origin[0], pass->origin[1]},
+                                         .rows = pass->result[0],
+                                         .columns = pass->result[1],
+                                         .dy_sample = channels * dy_plane,
+                                         .zeros = tables.zeros,
+                                         .inside = tables.inside,
+                                         .samples = samples,
+                                         .sums = tables.sums};
+
+    fill(pass, false, &tables);
+    d.whole = tables.whole;
+    d.whole_end = tables.whole_end;
+    memset(tables.sums, 0, SUMS * sizeof *tables.sums);
+    for (ptrdiff_t j = 0; j < channels; j++) {
+        d.x = x + j / pass->out_channels * x_plane;
+        d.dy = dy + j * dy_plane;
+        isa->descend_in_place(&d, pass->step[0]);
+        isa->fold_in_place(tables.sums, dw + j * 9, db ? db + j : NULL);
+    }
+}
+
+size_t tw_conv_in_place_gradient_workspace(const struct tw_conv_pass *pass)
+{
+    return divide(pass, true, NULL).bytes;
 }

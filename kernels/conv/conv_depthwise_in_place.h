@@ -25,6 +25,7 @@ struct tw_conv_in_place {
     const float *source;         /* the first plane's first channel */
     ptrdiff_t height, width;     /* of a source plane */
     ptrdiff_t origin[2];         /* source row and column of position (0, 0) and tap (0, 0) */
+    ptrdiff_t step;              /* from position to position, both ways */
     ptrdiff_t channels, channel; /* how many are summed, and from each to the next */
     const float *zeros;          /* `width` of them */
     const unsigned char *inside; /* [vector of positions][TW_CONV_IN_PLACE_LOADS] */
@@ -38,16 +39,49 @@ struct tw_conv_in_place {
     ptrdiff_t planes, source_plane; /* result planes, and from the source of each to that of the next */
 };
 
+typedef void tw_conv_planes_fn(const struct tw_conv_in_place *planes);
+
+/* One channel's gradients over some samples. */
+struct tw_conv_descent_in_place {
+    const float *x;
+    ptrdiff_t height, width, x_sample;
+    ptrdiff_t origin[2]; /* as above */
+    const float *dy;
+    ptrdiff_t rows, columns, dy_sample;
+    const float *zeros;          /* `width` of them */
+    const unsigned char *inside; /* [vector of positions][TW_CONV_IN_PLACE_LOADS], none flush with the end */
+    ptrdiff_t whole, whole_end;  /* as above */
+    ptrdiff_t samples;
+    float *sums; /* [nine taps, then the bias][TW_CONV_CHAINS]; chains without columns are left alone */
+};
+
 /* Whether a pass is of the kind: 3 x 3 taps, steps 1 or 2. */
 bool tw_conv_is_in_place(const struct tw_conv_pass *pass);
 
-struct tw_conv_depthwise;
+/* Input gradients of 3 x 3 in steps of 2: results belong together in pairs of rows and of columns, which meet the same
+ * gradients. With an odd padding the pairs begin with row and column 0:
+ *
+ *   results 2 c, 2 c + 1 of a row of one kernel row     dy[c] w[1],   dy[c] w[2] + dy[c + 1] w[0]
+ *
+ * and rows likewise, so that two rows and columns of dy make all four, with the nine taps once. Positions of the pass are
+ * pairs, and its taps the two by two gradients that one meets. */
+bool tw_conv_is_in_pairs(const struct tw_conv2d_shape *shape);
+struct tw_conv_pass tw_conv_pairs_pass(const struct tw_conv2d_shape *shape);
 
-/* Such a pass. `workspace`: tw_conv_in_place_workspace bytes. */
-void tw_conv_run_in_place(const struct tw_conv_depthwise *isa, const struct tw_conv_pass *pass,
-                          ptrdiff_t samples, const float *source, const float *w, const float *start,
-                          float *result, void *workspace);
+/* Such a pass, by `planes` of an ISA. `workspace`: tw_conv_in_place_workspace bytes. */
+void tw_conv_run_in_place(tw_conv_planes_fn *planes, const struct tw_conv_pass *pass, ptrdiff_t samples,
+                          const float *source, const float *w, const float *start, float *result,
+                          void *workspace);
 
 size_t tw_conv_in_place_workspace(const struct tw_conv_pass *pass);
+
+struct tw_conv_depthwise;
+
+/* The weight gradient of such a forward pass of depthwise convolution. `db` may be NULL. */
+void tw_conv_run_in_place_gradient(const struct tw_conv_depthwise *isa, const struct tw_conv_pass *pass,
+                                   ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
+                                   void *workspace);
+
+size_t tw_conv_in_place_gradient_workspace(const struct tw_conv_pass *pass);
 
 #endif

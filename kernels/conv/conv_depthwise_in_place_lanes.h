@@ -181,7 +181,7 @@ IN_PLACE_BODY(in_place_many_channels, ROWS_MANY, 1, false, false)
 IN_PLACE_BODY(in_place_many_channels_step2, ROWS_MANY, 2, false, false)
 #endif
 
-static void in_place(const struct tw_conv_in_place *s, ptrdiff_t step)
+static void in_place(const struct tw_conv_in_place *s)
 {
     static void (*const few[2][2])(const struct tw_conv_in_place *) = {
         {in_place_few, in_place_few_step2}, {in_place_few_channels, in_place_few_channels_step2}};
@@ -190,12 +190,11 @@ static void in_place(const struct tw_conv_in_place *s, ptrdiff_t step)
         {in_place_many, in_place_many_step2}, {in_place_many_channels, in_place_many_channels_step2}};
 
     if (prefers_many(s->rows)) {
-        many[s->channels > 1][step - 1](s);
+        many[s->channels > 1][s->step - 1](s);
         return;
     }
 #endif
-    few[s->channels > 1][step - 1](s);
+    few[s->channels > 1][s->step - 1](s);
 }
 
-#undef SOURCES
 #undef IN_PLACE_BODY

@@ -156,6 +156,10 @@ static void interleave(ptrdiff_t width, const float *const half[2], float *resul
 
 #include "kernels/conv/conv_depthwise_in_place_lanes.h"
 
+#include "kernels/conv/conv_depthwise_pairs_lanes.h"
+
+#include "kernels/conv/conv_depthwise_in_place_gradient_lanes.h"
+
 /* --- weight gradient ------------------------------------------------------------------------------------ */
 
 IN_PLACE void store_sums(const struct tw_conv_descent *d, ptrdiff_t first, const int taps, tw_vector bias,
@@ -261,9 +265,12 @@ static float fold(const float *chains)
 const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {.pad = pad,
                                                                 .strip = strip,
                                                                 .in_place = in_place,
+                                                                .pairs_in_place = pairs_in_place,
                                                                 .interleave = interleave,
                                                                 .descend = {descend_5, descend_9, descend_13},
-                                                                .fold = fold};
+                                                                .fold = fold,
+                                                                .descend_in_place = descend_in_place,
+                                                                .fold_in_place = fold_in_place};
 
 #undef IN_PLACE
 #undef NOT_IN_PLACE
@@ -271,3 +278,4 @@ const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {.pad = pad,
 #undef ROWS_FEW
 #undef ROWS_MANY
 #undef TAPS_MAX
+#undef SOURCES
