@@ -86,9 +86,8 @@ struct tw_conv_depthwise {
     void (*interleave)(ptrdiff_t width, const float *const half[2], float *result);
     void (*descend[TW_CONV_DESCENTS])(const struct tw_conv_descent *descent);
     float (*fold)(const float *chains);
-    /* The same in place: all sums of one channel, in steps of 1 or 2, and their folding; `db` may be NULL. */
+    /* The same in place and folded, in steps of 1 or 2. */
     void (*descend_in_place)(const struct tw_conv_descent_in_place *descent, ptrdiff_t step);
-    void (*fold_in_place)(const float *sums, float *dw, float *db);
 };
 
 extern const struct tw_conv_depthwise tw_conv_depthwise__avx2, tw_conv_depthwise__avx512;

@@ -42,8 +42,7 @@ size_t tw_conv_depthwise_weight_gradient_workspace(const struct tw_conv2d_shape 
 {
     const struct tw_conv_pass pass = tw_conv_forward_pass(shape);
 
-    return tw_conv_is_in_place(&pass) ? tw_conv_in_place_gradient_workspace(&pass)
-                                      : divide(&pass, NULL).bytes;
+    return tw_conv_is_in_place(&pass) ? tw_conv_in_place_workspace(&pass) : divide(&pass, NULL).bytes;
 }
 
 /* All taps of one output channel, `samples` samples from `dy` on, whose copies are made. */

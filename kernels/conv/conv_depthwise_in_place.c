@@ -7,9 +7,6 @@
 #define LANES TW_CONV_IN_PLACE_LANES
 #define LOADS TW_CONV_IN_PLACE_LOADS
 
-/* Nine taps and the bias. */
-#define SUMS (10 * TW_CONV_CHAINS)
-
 bool tw_conv_is_in_place(const struct tw_conv_pass *pass)
 {
     return pass->taps[0] == 3 && pass->taps[1] == 3 && pass->tap_step[0] == 1 && pass->tap_step[1] == 1 &&
@@ -47,7 +44,6 @@ struct tw_conv_pass tw_conv_pairs_pass(const struct tw_conv2d_shape *shape)
 struct tables {
     float *zeros;
     unsigned char *inside;
-    float *sums; /* of the weight gradient */
     ptrdiff_t whole, whole_end;
     size_t bytes;
 };
@@ -57,23 +53,20 @@ static ptrdiff_t vectors(const struct tw_conv_pass *pass)
     return (pass->positions[1] + LANES - 1) / LANES;
 }
 
-static struct tables divide(const struct tw_conv_pass *pass, bool weight_gradient, void *base)
+static struct tables divide(const struct tw_conv_pass *pass, void *base)
 {
     struct tw_workspace workspace = {.base = base};
     struct tables tables = {0};
 
     tables.zeros = tw_workspace_take(&workspace, pass->source[1], sizeof(float));
     tables.inside = tw_workspace_take(&workspace, vectors(pass) * LOADS, sizeof(unsigned char));
-    if (weight_gradient) {
-        tables.sums = tw_workspace_take(&workspace, SUMS, sizeof(float));
-    }
     tables.bytes = workspace.used;
     return tables;
 }
 
 size_t tw_conv_in_place_workspace(const struct tw_conv_pass *pass)
 {
-    return divide(pass, false, NULL).bytes;
+    return divide(pass, NULL).bytes;
 }
 
 /* Which of `count` columns from `column` on are inside a row. */
@@ -158,7 +151,7 @@ void tw_conv_run_in_place(tw_conv_planes_fn *planes, const struct tw_conv_pass *
                           const float *source, const float *w, const float *start, float *result,
                           void *workspace)
 {
-    struct tables tables = divide(pass, false, workspace);
+    struct tables tables = divide(pass, workspace);
     struct tw_conv_in_place s = {
         .source = source,
         .height = pass->source[0],
@@ -193,33 +186,30 @@ void tw_conv_run_in_place_gradient(const struct tw_conv_depthwise *isa, const st
                                    void *workspace)
 {
     const ptrdiff_t x_plane = pass->source[0] * pass->source[1], dy_plane = pass->result[0] * pass->result[1];
-    const ptrdiff_t channels = pass->groups * pass->out_channels;
-    struct tables tables = divide(pass, true, workspace);
+    const bool one = pass->out_channels == 1; /* then all groups at once */
+    struct tables tables = divide(pass, workspace);
     struct tw_conv_descent_in_place d = {.height = pass->source[0],
                                          .width = pass->source[1],
-                                         .x_sample = pass->groups * x_plane,
                                          .origin = {pass->origin[0], pass->origin[1]},
                                          .rows = pass->result[0],
                                          .columns = pass->result[1],
-                                         .dy_sample = channels * dy_plane,
-                                         .zeros = tables.zeros,
-                                         .inside = tables.inside,
+                                         .channels = one ? pass->groups : pass->out_channels,
+                                         .x_channel = one ? x_plane : 0,
+                                         .dy_channel = dy_plane,
                                          .samples = samples,
-                                         .sums = tables.sums};
+                                         .x_sample = pass->groups * x_plane,
+                                         .dy_sample = pass->groups * pass->out_channels * dy_plane,
+                                         .zeros = tables.zeros,
+                                         .inside = tables.inside};
 
     fill(pass, false, &tables);
     d.whole = tables.whole;
     d.whole_end = tables.whole_end;
-    memset(tables.sums, 0, SUMS * sizeof *tables.sums);
-    for (ptrdiff_t j = 0; j < channels; j++) {
+    for (ptrdiff_t j = 0; j < pass->groups * pass->out_channels; j += d.channels) {
         d.x = x + j / pass->out_channels * x_plane;
         d.dy = dy + j * dy_plane;
+        d.dw = dw + j * 9;
+        d.db = db ? db + j : NULL;
         isa->descend_in_place(&d, pass->step[0]);
-        isa->fold_in_place(tables.sums, dw + j * 9, db ? db + j : NULL);
     }
-}
-
-size_t tw_conv_in_place_gradient_workspace(const struct tw_conv_pass *pass)
-{
-    return divide(pass, true, NULL).bytes;
 }

@@ -41,18 +41,19 @@ struct tw_conv_in_place {
 
 typedef void tw_conv_planes_fn(const struct tw_conv_in_place *planes);
 
-/* One channel's gradients over some samples. */
+/* The gradients of some channels. */
 struct tw_conv_descent_in_place {
     const float *x;
-    ptrdiff_t height, width, x_sample;
+    ptrdiff_t height, width;
     ptrdiff_t origin[2]; /* as above */
     const float *dy;
-    ptrdiff_t rows, columns, dy_sample;
+    ptrdiff_t rows, columns;
+    ptrdiff_t channels, x_channel, dy_channel; /* and from each to the next */
+    ptrdiff_t samples, x_sample, dy_sample;
     const float *zeros;          /* `width` of them */
     const unsigned char *inside; /* [vector of positions][TW_CONV_IN_PLACE_LOADS], none flush with the end */
     ptrdiff_t whole, whole_end;  /* as above */
-    ptrdiff_t samples;
-    float *sums; /* [nine taps, then the bias][TW_CONV_CHAINS]; chains without columns are left alone */
+    float *dw, *db;              /* nine a channel, one a channel or NULL */
 };
 
 /* Whether a pass is of the kind: 3 x 3 taps, steps 1 or 2. */
@@ -77,11 +78,9 @@ size_t tw_conv_in_place_workspace(const struct tw_conv_pass *pass);
 
 struct tw_conv_depthwise;
 
-/* The weight gradient of such a forward pass of depthwise convolution. `db` may be NULL. */
+/* The weight gradient of such a forward pass of depthwise convolution, with the same workspace. `db` may be NULL. */
 void tw_conv_run_in_place_gradient(const struct tw_conv_depthwise *isa, const struct tw_conv_pass *pass,
                                    ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
                                    void *workspace);
-
-size_t tw_conv_in_place_gradient_workspace(const struct tw_conv_pass *pass);
 
 #endif

@@ -2,239 +2,349 @@
  * conv_depthwise_in_place.h.
  */
 
-/* Vectors of chains that walk down the rows together: all sixteen chains where there are registers for twice ten sums. */
-#define HALVES_MAX TW_CONV_WALKS
+/* Vectors that walk down the rows together: two where there are registers for twice ten sums. */
+#define WALKS TW_CONV_WALKS
 
-/* What a walk adds to: chains of one or two neighbouring vectors. */
+/* Floats of two planes that stay in L1 together. */
+#define PLANES_IN_L1 5120
+
+/* What a walk adds to. */
 struct walk_sums {
-    tw_vector tap[HALVES_MAX][9], bias[HALVES_MAX];
+    tw_vector tap[WALKS][9], bias[WALKS];
 };
 
-/* A walk down the rows of one sample: constants, and what belongs to its vectors of columns. */
+/* A kind of walk, constants: neighbouring vectors of one channel, or of neighbouring channels those that are alone in their
+ * rows; without masks; with the same places of the next planes fetched ahead. */
+struct walk_kind {
+    int vectors, step;
+    bool channels, whole, fetch;
+};
+
+/* A walk down the rows of one sample, its masks, and how far the next channel and the next planes are. */
 struct walk {
-    int halves, step;
-    bool whole; /* no masks */
-    tw_some inside[HALVES_MAX][TW_CONV_IN_PLACE_LOADS], some[HALVES_MAX];
+    struct walk_kind kind;
+    tw_some inside[WALKS][TW_CONV_IN_PLACE_LOADS], some[WALKS];
+    ptrdiff_t x_channel, dy_channel, x_ahead, dy_ahead;
+};
+
+/* A row of the source, counted from row 0 of the image, which `x` points to. */
+struct walk_row {
+    const float *x;
+    ptrdiff_t at, offset;
 };
 
 /* Lanes beyond the end of a row: gradients of -0, which with sources of +0 leave whatever sum there is as it is. */
 IN_PLACE void load_gradients(const struct walk *walk, const float *dy, struct walk_sums *sums,
-                             tw_vector gradient[HALVES_MAX])
+                             tw_vector gradient[WALKS])
 {
+    if (walk->kind.fetch) {
+        __builtin_prefetch(dy + walk->dy_ahead);
+    }
     TW_UNROLL
-    for (int h = 0; h < walk->halves; h++) {
-        const float *from = dy + h * LANES;
+    for (int k = 0; k < walk->kind.vectors; k++) {
+        const float *from = dy + k * (walk->kind.channels ? walk->dy_channel : LANES);
 
-        gradient[h] =
-            walk->whole ? tw_vector_load(from) : tw_vector_load_some_or_minus_zero(from, walk->some[h]);
-        sums->bias[h] = tw_vector_add(sums->bias[h], gradient[h]);
+        gradient[k] =
+            walk->kind.whole ? tw_vector_load(from) : tw_vector_load_some_or_minus_zero(from, walk->some[k]);
+        sums->bias[k] = tw_vector_add(sums->bias[k], gradient[k]);
     }
 }
 
-/* One row of the source, from column `x` on: row a of the kernel meets `gradient[a]` there, for a from `first` to `last` in
- * steps of `by`. */
-IN_PLACE void meet_gradients(const struct walk *walk, const float *x, const int first, const int last,
-                             const int by, tw_vector gradient[3][HALVES_MAX], struct walk_sums *sums)
+IN_PLACE void keep_gradients(const struct walk *walk, const tw_vector from[WALKS], tw_vector to[WALKS])
 {
-    const struct in_place_body body = {.step = walk->step, .whole = walk->whole};
-
     TW_UNROLL
-    for (int h = 0; h < walk->halves; h++) {
-        tw_vector column[3];
+    for (int k = 0; k < walk->kind.vectors; k++) {
+        to[k] = from[k];
+    }
+}
 
-        load_columns(x + h * LANES * walk->step, body, walk->inside[h], column);
-        if (walk->step == 2 && !walk->whole) {
-            column[0] = tw_vector_choose(walk->some[h], column[0], tw_vector_zero());
+/* The next row of the source, where it is or a row of zeros: row a of the kernel meets `gradient[a]` there, for a from
+ * `first` to `last` in steps of `by`. */
+IN_PLACE void meet_gradients(const struct tw_conv_descent_in_place *d, const struct walk *walk,
+                             ptrdiff_t column, struct walk_row *row, const int first, const int last,
+                             const int by, tw_vector gradient[3][WALKS], struct walk_sums *sums)
+{
+    const struct in_place_body body = {.step = walk->kind.step, .whole = walk->kind.whole};
+    const bool outside = (size_t)row->at >= (size_t)d->height; /* above it, too */
+    const float *x = (outside ? d->zeros : row->x + row->offset) + column;
+    const ptrdiff_t next = !walk->kind.channels ? LANES * walk->kind.step : outside ? 0 : walk->x_channel;
+
+    row->offset += d->width;
+    row->at++;
+    if (walk->kind.fetch) {
+        __builtin_prefetch(x + walk->x_ahead);
+        __builtin_prefetch(x + walk->x_ahead + (walk->kind.step - 1) * 2 * LANES);
+    }
+    TW_UNROLL
+    for (int k = 0; k < walk->kind.vectors; k++) {
+        tw_vector met[3];
+
+        load_columns(x + k * next, body, walk->inside[k], met);
+        if (walk->kind.step == 2 && !walk->kind.whole) {
+            met[0] = tw_vector_choose(walk->some[k], met[0], tw_vector_zero());
         }
         TW_UNROLL
         for (int a = first; a <= last; a += by) {
             TW_UNROLL
             for (int b = 0; b < 3; b++) {
-                sums->tap[h][a * 3 + b] = tw_vector_fma(column[b], gradient[a][h], sums->tap[h][a * 3 + b]);
+                sums->tap[k][a * 3 + b] = tw_vector_fma(met[b], gradient[a][k], sums->tap[k][a * 3 + b]);
             }
         }
-    }
-}
-
-/* Column `column` of source row `at`, where it is or in a row of zeros. */
-IN_PLACE const float *source_row(const struct tw_conv_descent_in_place *d, const float *x, ptrdiff_t column,
-                                 ptrdiff_t at)
-{
-    return (at >= 0 && at < d->height ? x + at * d->width : d->zeros) + column;
-}
-
-IN_PLACE void keep_gradients(const struct walk *walk, const tw_vector from[HALVES_MAX],
-                             tw_vector to[HALVES_MAX])
-{
-    TW_UNROLL
-    for (int h = 0; h < walk->halves; h++) {
-        to[h] = from[h];
     }
 }
 
 /* Step 1: gradient[a] is row q - a of the gradients for source row q. */
-IN_PLACE void walk_down(const struct tw_conv_descent_in_place *d, const struct walk *walk, const float *x,
-                        ptrdiff_t column, const float *dy, struct walk_sums *sums)
+IN_PLACE void walk_down(const struct tw_conv_descent_in_place *d, const struct walk *walk,
+                        struct walk_row row, ptrdiff_t column, const float *dy, struct walk_sums *sums)
 {
-    tw_vector gradient[3][HALVES_MAX];
-    ptrdiff_t q = d->origin[0];
+    tw_vector gradient[3][WALKS];
 
     load_gradients(walk, dy, sums, gradient[0]);
-    meet_gradients(walk, source_row(d, x, column, q++), 0, 0, 1, gradient, sums);
+    meet_gradients(d, walk, column, &row, 0, 0, 1, gradient, sums);
     keep_gradients(walk, gradient[0], gradient[1]);
     load_gradients(walk, dy += d->columns, sums, gradient[0]);
-    meet_gradients(walk, source_row(d, x, column, q++), 0, 1, 1, gradient, sums);
+    meet_gradients(d, walk, column, &row, 0, 1, 1, gradient, sums);
     for (ptrdiff_t r = 2; r < d->rows; r++) {
         keep_gradients(walk, gradient[1], gradient[2]);
         keep_gradients(walk, gradient[0], gradient[1]);
         load_gradients(walk, dy += d->columns, sums, gradient[0]);
-        meet_gradients(walk, source_row(d, x, column, q++), 0, 2, 1, gradient, sums);
+        meet_gradients(d, walk, column, &row, 0, 2, 1, gradient, sums);
     }
     keep_gradients(walk, gradient[1], gradient[2]);
     keep_gradients(walk, gradient[0], gradient[1]);
-    meet_gradients(walk, source_row(d, x, column, q++), 1, 2, 1, gradient, sums);
+    meet_gradients(d, walk, column, &row, 1, 2, 1, gradient, sums);
     keep_gradients(walk, gradient[1], gradient[2]);
-    meet_gradients(walk, source_row(d, x, column, q), 2, 2, 1, gradient, sums);
+    meet_gradients(d, walk, column, &row, 2, 2, 1, gradient, sums);
 }
 
 /* Step 2: rows 2 r meet gradients r and r - 1, rows 2 r + 1 those of r. */
 IN_PLACE void walk_down_by_two(const struct tw_conv_descent_in_place *d, const struct walk *walk,
-                               const float *x, ptrdiff_t column, const float *dy, struct walk_sums *sums)
+                               struct walk_row row, ptrdiff_t column, const float *dy, struct walk_sums *sums)
 {
-    tw_vector gradient[3][HALVES_MAX];
-    ptrdiff_t q = d->origin[0];
+    tw_vector gradient[3][WALKS];
 
     load_gradients(walk, dy, sums, gradient[0]);
-    meet_gradients(walk, source_row(d, x, column, q++), 0, 0, 1, gradient, sums);
+    meet_gradients(d, walk, column, &row, 0, 0, 1, gradient, sums);
     for (ptrdiff_t r = 1; r < d->rows; r++) {
         keep_gradients(walk, gradient[0], gradient[1]);
-        meet_gradients(walk, source_row(d, x, column, q++), 1, 1, 1, gradient, sums);
+        meet_gradients(d, walk, column, &row, 1, 1, 1, gradient, sums);
         keep_gradients(walk, gradient[0], gradient[2]);
         load_gradients(walk, dy += d->columns, sums, gradient[0]);
-        meet_gradients(walk, source_row(d, x, column, q++), 0, 2, 2, gradient, sums);
+        meet_gradients(d, walk, column, &row, 0, 2, 2, gradient, sums);
     }
     keep_gradients(walk, gradient[0], gradient[1]);
-    meet_gradients(walk, source_row(d, x, column, q++), 1, 1, 1, gradient, sums);
+    meet_gradients(d, walk, column, &row, 1, 1, 1, gradient, sums);
     keep_gradients(walk, gradient[0], gradient[2]);
-    meet_gradients(walk, source_row(d, x, column, q), 2, 2, 1, gradient, sums);
+    meet_gradients(d, walk, column, &row, 2, 2, 1, gradient, sums);
 }
 
-/* The vectors of columns from `c` on, which belong to chains that follow one another. */
-IN_PLACE void walk_columns(const struct tw_conv_descent_in_place *d, const float *x, const float *dy,
-                           ptrdiff_t c, const int halves, const int step, const bool whole,
-                           struct walk_sums *sums)
+/* The vectors of columns from `c` on of the sample that begins with `x` and `dy`. */
+IN_PLACE void walk_columns(const struct tw_conv_descent_in_place *d, const struct walk *walk, const float *x,
+                           const float *dy, ptrdiff_t c, struct walk_sums *sums)
+{
+    const struct walk_row row = {x, d->origin[0], d->origin[0] * d->width};
+
+    if (walk->kind.step == 1) {
+        walk_down(d, walk, row, c + d->origin[1], dy + c, sums);
+    } else {
+        walk_down_by_two(d, walk, row, 2 * c + d->origin[1], dy + c, sums);
+    }
+}
+
+/* The walk from column `c` on of sample `n`. */
+IN_PLACE struct walk find_walk(const struct tw_conv_descent_in_place *d, ptrdiff_t n, ptrdiff_t c,
+                               const struct walk_kind kind)
 {
     const unsigned char *inside = d->inside + c / LANES * TW_CONV_IN_PLACE_LOADS;
-    struct walk walk = {.halves = halves, .step = step, .whole = whole};
+    const bool more = n + 1 < d->samples; /* else the next channel comes */
+    struct walk walk = {.kind = kind, .x_channel = d->x_channel, .dy_channel = d->dy_channel};
 
+    walk.x_ahead = more ? d->x_sample : d->x_channel - n * d->x_sample;
+    walk.dy_ahead = more ? d->dy_sample : d->dy_channel - n * d->dy_sample;
     TW_UNROLL
-    for (int h = 0; h < halves; h++, inside += TW_CONV_IN_PLACE_LOADS) {
-        const ptrdiff_t columns = d->columns - c - h * LANES;
+    for (int k = 0; k < kind.vectors; k++, inside += kind.channels ? 0 : TW_CONV_IN_PLACE_LOADS) {
+        const ptrdiff_t columns = d->columns - c - (kind.channels ? 0 : k * LANES);
 
-        walk.some[h] = tw_some_of((unsigned char)(columns < LANES ? (1 << columns) - 1 : 0xff));
+        walk.some[k] = tw_some_of((unsigned char)(columns < LANES ? (1 << columns) - 1 : 0xff));
         TW_UNROLL
         for (int l = 0; l < TW_CONV_IN_PLACE_LOADS; l++) {
-            walk.inside[h][l] = tw_some_of(inside[l]);
+            walk.inside[k][l] = tw_some_of(inside[l]);
         }
     }
-    if (step == 1) {
-        walk_down(d, &walk, x, c + d->origin[1], dy + c, sums);
-    } else {
-        walk_down_by_two(d, &walk, x, 2 * c + d->origin[1], dy + c, sums);
-    }
+    return walk;
 }
 
-/* The chains of `halves` vectors from `first` on, of all samples. */
-IN_PLACE void walk_chains(const struct tw_conv_descent_in_place *d, ptrdiff_t first, const int halves,
-                          const int step)
+IN_PLACE void clear_sums(const int vectors, struct walk_sums *sums)
 {
-    struct walk_sums sums;
-
     TW_UNROLL
-    for (int h = 0; h < halves; h++) {
-        sums.bias[h] = tw_vector_zero();
+    for (int k = 0; k < vectors; k++) {
+        sums->bias[k] = tw_vector_zero();
         TW_UNROLL
         for (int t = 0; t < 9; t++) {
-            sums.tap[h][t] = tw_vector_zero();
+            sums->tap[k][t] = tw_vector_zero();
         }
     }
-    for (ptrdiff_t n = 0; n < d->samples; n++) {
-        const float *x = d->x + n * d->x_sample, *dy = d->dy + n * d->dy_sample;
-        ptrdiff_t c = first;
-
-        for (; c + (halves - 1) * LANES < d->columns; c += TW_CONV_CHAINS) {
-            if (c >= d->whole && c + (halves - 1) * LANES < d->whole_end) {
-                walk_columns(d, x, dy, c, halves, step, true, &sums);
-            } else {
-                walk_columns(d, x, dy, c, halves, step, false, &sums);
-            }
-        }
-        if (halves == 2 && c < d->columns) {
-            walk_columns(d, x, dy, c, 1, step, false, &sums);
-        }
-    }
-    TW_UNROLL
-    for (int h = 0; h < halves; h++) {
-        TW_UNROLL
-        for (int t = 0; t < 9; t++) {
-            tw_vector_store(d->sums + t * TW_CONV_CHAINS + first + h * LANES, sums.tap[h][t]);
-        }
-        tw_vector_store(d->sums + 9 * TW_CONV_CHAINS + first + h * LANES, sums.bias[h]);
-    }
 }
 
-static NOT_IN_PLACE void walk_one(const struct tw_conv_descent_in_place *d, ptrdiff_t first)
+/* Nine sums and the bias of eight lanes each. Eight of them fold side by side, in the order of every single one. */
+IN_PLACE void fold_sums(const tw_vector tap[9], tw_vector bias, float *dw, float *db)
 {
-    walk_chains(d, first, 1, 1);
-}
-
-static NOT_IN_PLACE void walk_one_by_two(const struct tw_conv_descent_in_place *d, ptrdiff_t first)
-{
-    walk_chains(d, first, 1, 2);
-}
-
-#if HALVES_MAX == 2
-static NOT_IN_PLACE void walk_both(const struct tw_conv_descent_in_place *d)
-{
-    walk_chains(d, 0, 2, 1);
-}
-
-static NOT_IN_PLACE void walk_both_by_two(const struct tw_conv_descent_in_place *d)
-{
-    walk_chains(d, 0, 2, 2);
-}
-#endif
-
-static void descend_in_place(const struct tw_conv_descent_in_place *d, ptrdiff_t step)
-{
-#if HALVES_MAX == 2
-    if (d->columns > LANES) {
-        (step == 1 ? walk_both : walk_both_by_two)(d);
-        return;
-    }
-#endif
-    for (ptrdiff_t first = 0; first < TW_CONV_CHAINS && first < d->columns; first += LANES) {
-        (step == 1 ? walk_one : walk_one_by_two)(d, first);
-    }
-}
-
-/* Ten sums of sixteen chains. The first eight fold side by side, in the order of every single one. */
-static void fold_in_place(const float *sums, float *dw, float *db)
-{
-    tw_vector half[10];
     float last[2];
 
-    TW_UNROLL
-    for (int t = 0; t < 10; t++) {
-        half[t] = tw_vector_add(tw_vector_load(sums + t * TW_CONV_CHAINS),
-                                tw_vector_load(sums + t * TW_CONV_CHAINS + LANES));
-    }
-    tw_vector_store(dw, tw_vectors_fold_add(half));
-    tw_two_vectors_fold_add(half[8], half[9], last);
+    tw_vector_store(dw, tw_vectors_fold_add(tap));
+    tw_two_vectors_fold_add(tap[8], bias, last);
     dw[8] = last[0];
     if (db) {
         *db = last[1];
     }
 }
 
-#undef HALVES_MAX
+/* Rows of one vector, `vectors` channels at a time. The upper eight chains are +0, and so is what they add to -0. */
+IN_PLACE void walk_channels(const struct tw_conv_descent_in_place *d, ptrdiff_t channel, ptrdiff_t end,
+                            const int vectors, const int step)
+{
+    const struct walk walk =
+        find_walk(d, 0, 0, (struct walk_kind){.vectors = vectors, .step = step, .channels = true});
+
+    for (; channel + vectors <= end; channel += vectors) {
+        struct walk_sums sums;
+
+        clear_sums(vectors, &sums);
+        for (ptrdiff_t n = 0; n < d->samples; n++) {
+            walk_columns(d, &walk, d->x + n * d->x_sample + channel * d->x_channel,
+                         d->dy + n * d->dy_sample + channel * d->dy_channel, 0, &sums);
+        }
+        TW_UNROLL
+        for (int k = 0; k < vectors; k++) {
+            TW_UNROLL
+            for (int t = 0; t < 9; t++) {
+                sums.tap[k][t] = tw_vector_add(sums.tap[k][t], tw_vector_zero());
+            }
+            fold_sums(sums.tap[k], tw_vector_add(sums.bias[k], tw_vector_zero()), d->dw + (channel + k) * 9,
+                      d->db ? d->db + channel + k : NULL);
+        }
+    }
+}
+
+/* Some samples, and the columns from `column` on, every sixteenth vector of chains of them, below `end`. */
+struct walk_part {
+    ptrdiff_t sample, samples, column, end;
+};
+
+/* A part of one channel by vectors of a kind: adds to `result`. */
+IN_PLACE void walk_chains(const struct tw_conv_descent_in_place *d, ptrdiff_t channel, struct walk_part part,
+                          const struct walk_kind kind, struct walk_sums *result)
+{
+    const struct walk_kind whole = {kind.vectors, kind.step, false, true, kind.fetch};
+    const struct walk_kind one = {1, kind.step, false, false, kind.fetch};
+    const ptrdiff_t reach = (kind.vectors - 1) * LANES;
+    struct walk_sums sums = *result;
+
+    for (ptrdiff_t n = part.sample; n < part.sample + part.samples; n++) {
+        const float *x = d->x + n * d->x_sample + channel * d->x_channel;
+        const float *dy = d->dy + n * d->dy_sample + channel * d->dy_channel;
+        ptrdiff_t c = part.column;
+        struct walk walk;
+
+        for (; c + reach < part.end; c += TW_CONV_CHAINS) {
+            if (c >= d->whole && c + reach < d->whole_end) {
+                walk = find_walk(d, n, c, whole);
+                walk_columns(d, &walk, x, dy, c, &sums);
+            } else {
+                walk = find_walk(d, n, c, kind);
+                walk_columns(d, &walk, x, dy, c, &sums);
+            }
+        }
+        if (kind.vectors == 2 && c < part.end) {
+            walk = find_walk(d, n, c, one);
+            walk_columns(d, &walk, x, dy, c, &sums);
+        }
+    }
+    *result = sums;
+}
+
+typedef void walk_chains_fn(const struct tw_conv_descent_in_place *d, ptrdiff_t channel,
+                            struct walk_part part, struct walk_sums *sums);
+
+#define WALK_CHAINS(name, ...)                                                                 \
+    static NOT_IN_PLACE void name(const struct tw_conv_descent_in_place *d, ptrdiff_t channel, \
+                                  struct walk_part part, struct walk_sums *sums)               \
+    {                                                                                          \
+        walk_chains(d, channel, part, (struct walk_kind){WALKS, __VA_ARGS__}, sums);           \
+    }
+
+WALK_CHAINS(walk_small, 1, false, false, false)
+WALK_CHAINS(walk_small_by_two, 2, false, false, false)
+WALK_CHAINS(walk_large, 1, false, false, true)
+WALK_CHAINS(walk_large_by_two, 2, false, false, true)
+
+/* All chains of a channel. Of planes that do not stay in L1 the next ones are fetched while these are read: down a column
+ * the processor foresees little. If the two halves of the chains walk one after the other, they take turns then, because
+ * each line has columns of both. */
+static void walk_channel(const struct tw_conv_descent_in_place *d, ptrdiff_t j, ptrdiff_t step,
+                         struct walk_sums sums[2 / WALKS])
+{
+    static walk_chains_fn *const walks[2][2] = {{walk_small, walk_small_by_two},
+                                                {walk_large, walk_large_by_two}};
+    const bool large = d->height * d->width + d->rows * d->columns > PLANES_IN_L1,
+               turns = large && WALKS == 1;
+    const ptrdiff_t samples = turns ? 1 : d->samples, columns = turns ? TW_CONV_CHAINS : d->columns;
+
+    for (int i = 0; i < 2 / WALKS; i++) {
+        clear_sums(WALKS, &sums[i]);
+    }
+    for (ptrdiff_t n = 0; n < d->samples; n += samples) {
+        for (ptrdiff_t c = 0; c < d->columns; c += columns) {
+            for (int i = 0; i < 2 / WALKS; i++) {
+                const struct walk_part part = {n, samples, c + i * LANES,
+                                               tw_conv_smaller(c + columns, d->columns)};
+
+                walks[large][step - 1](d, j, part, &sums[i]);
+            }
+        }
+    }
+}
+
+/* Rows of more than one vector. */
+static void walk_wide(const struct tw_conv_descent_in_place *d, ptrdiff_t step)
+{
+    for (ptrdiff_t j = 0; j < d->channels; j++) {
+        struct walk_sums sums[2 / WALKS];
+        const struct walk_sums *upper = &sums[2 / WALKS - 1];
+        tw_vector tap[9];
+
+        walk_channel(d, j, step, sums);
+        TW_UNROLL
+        for (int t = 0; t < 9; t++) {
+            tap[t] = tw_vector_add(sums->tap[0][t], upper->tap[WALKS - 1][t]);
+        }
+        fold_sums(tap, tw_vector_add(sums->bias[0], upper->bias[WALKS - 1]), d->dw + j * 9,
+                  d->db ? d->db + j : NULL);
+    }
+}
+
+#define NARROW(name, step)                                                  \
+    static NOT_IN_PLACE void name(const struct tw_conv_descent_in_place *d) \
+    {                                                                       \
+        const ptrdiff_t whole = d->channels / WALKS * WALKS;                \
+                                                                            \
+        walk_channels(d, 0, whole, WALKS, step);                            \
+        walk_channels(d, whole, d->channels, 1, step);                      \
+    }
+
+NARROW(narrow, 1)
+NARROW(narrow_by_two, 2)
+
+static void descend_in_place(const struct tw_conv_descent_in_place *d, ptrdiff_t step)
+{
+    if (d->columns <= LANES) {
+        (step == 1 ? narrow : narrow_by_two)(d);
+    } else {
+        walk_wide(d, step);
+    }
+}
+
+#undef WALKS
+#undef WALK_CHAINS
+#undef NARROW
+#undef PLANES_IN_L1

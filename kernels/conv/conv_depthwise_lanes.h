@@ -269,8 +269,7 @@ const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {.pad = pad,
                                                                 .interleave = interleave,
                                                                 .descend = {descend_5, descend_9, descend_13},
                                                                 .fold = fold,
-                                                                .descend_in_place = descend_in_place,
-                                                                .fold_in_place = fold_in_place};
+                                                                .descend_in_place = descend_in_place};
 
 #undef IN_PLACE
 #undef NOT_IN_PLACE

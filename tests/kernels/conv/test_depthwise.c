@@ -199,8 +199,8 @@ static void kernels_in_place_equal_the_reference(void **state)
     }
 }
 
-/* Planes that do not fit into the copy as a whole: bands, with and without phases, and more small planes than
- * it holds at a time. */
+/* Planes that do not fit into the copy as a whole, nor into L1: bands, with and without phases, and more small planes
+ * than the copy holds at a time. */
 static void bands_equal_the_reference(void **state)
 {
     static const struct {
@@ -208,6 +208,7 @@ static void bands_equal_the_reference(void **state)
     } planes[] = {
         {1, 1, 1, 45, 118, 3, 1}, {1, 1, 1, 30, 131, 7, 1}, {1, 1, 1, 61, 134, 5, 2},
         {1, 8, 1, 21, 20, 5, 1},  {2, 5, 1, 23, 61, 3, 2},  {70, 1, 1, 7, 7, 3, 1},
+        {3, 1, 1, 45, 118, 3, 1}, {2, 1, 2, 41, 75, 3, 1},  {2, 1, 1, 90, 67, 3, 2},
     };
     struct tw_rng rng = tw_test_rng(3);
 
