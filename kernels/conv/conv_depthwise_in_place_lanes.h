@@ -9,9 +9,10 @@ struct in_place_body {
     bool one, whole; /* one channel; no masks */
 };
 
-/* Row by row what a block meets of a source plane, from row `top` on. */
+/* Row by row what a block meets of a source plane, from row `top` on. The pointers are volatile so that they stay in
+ * memory, where a load finds them: compilers kept them in vector registers, out of which each cost two operations. */
 IN_PLACE void find_rows(const struct tw_conv_in_place *s, const float *plane, ptrdiff_t top, const int count,
-                        const float *row[SOURCES])
+                        const float *volatile row[SOURCES])
 {
     TW_UNROLL
     for (int q = 0; q < count; q++) {
@@ -51,7 +52,7 @@ IN_PLACE void load_columns(const float *x, const struct in_place_body body,
 }
 
 /* Down the rows of one channel: kernel rows and columns ascend for every row of the block. */
-IN_PLACE void sum_channel(const float *const row[SOURCES], ptrdiff_t at, const struct in_place_body body,
+IN_PLACE void sum_channel(const float *volatile row[SOURCES], ptrdiff_t at, const struct in_place_body body,
                           const tw_some inside[TW_CONV_IN_PLACE_LOADS], const tw_vector weight[9],
                           tw_vector sum[ROWS_MANY])
 {
@@ -85,7 +86,8 @@ struct place {
 };
 
 IN_PLACE void sum_block(const struct tw_conv_in_place *s, const struct place *place,
-                        const struct in_place_body body, const float *row[SOURCES], tw_vector weight[9])
+                        const struct in_place_body body, const float *volatile row[SOURCES],
+                        tw_vector weight[9])
 {
     const unsigned char *bits = s->inside + place->vector * TW_CONV_IN_PLACE_LOADS;
     const ptrdiff_t at = place->column * body.step + s->origin[1];
@@ -123,7 +125,7 @@ IN_PLACE void sum_rows(const struct tw_conv_in_place *s, struct place place, con
     const struct in_place_body middle = {body.rows, body.step, body.one, true};
     const ptrdiff_t last = s->columns < LANES ? 0 : s->columns - LANES;
     float *result = place.result;
-    const float *row[SOURCES];
+    const float *volatile row[SOURCES];
 
     find_rows(s, place.source, place.top, (body.rows - 1) * body.step + 3, row);
     for (ptrdiff_t c = 0; c < s->columns; c += LANES, place.vector++) {

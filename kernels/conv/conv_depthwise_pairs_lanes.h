@@ -6,7 +6,7 @@
 enum { ODD_ODD, ODD_EVEN, EVEN_ODD, EVEN_EVEN, PAIRED };
 
 /* What one channel adds for a vector of pairs that meets rows `row` of the gradient from column `at` on. */
-IN_PLACE void sum_pairs(const float *const row[2], ptrdiff_t at, const bool whole, const tw_some inside[2],
+IN_PLACE void sum_pairs(const float *volatile row[2], ptrdiff_t at, const bool whole, const tw_some inside[2],
                         const tw_vector weight[9], tw_vector sum[PAIRED])
 {
     tw_vector y = load_inside(row[0] + at, whole, inside[0]);
@@ -46,7 +46,7 @@ IN_PLACE void store_pairs(tw_vector odd, tw_vector even, const bool whole, ptrdi
 
 /* A vector of pairs. */
 IN_PLACE void sum_pairs_block(const struct tw_conv_in_place *s, const struct place *place, const bool one,
-                              const bool whole, bool both_rows, const float *row[SOURCES],
+                              const bool whole, bool both_rows, const float *volatile row[SOURCES],
                               tw_vector weight[9])
 {
     const unsigned char *bits = s->inside + place->vector * TW_CONV_IN_PLACE_LOADS;
@@ -79,7 +79,7 @@ IN_PLACE void sum_pair_of_rows(const struct tw_conv_in_place *s, struct place pl
 {
     const ptrdiff_t pairs = (s->columns + 1) / 2, last = pairs < LANES ? 0 : pairs - LANES;
     float *result = place.result;
-    const float *row[SOURCES];
+    const float *volatile row[SOURCES];
 
     find_rows(s, place.source, place.top, 2, row);
     for (ptrdiff_t c = 0; c < pairs; c += LANES, place.vector++) {
