@@ -82,6 +82,8 @@ struct tw_conv_depthwise {
     void (*strip)(const struct tw_conv_strip *strip);
     /* Planes in place, in steps of 1 or 2; and input gradients of steps of 2, of tw_conv_pairs_pass. */
     tw_conv_planes_fn *in_place, *pairs_in_place;
+    /* Planes of tw_conv_is_5x5_in_place, or NULL. */
+    tw_conv_planes_fn *in_place_5x5;
     /* result[2 c + i] = half[i][c], `width` results. */
     void (*interleave)(ptrdiff_t width, const float *const half[2], float *result);
     void (*descend[TW_CONV_DESCENTS])(const struct tw_conv_descent *descent);
@@ -89,6 +91,8 @@ struct tw_conv_depthwise {
     /* The same in place and folded, in steps of 1 or 2. */
     void (*descend_in_place)(const struct tw_conv_descent_in_place *descent, ptrdiff_t step);
 };
+
+tw_conv_planes_fn tw_conv_depthwise_5x5__avx512;
 
 extern const struct tw_conv_depthwise tw_conv_depthwise__avx2, tw_conv_depthwise__avx512;
 

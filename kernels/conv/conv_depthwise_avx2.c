@@ -7,6 +7,9 @@
 /* Rows of results that are in registers beside nine weights. */
 #define TW_CONV_ROWS 4
 
+/* Body of kernels of 5 x 5 in place. */
+#define TW_CONV_5X5 NULL
+
 /* Vectors of chains that a weight gradient keeps in registers, ten sums for each. */
 #define TW_CONV_WALKS 1
 

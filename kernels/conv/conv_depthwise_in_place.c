@@ -7,11 +7,23 @@
 #define LANES TW_CONV_IN_PLACE_LANES
 #define LOADS TW_CONV_IN_PLACE_LOADS
 
+/* `taps` x `taps` next to each other, in steps of 1 or 2. */
+static bool is_square(const struct tw_conv_pass *pass, ptrdiff_t taps)
+{
+    return pass->taps[0] == taps && pass->taps[1] == taps && pass->tap_step[0] == 1 &&
+           pass->tap_step[1] == 1 && pass->step[0] == pass->step[1] && pass->step[0] <= 2 &&
+           pass->spacing[0] == 1 && pass->spacing[1] == 1;
+}
+
 bool tw_conv_is_in_place(const struct tw_conv_pass *pass)
 {
-    return pass->taps[0] == 3 && pass->taps[1] == 3 && pass->tap_step[0] == 1 && pass->tap_step[1] == 1 &&
-           pass->step[0] == pass->step[1] && pass->step[0] <= 2 && pass->spacing[0] == 1 &&
-           pass->spacing[1] == 1 && pass->positions[0] >= TW_CONV_IN_PLACE_ROWS && pass->positions[1] > 0;
+    return is_square(pass, 3) && pass->positions[0] >= TW_CONV_IN_PLACE_ROWS && pass->positions[1] > 0;
+}
+
+bool tw_conv_is_5x5_in_place(const struct tw_conv_pass *pass)
+{
+    return is_square(pass, 5) && pass->channels == 1 && pass->positions[0] >= TW_CONV_5X5_ROWS &&
+           pass->positions[1] > LANES;
 }
 
 bool tw_conv_is_in_pairs(const struct tw_conv2d_shape *shape)

@@ -16,6 +16,9 @@
 /* Fewest rows of results. */
 #define TW_CONV_IN_PLACE_ROWS 4
 
+/* Rows of a block of kernels of 5 x 5. */
+#define TW_CONV_5X5_ROWS 5
+
 /* Masks of a vector of positions: what its loads find inside the row. From the source column of the first
  * position and tap on, step 1: eight columns for each tap; step 2: one column, the next eight, and the next eight. */
 #define TW_CONV_IN_PLACE_LOADS 3
@@ -58,6 +61,10 @@ struct tw_conv_descent_in_place {
 
 /* Whether a pass is of the kind: 3 x 3 taps, steps 1 or 2. */
 bool tw_conv_is_in_place(const struct tw_conv_pass *pass);
+
+/* Whether a pass is the same with 5 x 5 taps of one channel, and its rows are longer than eight: what an ISA can have a body
+ * for. It takes no masks. */
+bool tw_conv_is_5x5_in_place(const struct tw_conv_pass *pass);
 
 /* Input gradients of 3 x 3 in steps of 2: results belong together in pairs of rows and of columns, which meet the same
  * gradients. With an odd padding the pairs begin with row and column 0:
