@@ -55,20 +55,32 @@ static void copy_short_rows(const struct tw_conv_padded *p, ptrdiff_t rows, cons
     }
 }
 
-static void split_row(ptrdiff_t width, const float *from, float *even_to, float *odd_to)
+/* Columns c … c + 2 LANES - 1. */
+IN_PLACE void split_columns(ptrdiff_t c, const float *from, float *even_to, float *odd_to)
 {
+    tw_vector even, odd;
+
+    tw_vector_split(tw_vector_load(from + c), tw_vector_load(from + c + LANES), &even, &odd);
+    tw_vector_store(even_to + c / 2, even);
+    tw_vector_store(odd_to + c / 2, odd);
+}
+
+/* The last vectors are flush with the end of the row, if that keeps even columns even. */
+IN_PLACE void split_row(ptrdiff_t width, const float *from, float *even_to, float *odd_to)
+{
+    tw_vector a, b = tw_vector_zero(), even, odd;
     ptrdiff_t c = 0;
-    tw_vector a, b, even, odd;
 
     for (; c + 2 * LANES <= width; c += 2 * LANES) {
-        tw_vector_split(tw_vector_load(from + c), tw_vector_load(from + c + LANES), &even, &odd);
-        tw_vector_store(even_to + c / 2, even);
-        tw_vector_store(odd_to + c / 2, odd);
+        split_columns(c, from, even_to, odd_to);
     }
     if (c == width) {
         return;
     }
-    b = tw_vector_zero();
+    if (c > 0 && width % 2 == 0) {
+        split_columns(width - 2 * LANES, from, even_to, odd_to);
+        return;
+    }
     if (c + LANES < width) {
         a = tw_vector_load(from + c);
         b = tw_vector_load_some(from + c + LANES, tw_some_first(width - c - LANES));
@@ -128,17 +140,30 @@ static void pad(const struct tw_conv_padded *p, ptrdiff_t planes, ptrdiff_t top,
     }
 }
 
+/* Results c … c + 2 LANES - 1. */
+IN_PLACE void join_columns(ptrdiff_t c, const float *const half[2], float *result)
+{
+    tw_vector a, b;
+
+    tw_vector_join(tw_vector_load(half[0] + c / 2), tw_vector_load(half[1] + c / 2), &a, &b);
+    tw_vector_store(result + c, a);
+    tw_vector_store(result + c + LANES, b);
+}
+
+/* As above. */
 static void interleave(ptrdiff_t width, const float *const half[2], float *result)
 {
     tw_vector a, b;
     ptrdiff_t c = 0;
 
     for (; c + 2 * LANES <= width; c += 2 * LANES) {
-        tw_vector_join(tw_vector_load(half[0] + c / 2), tw_vector_load(half[1] + c / 2), &a, &b);
-        tw_vector_store(result + c, a);
-        tw_vector_store(result + c + LANES, b);
+        join_columns(c, half, result);
     }
     if (c == width) {
+        return;
+    }
+    if (c > 0 && width % 2 == 0) {
+        join_columns(width - 2 * LANES, half, result);
         return;
     }
     tw_vector_join(tw_vector_load(half[0] + c / 2), tw_vector_load(half[1] + c / 2), &a, &b);
