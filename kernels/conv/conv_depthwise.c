@@ -250,7 +250,8 @@ void tw_conv_depthwise_input_gradient(const struct tw_conv_depthwise *isa,
 {
     const bool pairs = tw_conv_is_in_pairs(shape);
     const struct tw_conv_pass pass = pairs ? tw_conv_pairs_pass(shape) : tw_conv_gradient_pass(shape, 0, 0);
-    tw_conv_planes_fn *const planes = pairs ? isa->pairs_in_place : planes_in_place(isa, &pass);
+    tw_conv_planes_fn *const planes =
+        pairs ? isa->pairs_in_place[shape->kernel_height / 2 - 1] : planes_in_place(isa, &pass);
     struct run run;
     float *packed;
 

@@ -80,8 +80,8 @@ struct tw_conv_depthwise {
     void (*pad)(const struct tw_conv_padded *padded, ptrdiff_t planes, ptrdiff_t top, const float *source,
                 ptrdiff_t stride, float *copy);
     void (*strip)(const struct tw_conv_strip *strip);
-    /* Planes in place, in steps of 1 or 2; and input gradients of steps of 2, of tw_conv_pairs_pass. */
-    tw_conv_planes_fn *in_place, *pairs_in_place;
+    /* Planes in place, in steps of 1 or 2; and of tw_conv_pairs_pass for 3 x 3 and for 5 x 5. */
+    tw_conv_planes_fn *in_place, *pairs_in_place[2];
     /* Planes of tw_conv_is_5x5_in_place, or NULL. */
     tw_conv_planes_fn *in_place_5x5;
     /* result[2 c + i] = half[i][c], `width` results. */

@@ -28,27 +28,31 @@ bool tw_conv_is_5x5_in_place(const struct tw_conv_pass *pass)
 
 bool tw_conv_is_in_pairs(const struct tw_conv2d_shape *shape)
 {
-    bool are = shape->kernel_height == 3 && shape->kernel_width == 3;
+    const ptrdiff_t taps = shape->kernel_height;
+    bool are = (taps == 3 || taps == 5) && shape->kernel_width == taps;
 
     for (int d = 0; d < 2; d++) {
-        are = are && shape->stride[d] == 2 && shape->dilation[d] == 1 && shape->padding[d] % 2 == 1;
+        are =
+            are && shape->stride[d] == 2 && shape->dilation[d] == 1 && shape->padding[d] % 2 == taps / 2 % 2;
     }
     return are;
 }
 
-/* Results 2 c and 2 c + 1 meet gradients (2 c + padding - 1) / 2 and the next one. */
+/* Results 2 c and 2 c + 1 meet gradients (2 c + padding - taps / 2) / 2 to taps / 2 beyond that with 3 taps, and likewise one
+ * before with 5. */
 struct tw_conv_pass tw_conv_pairs_pass(const struct tw_conv2d_shape *shape)
 {
+    const ptrdiff_t taps = shape->kernel_height;
     struct tw_conv_pass pass = tw_conv_gradient_pass(shape, 0, 0);
 
     for (int d = 0; d < 2; d++) {
         pass.positions[d] = (pass.result[d] + 1) / 2;
-        pass.taps[d] = 2;
-        pass.origin[d] = (shape->padding[d] - 1) / 2;
+        pass.taps[d] = (taps + 1) / 2;
+        pass.origin[d] = (shape->padding[d] - taps / 2) / 2 - (taps == 5);
         pass.step[d] = pass.tap_step[d] = 1;
     }
     pass.w_first = 0;
-    pass.w_tap[0] = 3;
+    pass.w_tap[0] = taps;
     pass.w_tap[1] = 1;
     return pass;
 }

@@ -22,10 +22,11 @@ IN_PLACE void find_rows(const struct tw_conv_in_place *s, const float *plane, pt
     }
 }
 
-IN_PLACE void load_weights(const struct tw_conv_in_place *s, const float *w, tw_vector weight[9])
+IN_PLACE void load_weights(const struct tw_conv_in_place *s, const float *w, const int count,
+                           tw_vector *weight)
 {
     TW_UNROLL
-    for (int t = 0; t < 9; t++) {
+    for (int t = 0; t < count; t++) {
         weight[t] = tw_vector_broadcast(w + t * s->w_tap);
     }
 }
@@ -103,7 +104,7 @@ IN_PLACE void sum_block(const struct tw_conv_in_place *s, const struct place *pl
     } else {
         for (ptrdiff_t i = 0; i < s->channels; i++) {
             find_rows(s, place->source + i * s->channel, place->top, (body.rows - 1) * body.step + 3, row);
-            load_weights(s, s->w + i * s->w_channel, weight);
+            load_weights(s, s->w + i * s->w_channel, 9, weight);
             sum_channel(row, at, body, inside, weight, sum);
         }
     }
@@ -148,7 +149,7 @@ IN_PLACE void sum_planes(const struct tw_conv_in_place *arguments, const struct 
 
     for (; s.planes > 0; s.planes--) {
         if (body.one) {
-            load_weights(&s, s.w, weight);
+            load_weights(&s, s.w, 9, weight);
         }
         for (ptrdiff_t r = 0; r < s.rows; r += body.rows) {
             const ptrdiff_t first = tw_conv_smaller(r, s.rows - body.rows);

@@ -287,15 +287,16 @@ static float fold(const float *chains)
     return tw_lanes_fold_add(tw_lanes_load(chains));
 }
 
-const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {.pad = pad,
-                                                                .strip = strip,
-                                                                .in_place = in_place,
-                                                                .pairs_in_place = pairs_in_place,
-                                                                .in_place_5x5 = TW_CONV_5X5,
-                                                                .interleave = interleave,
-                                                                .descend = {descend_5, descend_9, descend_13},
-                                                                .fold = fold,
-                                                                .descend_in_place = descend_in_place};
+const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {
+    .pad = pad,
+    .strip = strip,
+    .in_place = in_place,
+    .pairs_in_place = {pairs_3x3_in_place, pairs_5x5_in_place},
+    .in_place_5x5 = TW_CONV_5X5,
+    .interleave = interleave,
+    .descend = {descend_5, descend_9, descend_13},
+    .fold = fold,
+    .descend_in_place = descend_in_place};
 
 #undef IN_PLACE
 #undef NOT_IN_PLACE

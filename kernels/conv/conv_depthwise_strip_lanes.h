@@ -66,6 +66,46 @@ IN_PLACE void sums_down(const struct tw_conv_strip *s, const struct block *block
     }
 }
 
+/* Column b of the kernel with a step of 2, for all pairs of rows: the first row of a pair meets kernel row t where the
+ * second one meets t - 2, so that both take what is loaded, and all pairs the same two weights. */
+IN_PLACE void meet_pairs(const struct tw_conv_strip *s, const struct block *block, const struct body body,
+                         const int t, ptrdiff_t b, tw_vector sum[ROWS_MANY][2])
+{
+    const float *from = block->source + t * s->tap_step + s->column[b], *w = s->w + b;
+    const bool first = t < body.taps, second = t >= 2;
+    const tw_vector by_first = first ? tw_vector_broadcast(w + t * body.taps) : tw_vector_zero();
+    const tw_vector by_second = second ? tw_vector_broadcast(w + (t - 2) * body.taps) : tw_vector_zero();
+
+    TW_UNROLL
+    for (int r = 0; r < body.rows; r += 2, from += 4 * s->tap_step) {
+        TW_UNROLL
+        for (int k = 0; k < body.across; k++) {
+            const tw_vector x = tw_vector_load(from + k * block->apart);
+
+            if (first) {
+                sum[r][k] = tw_vector_fma(x, by_first, sum[r][k]);
+            }
+            if (second && r + 1 < body.rows) {
+                sum[r + 1][k] = tw_vector_fma(x, by_second, sum[r + 1][k]);
+            }
+        }
+    }
+}
+
+/* Steps of 2: few rows meet the same row of the source, and sums that go down it one after the other would wait for
+ * themselves. */
+IN_PLACE void sums_in_pairs(const struct tw_conv_strip *s, const struct block *block, const struct body body,
+                            tw_vector sum[ROWS_MANY][2])
+{
+    TW_UNROLL
+    for (int t = 0; t < body.taps + 2; t++) {
+        TW_ROLLED
+        for (ptrdiff_t b = 0; b < body.taps; b++) {
+            meet_pairs(s, block, body, t, b, sum);
+        }
+    }
+}
+
 /* Any kernel: all rows meet the same tap, so that no sum waits for another. */
 IN_PLACE void sums_any(const struct tw_conv_strip *s, const struct block *block, const struct body body,
                        tw_vector sum[ROWS_MANY][2])
@@ -116,7 +156,9 @@ IN_PLACE void run_block(const struct tw_conv_strip *s, const struct block *block
             sum[r][k] = s->start ? tw_vector_broadcast(s->start) : tw_vector_zero();
         }
     }
-    if (body.taps > 0) {
+    if (body.step == 2) {
+        sums_in_pairs(s, block, body, sum);
+    } else if (body.taps > 0) {
         sums_down(s, block, body, weight, sum);
     } else {
         sums_any(s, block, body, sum);
