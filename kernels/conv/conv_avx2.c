@@ -10,7 +10,7 @@ void tw_f32_conv2d_forward__avx2(const struct tw_conv2d_shape *shape, ptrdiff_t 
 {
     const enum tw_conv_algorithm algorithm = tw_conv_select(shape, false);
 
-    if (algorithm == TW_CONV_DEPTHWISE) {
+    if (algorithm == TW_CONV_ALONG_ROWS) {
         tw_conv_depthwise_forward(&tw_conv_depthwise__avx2, shape, samples, x, w, bias, y, workspace);
     } else {
         tw_conv_forward(&tw_f32_tiles__avx2, algorithm, shape, samples, x, w, bias, y, workspace);
@@ -22,7 +22,7 @@ void tw_f32_conv2d_input_gradient__avx2(const struct tw_conv2d_shape *shape, ptr
 {
     const enum tw_conv_algorithm algorithm = tw_conv_select(shape, true);
 
-    if (algorithm == TW_CONV_DEPTHWISE) {
+    if (algorithm == TW_CONV_ALONG_ROWS) {
         tw_conv_depthwise_input_gradient(&tw_conv_depthwise__avx2, shape, samples, dy, w, dx, workspace);
     } else {
         tw_conv_input_gradient(&tw_f32_tiles__avx2, algorithm, shape, samples, dy, w, dx, workspace);

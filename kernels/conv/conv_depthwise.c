@@ -1,4 +1,4 @@
-/* Forward and input gradient by algorithm "depthwise": which rows of which plane go where. */
+/* Forward and input gradient by algorithm "along rows": which rows of which plane go where. */
 #include <string.h>
 
 #include "kernels/conv/conv_depthwise.h"

@@ -1,4 +1,4 @@
-/* Algorithm "depthwise": convolution for few channels per group, vectors along rows of positions. Private to
+/* Algorithm "along rows": convolution for few channels per group, vectors along rows of positions. Private to
  * kernels/conv.
  *
  * With one channel per group there is nothing to take a vector of channels from, and a matrix product has one

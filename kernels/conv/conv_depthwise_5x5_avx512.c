@@ -1,4 +1,4 @@
-/* Algorithm "depthwise" for AVX-512: kernels of 5 x 5 in place. See conv_depthwise_in_place.h.
+/* Algorithm "along rows" for AVX-512: kernels of 5 x 5 in place. See conv_depthwise_in_place.h.
  *
  * Vectors of sixteen lanes, unlike the other bodies': five sums of a column of results are enough to keep the multipliers
  * busy, since a register of sixteen takes two turns of them, and leave 25 registers for the weights. What a load finds beside

@@ -1,4 +1,4 @@
-/* Algorithm "depthwise" for AVX2: what its bodies need of this ISA, then the bodies. */
+/* Algorithm "along rows" for AVX2: what its bodies need of this ISA, then the bodies. */
 #include <immintrin.h>
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-/* Algorithm "depthwise" for AVX-512: what its bodies need of this ISA, then the bodies.
+/* Algorithm "along rows" for AVX-512: what its bodies need of this ISA, then the bodies.
  *
  * Vectors of eight lanes: neighbouring taps are loads at every element, and a vector of sixteen would cross a cache
  * line at nearly all of them. What the ISA adds are 32 registers and masks for parts of a vector. */

@@ -1,5 +1,5 @@
 /* Kernels of 3 x 3 without a copy: rows of the source are read where they are. Private to kernels/conv; part of
- * algorithm "depthwise" (conv_depthwise.h).
+ * algorithm "along rows" (conv_depthwise.h).
  *
  * What a copy would pad is read as zeros in two ways: rows above and below the source are one row of zeros, and columns
  * beside it are lanes that a masked load leaves 0. Which these are depends on the vector of positions and the tap alone,

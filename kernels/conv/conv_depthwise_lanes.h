@@ -1,4 +1,4 @@
-/* The bodies of algorithm "depthwise", included by the file of each ISA after its vectors. See
+/* The bodies of algorithm "along rows", included by the file of each ISA after its vectors. See
  * conv_depthwise.h.
  */
 #include <string.h>

@@ -1,4 +1,4 @@
-/* The zero-padded copy that algorithm "depthwise" reads: its extents. */
+/* The zero-padded copy that algorithm "along rows" reads: its extents. */
 #include "kernels/conv/conv_depthwise.h"
 
 /* The copy stays in L1 (20 KiB of it) beside what is read and written around it. */

@@ -1,4 +1,4 @@
-/* Strips of algorithm "depthwise", included by conv_depthwise_lanes.h. See conv_depthwise.h.
+/* Strips of algorithm "along rows", included by conv_depthwise_lanes.h. See conv_depthwise.h.
  */
 
 /* Most rows and columns of a kernel with a body of its own. */

@@ -10,7 +10,7 @@ static enum tw_conv_algorithm select(const struct tw_conv2d_shape *shape, bool i
 {
     const enum tw_conv_algorithm algorithm = tw_conv_select(shape, input_gradient);
 
-    return algorithm == TW_CONV_DEPTHWISE ? TW_CONV_COLUMNS : algorithm;
+    return algorithm == TW_CONV_ALONG_ROWS ? TW_CONV_COLUMNS : algorithm;
 }
 
 void tw_f32_conv2d_forward__neon(const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x,

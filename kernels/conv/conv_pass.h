@@ -131,7 +131,7 @@ size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_
 
 /* The selector (rule in conv_select.c), for forward and for input gradient; then the algorithms by name, for
  * the entry points of the ISAs and for tests. */
-enum tw_conv_algorithm { TW_CONV_DIRECT, TW_CONV_COLUMNS, TW_CONV_GEMM, TW_CONV_DEPTHWISE };
+enum tw_conv_algorithm { TW_CONV_DIRECT, TW_CONV_COLUMNS, TW_CONV_GEMM, TW_CONV_ALONG_ROWS };
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient);
 const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm);

@@ -3,9 +3,10 @@
  * The rule, the same for every ISA. Every algorithm keeps the summation orders of conv.h, so the choice
  * changes the time and not a bit of the result.
  *
- *   "depthwise"    groups that have 1 … 8 source channels and fewer results (output channels, for the
- *                  input gradient input channels) than RESULTS_DEPTHWISE: vectors along rows of the image; the input
- *                  gradient for strides up to 2.
+ *   "along rows"   fewer results a group than RESULTS_ALONG_ROWS (output channels, for the input gradient input
+ *                  channels), of at most CHANNELS_FEW source channels in several groups, or of any number of them if the
+ *                  kernel is larger than one tap and the image has ROWS_LEAST rows of results: vectors along rows of
+ *                  the image, which need no second channel to be full; the input gradient for strides up to 2.
  *   "gemm"         otherwise, 1 x 1 kernel, stride 1, no padding, and planes of PLANE_GEMM positions or too few channels
  *                  for what follows: nothing has to be gathered, and panels of positions have few gaps.
  *   "direct"       otherwise, where steps outside the image are left out (tw_conv2d_leaves_out_padding): vectors over
@@ -18,17 +19,20 @@
  */
 #include "kernels/conv/conv_depthwise.h"
 
-#define RESULTS_DEPTHWISE  8
-#define CHANNELS_DEPTHWISE 8
+#define RESULTS_ALONG_ROWS 8
+#define CHANNELS_FEW       8
+#define ROWS_LEAST         4
 #define PLANE_GEMM         128
 
-/* Whether groups are small enough for vectors along rows. */
+/* With one tap, rows would be read once for every result. */
 static bool suits_rows(const struct tw_conv2d_shape *shape, bool input_gradient)
 {
     const ptrdiff_t in = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
+    const bool one_tap = shape->kernel_height == 1 && shape->kernel_width == 1;
+    const bool few = shape->groups > 1 && (input_gradient ? out : in) <= CHANNELS_FEW;
 
-    return shape->groups > 1 && (input_gradient ? in : out) < RESULTS_DEPTHWISE &&
-           (input_gradient ? out : in) <= CHANNELS_DEPTHWISE &&
+    return (input_gradient ? in : out) < RESULTS_ALONG_ROWS &&
+           (few || (!one_tap && (input_gradient ? shape->in_height : shape->out_height) >= ROWS_LEAST)) &&
            (!input_gradient || (shape->stride[0] <= 2 && shape->stride[1] <= 2));
 }
 
@@ -45,7 +49,7 @@ enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool 
         tw_conv2d_leaves_out_padding(shape, input_gradient ? TW_CONV2D_INPUT_GRADIENT : TW_CONV2D_FORWARD);
 
     if (suits_rows(shape, input_gradient)) {
-        return TW_CONV_DEPTHWISE;
+        return TW_CONV_ALONG_ROWS;
     }
     if (suits_gemm(shape, leaves_out)) {
         return TW_CONV_GEMM;
@@ -58,7 +62,7 @@ const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm)
     static const char *const names[] = {[TW_CONV_DIRECT] = "direct",
                                         [TW_CONV_COLUMNS] = "im2col+gemm",
                                         [TW_CONV_GEMM] = "gemm",
-                                        [TW_CONV_DEPTHWISE] = "depthwise"};
+                                        [TW_CONV_ALONG_ROWS] = "along rows"};
 
     return names[algorithm];
 }
@@ -178,8 +182,8 @@ static size_t selected_workspace(const struct tw_f32_tiles *tiles, const struct 
 {
     const enum tw_conv_algorithm algorithm = tw_conv_select(shape, input_gradient);
 
-    return algorithm == TW_CONV_DEPTHWISE ? tw_conv_depthwise_passes_workspace(shape, input_gradient)
-                                          : tw_conv_workspace(tiles, algorithm, shape);
+    return algorithm == TW_CONV_ALONG_ROWS ? tw_conv_depthwise_passes_workspace(shape, input_gradient)
+                                           : tw_conv_workspace(tiles, algorithm, shape);
 }
 
 size_t tw_conv_selected_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape)

@@ -202,14 +202,14 @@ static void selector_follows_its_rule(void **state)
     assert_algorithm(&shape, "direct");
     shape.groups = 32;
 #if defined(__x86_64__)
-    assert_algorithm(&shape, "depthwise");
+    assert_algorithm(&shape, "along rows");
 #else
     assert_algorithm(&shape, "im2col+gemm");
 #endif
     shape.groups = 1;
     shape.in_channels = 3;
     assert_algorithm(&shape, "direct");
-    assert_int_equal(tw_conv_select(&shape, true), TW_CONV_COLUMNS);
+    assert_int_equal(tw_conv_select(&shape, true), TW_CONV_ALONG_ROWS);
     shape.in_width = shape.out_width = 32;
     assert_algorithm(&shape, "im2col+gemm");
     shape.in_width = shape.out_width = 14;

@@ -4,7 +4,7 @@
 #include "kernels/conv/conv_depthwise.h"
 #include "tests/kernels/conv/conv_cases.h"
 
-/* Algorithm "depthwise" on every ISA this machine can run against the reference, bit for bit, on shapes that
+/* Algorithm "along rows" on every ISA this machine can run against the reference, bit for bit, on shapes that
  * the selector would give to it and on some that it would not. Every buffer ends at a page without access. */
 
 struct rows_variant {
@@ -199,8 +199,8 @@ static void kernels_in_place_equal_the_reference(void **state)
     }
 }
 
-/* Planes that do not fit into the copy as a whole, nor into L1: bands, with and without phases, and more small planes
- * than the copy holds at a time. */
+/* Planes that do not fit into the copy as a whole, nor into L1: bands, with and without phases, more small planes than
+ * the copy holds at a time, and many channels for few results. */
 static void bands_equal_the_reference(void **state)
 {
     static const struct {
@@ -208,6 +208,7 @@ static void bands_equal_the_reference(void **state)
     } planes[] = {
         {1, 1, 1, 45, 118, 3, 1}, {1, 1, 1, 30, 131, 7, 1}, {1, 1, 1, 61, 134, 5, 2},
         {1, 8, 1, 21, 20, 5, 1},  {2, 5, 1, 23, 61, 3, 2},  {70, 1, 1, 7, 7, 3, 1},
+        {1, 40, 3, 13, 20, 3, 1}, {1, 33, 2, 17, 12, 5, 2}, {2, 30, 1, 12, 19, 7, 1},
         {3, 1, 1, 45, 118, 3, 1}, {2, 1, 2, 41, 75, 3, 1},  {2, 1, 1, 90, 67, 3, 2},
     };
     struct tw_rng rng = tw_test_rng(3);
@@ -293,7 +294,7 @@ static void weight_gradient_is_the_sum(void **state)
     }
 }
 
-static void selector_takes_it_for_small_groups(void **state)
+static void selector_takes_it_for_few_results(void **state)
 {
     struct tw_conv2d_shape shape = {.in_channels = 32,
                                     .in_height = 14,
@@ -309,20 +310,33 @@ static void selector_takes_it_for_small_groups(void **state)
                                     .groups = 32};
 
     (void)state;
-    assert_int_equal(tw_conv_select(&shape, false), TW_CONV_DEPTHWISE);
-    assert_int_equal(tw_conv_select(&shape, true), TW_CONV_DEPTHWISE);
-    assert_string_equal(tw_conv_algorithm_name(TW_CONV_DEPTHWISE), "depthwise");
+    assert_int_equal(tw_conv_select(&shape, false), TW_CONV_ALONG_ROWS);
+    assert_int_equal(tw_conv_select(&shape, true), TW_CONV_ALONG_ROWS);
+    assert_string_equal(tw_conv_algorithm_name(TW_CONV_ALONG_ROWS), "along rows");
     shape.stride[1] = 3;
-    assert_int_equal(tw_conv_select(&shape, false), TW_CONV_DEPTHWISE);
-    assert_int_not_equal(tw_conv_select(&shape, true), TW_CONV_DEPTHWISE);
+    assert_int_equal(tw_conv_select(&shape, false), TW_CONV_ALONG_ROWS);
+    assert_int_not_equal(tw_conv_select(&shape, true), TW_CONV_ALONG_ROWS);
     shape.stride[1] = 1;
     shape.groups = 8;
-    assert_int_equal(tw_conv_select(&shape, false), TW_CONV_DEPTHWISE);
+    assert_int_equal(tw_conv_select(&shape, false), TW_CONV_ALONG_ROWS);
     assert_false(tw_conv2d_is_depthwise(&shape));
     shape.groups = 4;
     assert_int_equal(tw_conv_select(&shape, false), TW_CONV_DIRECT);
+    shape.groups = 1;
+    shape.out_channels = 7;
+    assert_int_equal(tw_conv_select(&shape, false), TW_CONV_ALONG_ROWS);
+    assert_int_not_equal(tw_conv_select(&shape, true), TW_CONV_ALONG_ROWS);
+    shape.out_height = 3;
+    assert_int_not_equal(tw_conv_select(&shape, false), TW_CONV_ALONG_ROWS);
+    shape.out_height = 14;
+    shape.out_channels = 8;
+    assert_int_not_equal(tw_conv_select(&shape, false), TW_CONV_ALONG_ROWS);
+    shape.in_channels = 3;
+    assert_int_equal(tw_conv_select(&shape, true), TW_CONV_ALONG_ROWS);
+    shape.kernel_height = shape.kernel_width = 1;
+    assert_int_not_equal(tw_conv_select(&shape, true), TW_CONV_ALONG_ROWS);
     shape.groups = shape.in_channels = shape.out_channels = 1;
-    assert_int_not_equal(tw_conv_select(&shape, false), TW_CONV_DEPTHWISE);
+    assert_int_not_equal(tw_conv_select(&shape, false), TW_CONV_ALONG_ROWS);
     assert_false(tw_conv2d_is_depthwise(&shape));
 }
 
@@ -335,7 +349,7 @@ int main(void)
         cmocka_unit_test(bands_equal_the_reference),
         cmocka_unit_test(chains_fold_as_stated),
         cmocka_unit_test(weight_gradient_is_the_sum),
-        cmocka_unit_test(selector_takes_it_for_small_groups),
+        cmocka_unit_test(selector_takes_it_for_few_results),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
