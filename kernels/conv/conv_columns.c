@@ -4,7 +4,8 @@
  *     = weights (result channels x (i, a, b)) * columns ((i, a, b) x positions)
  *
  * The column matrix exists one panel at a time: made from the window, multiplied by all rows of the weights,
- * which are read where they are through their distances, and forgotten. Results whose positions are
+ * which are read where they are through their distances, and forgotten. Where rows of positions are whole panels
+ * it does not exist at all: its rows are pieces of the window. Results whose positions are
  * neighbours in memory are written in place.
  */
 #include <string.h>
@@ -155,22 +156,41 @@ static void make_panel(ptrdiff_t width, ptrdiff_t columns, ptrdiff_t links, cons
     }
 }
 
-/* One block of channels, which is in the window, against all positions of the band. */
+/* The widest panel of at most `left` columns, a multiple of the narrowest one's. */
+static const struct tw_f32_tile_width *whole_panel(const struct tw_f32_tiles *tiles, ptrdiff_t left)
+{
+    const struct tw_f32_tile_width *width = tiles->width;
+
+    while (width->columns > left) {
+        width++;
+    }
+    return width;
+}
+
+/* One block of channels, which is in the window, against all positions of the band. If rows of positions are whole numbers
+ * of narrowest panels, panels keep to a row, and their positions are neighbours in the window. */
 static void multiply(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass,
                      const struct parts *parts, ptrdiff_t positions, struct tw_f32_tile block)
 {
+    const ptrdiff_t row = pass->positions[1];
+    const bool in_rows = row % tiles->width[tiles->widths - 1].columns == 0, goes_on = block.start == block.c;
     float *c = block.c;
-    const bool goes_on = block.start == c;
 
     for (ptrdiff_t j = 0; j < positions;) {
-        const struct tw_f32_tile_width *width = tw_tile_width(tiles, positions - j);
+        const struct tw_f32_tile_width *width =
+            in_rows ? whole_panel(tiles, row - j % row) : tw_tile_width(tiles, positions - j);
 
         block.rows = pass->out_channels;
         block.columns = tw_conv_smaller(width->columns, positions - j);
         block.c = c + j;
         block.start = goes_on ? block.c : block.start;
-        make_panel(width->columns, block.columns, block.k, parts->tap, parts->position + j, parts->image,
-                   parts->panel);
+        if (in_rows) {
+            block.b = parts->image + parts->position[j];
+            block.b_row = parts->tap;
+        } else {
+            make_panel(width->columns, block.columns, block.k, parts->tap, parts->position + j, parts->image,
+                       parts->panel);
+        }
         tw_tile_run(width, &block);
         j += width->columns;
     }

@@ -43,8 +43,9 @@ struct tw_f32_tile {
     const float *a;
     const ptrdiff_t *row, *at;
     const float *b;
-    const ptrdiff_t *b_at;     /* NULL: p */
-    const float *start;        /* `c` itself for chains that go on */
+    const ptrdiff_t *b_at;  /* NULL: p */
+    const ptrdiff_t *b_row; /* instead of b_at: row p of B is b[b_row[p] + j], wherever that lies; or NULL */
+    const float *start;     /* `c` itself for chains that go on */
     const ptrdiff_t *start_at; /* NULL: 0 for every row, as for a bias */
     float *c;
     const ptrdiff_t *c_at;

@@ -63,7 +63,7 @@ TILE_IN_PLACE void tile(int rows, int vectors, const struct tw_f32_tile *t)
 {
     vector acc[TW_TILE_ROWS_MAX][TILE_VECTORS_MAX];
     const float *from[TW_TILE_ROWS_MAX], *b = t->b;
-    const ptrdiff_t columns = vectors * LANES, k = t->k, *at = t->at, *b_at = t->b_at;
+    const ptrdiff_t columns = vectors * LANES, k = t->k, *at = t->at, *b_at = t->b_at, *b_row = t->b_row;
 
     TILE_ROWS(TILE_ADDRESS)
     if (t->start) {
@@ -74,6 +74,9 @@ TILE_IN_PLACE void tile(int rows, int vectors, const struct tw_f32_tile *t)
     if (b_at) {
         for (ptrdiff_t p = 0; p < k; p++)
             tile_step(rows, vectors, from, at[p], b + b_at[p] * columns, acc);
+    } else if (b_row) {
+        for (ptrdiff_t p = 0; p < k; p++)
+            tile_step(rows, vectors, from, at[p], b + b_row[p], acc);
     } else {
         for (ptrdiff_t p = 0; p < k; p++, b += columns)
             tile_step(rows, vectors, from, at[p], b, acc);
