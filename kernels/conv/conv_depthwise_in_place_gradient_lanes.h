@@ -1,8 +1,6 @@
-/* Weight and bias gradient of kernels of 3 x 3 in place, included by conv_depthwise_lanes.h. See
- * conv_depthwise_in_place.h.
- */
+/* Weight and bias gradient of 3 x 3 in place (conv_depthwise_in_place.h), included by conv_depthwise_lanes.h. */
 
-/* Vectors that walk down the rows together: two where there are registers for twice ten sums. */
+/* Vectors that walk down the rows together. */
 #define WALKS TW_CONV_WALKS
 
 /* Floats of two planes that stay in L1 together. */
@@ -20,9 +18,8 @@ struct walk_kind {
     bool channels, whole, fetch;
 };
 
-/* A walk down the rows of one sample, its masks, and how far the next channel and the next planes are. */
+/* A walk down the rows of one sample: its masks, and how far the next channel and the next planes are. */
 struct walk {
-    struct walk_kind kind;
     tw_some inside[WALKS][TW_CONV_IN_PLACE_LOADS], some[WALKS];
     ptrdiff_t x_channel, dy_channel, x_ahead, dy_ahead;
 };
@@ -34,53 +31,54 @@ struct walk_row {
 };
 
 /* Lanes beyond the end of a row: gradients of -0, which with sources of +0 leave whatever sum there is as it is. */
-IN_PLACE void load_gradients(const struct walk *walk, const float *dy, struct walk_sums *sums,
-                             tw_vector gradient[WALKS])
+IN_PLACE void load_gradients(const struct walk_kind kind, const struct walk *walk, const float *dy,
+                             struct walk_sums *sums, tw_vector gradient[WALKS])
 {
-    if (walk->kind.fetch) {
+    if (kind.fetch) {
         __builtin_prefetch(dy + walk->dy_ahead);
     }
     TW_UNROLL
-    for (int k = 0; k < walk->kind.vectors; k++) {
-        const float *from = dy + k * (walk->kind.channels ? walk->dy_channel : LANES);
+    for (int k = 0; k < kind.vectors; k++) {
+        const float *from = dy + k * (kind.channels ? walk->dy_channel : LANES);
 
         gradient[k] =
-            walk->kind.whole ? tw_vector_load(from) : tw_vector_load_some_or_minus_zero(from, walk->some[k]);
+            kind.whole ? tw_vector_load(from) : tw_vector_load_some_or_minus_zero(from, walk->some[k]);
         sums->bias[k] = tw_vector_add(sums->bias[k], gradient[k]);
     }
 }
 
-IN_PLACE void keep_gradients(const struct walk *walk, const tw_vector from[WALKS], tw_vector to[WALKS])
+IN_PLACE void keep_gradients(const struct walk_kind kind, const tw_vector from[WALKS], tw_vector to[WALKS])
 {
     TW_UNROLL
-    for (int k = 0; k < walk->kind.vectors; k++) {
+    for (int k = 0; k < kind.vectors; k++) {
         to[k] = from[k];
     }
 }
 
 /* The next row of the source, where it is or a row of zeros: row a of the kernel meets `gradient[a]` there, for a from
  * `first` to `last` in steps of `by`. */
-IN_PLACE void meet_gradients(const struct tw_conv_descent_in_place *d, const struct walk *walk,
-                             ptrdiff_t column, struct walk_row *row, const int first, const int last,
-                             const int by, tw_vector gradient[3][WALKS], struct walk_sums *sums)
+IN_PLACE void meet_gradients(const struct tw_conv_descent_in_place *d, const struct walk_kind kind,
+                             const struct walk *walk, ptrdiff_t column, struct walk_row *row, const int first,
+                             const int last, const int by, tw_vector gradient[3][WALKS],
+                             struct walk_sums *sums)
 {
-    const struct in_place_body body = {.step = walk->kind.step, .whole = walk->kind.whole};
+    const struct in_place_body body = {.step = kind.step, .whole = kind.whole};
     const bool outside = (size_t)row->at >= (size_t)d->height; /* above it, too */
     const float *x = (outside ? d->zeros : row->x + row->offset) + column;
-    const ptrdiff_t next = !walk->kind.channels ? LANES * walk->kind.step : outside ? 0 : walk->x_channel;
+    const ptrdiff_t next = !kind.channels ? LANES * kind.step : outside ? 0 : walk->x_channel;
 
     row->offset += d->width;
     row->at++;
-    if (walk->kind.fetch) {
+    if (kind.fetch) {
         __builtin_prefetch(x + walk->x_ahead);
-        __builtin_prefetch(x + walk->x_ahead + (walk->kind.step - 1) * 2 * LANES);
+        __builtin_prefetch(x + walk->x_ahead + (kind.step - 1) * 2 * LANES);
     }
     TW_UNROLL
-    for (int k = 0; k < walk->kind.vectors; k++) {
+    for (int k = 0; k < kind.vectors; k++) {
         tw_vector met[3];
 
         load_columns(x + k * next, body, walk->inside[k], met);
-        if (walk->kind.step == 2 && !walk->kind.whole) {
+        if (kind.step == 2 && !kind.whole) {
             met[0] = tw_vector_choose(walk->some[k], met[0], tw_vector_zero());
         }
         TW_UNROLL
@@ -94,60 +92,63 @@ IN_PLACE void meet_gradients(const struct tw_conv_descent_in_place *d, const str
 }
 
 /* Step 1: gradient[a] is row q - a of the gradients for source row q. */
-IN_PLACE void walk_down(const struct tw_conv_descent_in_place *d, const struct walk *walk,
-                        struct walk_row row, ptrdiff_t column, const float *dy, struct walk_sums *sums)
+IN_PLACE void walk_down(const struct tw_conv_descent_in_place *d, const struct walk_kind kind,
+                        const struct walk *walk, struct walk_row row, ptrdiff_t column, const float *dy,
+                        struct walk_sums *sums)
 {
     tw_vector gradient[3][WALKS];
 
-    load_gradients(walk, dy, sums, gradient[0]);
-    meet_gradients(d, walk, column, &row, 0, 0, 1, gradient, sums);
-    keep_gradients(walk, gradient[0], gradient[1]);
-    load_gradients(walk, dy += d->columns, sums, gradient[0]);
-    meet_gradients(d, walk, column, &row, 0, 1, 1, gradient, sums);
+    load_gradients(kind, walk, dy, sums, gradient[0]);
+    meet_gradients(d, kind, walk, column, &row, 0, 0, 1, gradient, sums);
+    keep_gradients(kind, gradient[0], gradient[1]);
+    load_gradients(kind, walk, dy += d->columns, sums, gradient[0]);
+    meet_gradients(d, kind, walk, column, &row, 0, 1, 1, gradient, sums);
     for (ptrdiff_t r = 2; r < d->rows; r++) {
-        keep_gradients(walk, gradient[1], gradient[2]);
-        keep_gradients(walk, gradient[0], gradient[1]);
-        load_gradients(walk, dy += d->columns, sums, gradient[0]);
-        meet_gradients(d, walk, column, &row, 0, 2, 1, gradient, sums);
+        keep_gradients(kind, gradient[1], gradient[2]);
+        keep_gradients(kind, gradient[0], gradient[1]);
+        load_gradients(kind, walk, dy += d->columns, sums, gradient[0]);
+        meet_gradients(d, kind, walk, column, &row, 0, 2, 1, gradient, sums);
     }
-    keep_gradients(walk, gradient[1], gradient[2]);
-    keep_gradients(walk, gradient[0], gradient[1]);
-    meet_gradients(d, walk, column, &row, 1, 2, 1, gradient, sums);
-    keep_gradients(walk, gradient[1], gradient[2]);
-    meet_gradients(d, walk, column, &row, 2, 2, 1, gradient, sums);
+    keep_gradients(kind, gradient[1], gradient[2]);
+    keep_gradients(kind, gradient[0], gradient[1]);
+    meet_gradients(d, kind, walk, column, &row, 1, 2, 1, gradient, sums);
+    keep_gradients(kind, gradient[1], gradient[2]);
+    meet_gradients(d, kind, walk, column, &row, 2, 2, 1, gradient, sums);
 }
 
 /* Step 2: rows 2 r meet gradients r and r - 1, rows 2 r + 1 those of r. */
-IN_PLACE void walk_down_by_two(const struct tw_conv_descent_in_place *d, const struct walk *walk,
-                               struct walk_row row, ptrdiff_t column, const float *dy, struct walk_sums *sums)
+IN_PLACE void walk_down_by_two(const struct tw_conv_descent_in_place *d, const struct walk_kind kind,
+                               const struct walk *walk, struct walk_row row, ptrdiff_t column,
+                               const float *dy, struct walk_sums *sums)
 {
     tw_vector gradient[3][WALKS];
 
-    load_gradients(walk, dy, sums, gradient[0]);
-    meet_gradients(d, walk, column, &row, 0, 0, 1, gradient, sums);
+    load_gradients(kind, walk, dy, sums, gradient[0]);
+    meet_gradients(d, kind, walk, column, &row, 0, 0, 1, gradient, sums);
     for (ptrdiff_t r = 1; r < d->rows; r++) {
-        keep_gradients(walk, gradient[0], gradient[1]);
-        meet_gradients(d, walk, column, &row, 1, 1, 1, gradient, sums);
-        keep_gradients(walk, gradient[0], gradient[2]);
-        load_gradients(walk, dy += d->columns, sums, gradient[0]);
-        meet_gradients(d, walk, column, &row, 0, 2, 2, gradient, sums);
+        keep_gradients(kind, gradient[0], gradient[1]);
+        meet_gradients(d, kind, walk, column, &row, 1, 1, 1, gradient, sums);
+        keep_gradients(kind, gradient[0], gradient[2]);
+        load_gradients(kind, walk, dy += d->columns, sums, gradient[0]);
+        meet_gradients(d, kind, walk, column, &row, 0, 2, 2, gradient, sums);
     }
-    keep_gradients(walk, gradient[0], gradient[1]);
-    meet_gradients(d, walk, column, &row, 1, 1, 1, gradient, sums);
-    keep_gradients(walk, gradient[0], gradient[2]);
-    meet_gradients(d, walk, column, &row, 2, 2, 1, gradient, sums);
+    keep_gradients(kind, gradient[0], gradient[1]);
+    meet_gradients(d, kind, walk, column, &row, 1, 1, 1, gradient, sums);
+    keep_gradients(kind, gradient[0], gradient[2]);
+    meet_gradients(d, kind, walk, column, &row, 2, 2, 1, gradient, sums);
 }
 
 /* The vectors of columns from `c` on of the sample that begins with `x` and `dy`. */
-IN_PLACE void walk_columns(const struct tw_conv_descent_in_place *d, const struct walk *walk, const float *x,
-                           const float *dy, ptrdiff_t c, struct walk_sums *sums)
+IN_PLACE void walk_columns(const struct tw_conv_descent_in_place *d, const struct walk_kind kind,
+                           const struct walk *walk, const float *x, const float *dy, ptrdiff_t c,
+                           struct walk_sums *sums)
 {
     const struct walk_row row = {x, d->origin[0], d->origin[0] * d->width};
 
-    if (walk->kind.step == 1) {
-        walk_down(d, walk, row, c + d->origin[1], dy + c, sums);
+    if (kind.step == 1) {
+        walk_down(d, kind, walk, row, c + d->origin[1], dy + c, sums);
     } else {
-        walk_down_by_two(d, walk, row, 2 * c + d->origin[1], dy + c, sums);
+        walk_down_by_two(d, kind, walk, row, 2 * c + d->origin[1], dy + c, sums);
     }
 }
 
@@ -157,7 +158,7 @@ IN_PLACE struct walk find_walk(const struct tw_conv_descent_in_place *d, ptrdiff
 {
     const unsigned char *inside = d->inside + c / LANES * TW_CONV_IN_PLACE_LOADS;
     const bool more = n + 1 < d->samples; /* else the next channel comes */
-    struct walk walk = {.kind = kind, .x_channel = d->x_channel, .dy_channel = d->dy_channel};
+    struct walk walk = {.x_channel = d->x_channel, .dy_channel = d->dy_channel};
 
     walk.x_ahead = more ? d->x_sample : d->x_channel - n * d->x_sample;
     walk.dy_ahead = more ? d->dy_sample : d->dy_channel - n * d->dy_sample;
@@ -199,23 +200,22 @@ IN_PLACE void fold_sums(const tw_vector tap[9], tw_vector bias, float *dw, float
     }
 }
 
-/* Rows of one vector, `vectors` channels at a time. The upper eight chains are +0, and so is what they add to -0. */
+/* Rows of one vector, several channels at a time. The upper eight chains are +0, and so is what they add to -0. */
 IN_PLACE void walk_channels(const struct tw_conv_descent_in_place *d, ptrdiff_t channel, ptrdiff_t end,
-                            const int vectors, const int step)
+                            const struct walk_kind kind)
 {
-    const struct walk walk =
-        find_walk(d, 0, 0, (struct walk_kind){.vectors = vectors, .step = step, .channels = true});
+    const struct walk walk = find_walk(d, 0, 0, kind);
 
-    for (; channel + vectors <= end; channel += vectors) {
+    for (; channel + kind.vectors <= end; channel += kind.vectors) {
         struct walk_sums sums;
 
-        clear_sums(vectors, &sums);
+        clear_sums(kind.vectors, &sums);
         for (ptrdiff_t n = 0; n < d->samples; n++) {
-            walk_columns(d, &walk, d->x + n * d->x_sample + channel * d->x_channel,
+            walk_columns(d, kind, &walk, d->x + n * d->x_sample + channel * d->x_channel,
                          d->dy + n * d->dy_sample + channel * d->dy_channel, 0, &sums);
         }
         TW_UNROLL
-        for (int k = 0; k < vectors; k++) {
+        for (int k = 0; k < kind.vectors; k++) {
             TW_UNROLL
             for (int t = 0; t < 9; t++) {
                 sums.tap[k][t] = tw_vector_add(sums.tap[k][t], tw_vector_zero());
@@ -249,15 +249,15 @@ IN_PLACE void walk_chains(const struct tw_conv_descent_in_place *d, ptrdiff_t ch
         for (; c + reach < part.end; c += TW_CONV_CHAINS) {
             if (c >= d->whole && c + reach < d->whole_end) {
                 walk = find_walk(d, n, c, whole);
-                walk_columns(d, &walk, x, dy, c, &sums);
+                walk_columns(d, whole, &walk, x, dy, c, &sums);
             } else {
                 walk = find_walk(d, n, c, kind);
-                walk_columns(d, &walk, x, dy, c, &sums);
+                walk_columns(d, kind, &walk, x, dy, c, &sums);
             }
         }
         if (kind.vectors == 2 && c < part.end) {
             walk = find_walk(d, n, c, one);
-            walk_columns(d, &walk, x, dy, c, &sums);
+            walk_columns(d, one, &walk, x, dy, c, &sums);
         }
     }
     *result = sums;
@@ -323,13 +323,13 @@ static void walk_wide(const struct tw_conv_descent_in_place *d, ptrdiff_t step)
     }
 }
 
-#define NARROW(name, step)                                                  \
-    static NOT_IN_PLACE void name(const struct tw_conv_descent_in_place *d) \
-    {                                                                       \
-        const ptrdiff_t whole = d->channels / WALKS * WALKS;                \
-                                                                            \
-        walk_channels(d, 0, whole, WALKS, step);                            \
-        walk_channels(d, whole, d->channels, 1, step);                      \
+#define NARROW(name, step)                                                                     \
+    static NOT_IN_PLACE void name(const struct tw_conv_descent_in_place *d)                    \
+    {                                                                                          \
+        const ptrdiff_t whole = d->channels / WALKS * WALKS;                                   \
+                                                                                               \
+        walk_channels(d, 0, whole, (struct walk_kind){WALKS, step, true, false, false});       \
+        walk_channels(d, whole, d->channels, (struct walk_kind){1, step, true, false, false}); \
     }
 
 NARROW(narrow, 1)
