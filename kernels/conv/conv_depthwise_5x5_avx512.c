@@ -13,7 +13,7 @@
 #error "compile with -mavx512f and its companions"
 #endif
 
-#define IN_PLACE static inline __attribute__((always_inline))
+#define IN_PLACE TW_IN_PLACE
 #define LANES    16
 #define TAPS     5
 #define ROWS     TW_CONV_5X5_ROWS

@@ -6,7 +6,7 @@
 #include "kernels/conv/conv_depthwise.h"
 #include "kernels/simd/unroll.h"
 
-#define IN_PLACE     static inline __attribute__((always_inline))
+#define IN_PLACE     TW_IN_PLACE
 #define NOT_IN_PLACE __attribute__((noinline)) /* bodies stay apart, and compile times short */
 #define LANES        TW_VECTOR_LANES
 

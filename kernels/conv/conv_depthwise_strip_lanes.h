@@ -78,6 +78,9 @@ IN_PLACE void meet_pairs(const struct tw_conv_strip *s, const struct block *bloc
 
     TW_UNROLL
     for (int r = 0; r < body.rows; r += 2, from += 4 * s->tap_step) {
+        if (!first && r + 1 == body.rows) {
+            break; /* a first row without a second one, which has met all of the kernel */
+        }
         TW_UNROLL
         for (int k = 0; k < body.across; k++) {
             const tw_vector x = tw_vector_load(from + k * block->apart);
