@@ -1,5 +1,5 @@
-/* Kernels of 3 x 3 without a copy: rows of the source are read where they are. Private to kernels/conv; part of
- * algorithm "along rows" (conv_depthwise.h).
+/* Kernels of 3 x 3, and some of 5 x 5, without a copy: rows of the source are read where they are. Private to kernels/conv;
+ * part of algorithm "along rows" (conv_depthwise.h).
  *
  * What a copy would pad is read as zeros in two ways: rows above and below the source are one row of zeros, and columns
  * beside it are lanes that a masked load leaves 0. Which these are depends on the vector of positions and the tap alone,
@@ -63,16 +63,18 @@ struct tw_conv_descent_in_place {
 bool tw_conv_is_in_place(const struct tw_conv_pass *pass);
 
 /* Whether a pass is the same with 5 x 5 taps of one channel, and its rows are longer than eight: what an ISA can have a body
- * for. It takes no masks. */
+ * for. That finds its masks itself. */
 bool tw_conv_is_5x5_in_place(const struct tw_conv_pass *pass);
 
-/* Input gradients of 3 x 3 in steps of 2: results belong together in pairs of rows and of columns, which meet the same
- * gradients. With an odd padding the pairs begin with row and column 0:
+/* Input gradients of 3 x 3 and 5 x 5 in steps of 2: results belong together in pairs of rows and of columns, which meet the
+ * same gradients. If the padding is even or odd as taps / 2 is, the pairs begin with row and column 0:
  *
- *   results 2 c, 2 c + 1 of a row of one kernel row     dy[c] w[1],   dy[c] w[2] + dy[c + 1] w[0]
+ *   results 2 c, 2 c + 1 of one row, by one kernel row, padding taps / 2:
+ *     3 taps:  dy[c] w[1],                                  dy[c] w[2] + dy[c + 1] w[0]
+ *     5 taps:  dy[c - 1] w[4] + dy[c] w[2] + dy[c + 1] w[0],  dy[c] w[3] + dy[c + 1] w[1]
  *
- * and rows likewise, so that two rows and columns of dy make all four, with the nine taps once. Positions of the pass are
- * pairs, and its taps the two by two gradients that one meets. */
+ * and rows likewise, so that two by two (three by three) gradients make all four results, with every tap of the kernel once.
+ * Positions of the pass are pairs, and its taps the gradients that one meets. */
 bool tw_conv_is_in_pairs(const struct tw_conv2d_shape *shape);
 struct tw_conv_pass tw_conv_pairs_pass(const struct tw_conv2d_shape *shape);
 
