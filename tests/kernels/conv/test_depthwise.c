@@ -169,8 +169,8 @@ static void special_values_flow(void **state)
     }
 }
 
-/* 3 x 3 in steps of 1 and 2 without dilation, whose rows are read in place: results of 1 … 70 columns and up to 30 rows,
- * padding up to beyond the kernel, several planes. */
+/* 3 x 3 and 5 x 5 in steps of 1 and 2 without dilation, whose rows are read in place: results of 1 … 70 columns and up to
+ * 30 rows, padding up to beyond the kernel, several planes. */
 static void kernels_in_place_equal_the_reference(void **state)
 {
     const ptrdiff_t cases = tw_test_cases(600);
@@ -178,13 +178,13 @@ static void kernels_in_place_equal_the_reference(void **state)
 
     (void)state;
     for (ptrdiff_t i = 0; i < cases; i++) {
-        const ptrdiff_t stride = tw_test_integer(&rng, 1, 2);
-        const ptrdiff_t padding = tw_test_integer(&rng, 0, 2) == 0 ? tw_test_integer(&rng, 0, 5) : 1;
+        const ptrdiff_t stride = tw_test_integer(&rng, 1, 2), kernel = i % 3 == 2 ? 5 : 3;
+        const ptrdiff_t padding = tw_test_integer(&rng, 0, 1) == 0 ? tw_test_integer(&rng, 0, 5) : kernel / 2;
         const ptrdiff_t ipg = tw_test_integer(&rng, 0, 3) == 0 ? tw_test_integer(&rng, 2, 4) : 1;
         struct tw_conv2d_shape shape = {.in_height = tw_test_integer(&rng, 1, 30),
                                         .in_width = tw_test_integer(&rng, 1, i % 2 == 0 ? 20 : 70),
-                                        .kernel_height = 3,
-                                        .kernel_width = 3,
+                                        .kernel_height = kernel,
+                                        .kernel_width = kernel,
                                         .stride = {stride, stride},
                                         .padding = {padding, tw_test_integer(&rng, 0, 1) + padding},
                                         .dilation = {1, 1},
@@ -254,6 +254,49 @@ static void chains_fold_as_stated(void **state)
     tw_f32_conv2d_weight_gradient__reference(&shape, 1, x, dy, dw, db, NULL);
     assert_true(dw[0] == 0x1p24f && db[0] == 0x1p24f);
     assert_true(dw[1] == 0x1p24f && db[1] == 0x1p24f);
+}
+
+/* Every product underflows to -0, and so does every sum: a chain that something is added to beyond the end of a row, even
+ * +0, would be +0. Rows of 20 and of 35 columns end within a vector. */
+static void sums_of_minus_zero_stay(void **state)
+{
+    struct tw_rng rng = tw_test_rng(6);
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const ptrdiff_t stride = 1 + i % 2, columns = i < 2 ? 20 : 35;
+        struct tw_conv2d_shape shape = {.in_channels = 3,
+                                        .in_height = 5 * stride + 2,
+                                        .in_width = columns * stride + 2,
+                                        .out_channels = 3,
+                                        .kernel_height = 3,
+                                        .kernel_width = 3,
+                                        .stride = {stride, stride},
+                                        .dilation = {1, 1},
+                                        .groups = 3};
+        struct conv_data data;
+        struct conv_expected expected;
+
+        set_output(&shape);
+        data = new_data(&rng, &shape, 2);
+        for (ptrdiff_t e = 0; e < data.x_count; e++) {
+            data.x[e] = -FLT_TRUE_MIN;
+        }
+        for (ptrdiff_t e = 0; e < data.y_count; e++) {
+            data.dy[e] = FLT_MIN;
+        }
+        expected = expect(&shape, 2, &data);
+        assert_true(expected.dw[0] == 0.0f && signbit(expected.dw[0]));
+#if defined(__x86_64__)
+        for (int v = 0; v < VARIANTS; v++) {
+            if (tw_isa_available(variants[v].isa)) {
+                check_weight_gradient(&variants[v], &shape, 2, &data, &expected);
+            }
+        }
+#endif
+        end_expected(&expected);
+        end_data(&data);
+    }
 }
 
 /* Against a double sum: a chain of m = samples * rows * ceil(width / 16) fma and four additions, each rounding
@@ -348,6 +391,7 @@ int main(void)
         cmocka_unit_test(kernels_in_place_equal_the_reference),
         cmocka_unit_test(bands_equal_the_reference),
         cmocka_unit_test(chains_fold_as_stated),
+        cmocka_unit_test(sums_of_minus_zero_stay),
         cmocka_unit_test(weight_gradient_is_the_sum),
         cmocka_unit_test(selector_takes_it_for_few_results),
     };
