@@ -1,10 +1,11 @@
-/* Algorithm "along rows": convolution for few channels per group, vectors along rows of positions. Private to
+/* Algorithm "along rows": convolution for few results per group, vectors along rows of positions. Private to
  * kernels/conv.
  *
- * With one channel per group there is nothing to take a vector of channels from, and a matrix product has one
- * row. Instead vectors go along rows of positions, and a block of rows of results is summed in registers. Kernels of 3 x 3 in
- * steps of 1 and 2 read the source where it is (conv_depthwise_in_place.h). For all others every plane of the source is copied
- * once into a zero-padded plane that stays in L1; square kernels load a vector of it once for all rows of results.
+ * With few results per group, one in depthwise convolution, there are no vectors of channels to take, and a matrix product
+ * has few rows. Instead vectors go along rows of positions, and a block of rows of results is summed in registers over all
+ * source channels. Kernels of 3 x 3 and 5 x 5 read the source where it is if conv_depthwise_in_place.h has a body for them. For
+ * all others every plane of the source is copied once into a zero-padded plane that stays in L1; square kernels load a vector
+ * of it once for all rows of results.
  *
  *   copy, one row:    |<------ phase 0 ------>|<------ phase 1 ------>| …      `row` elements
  *                      0 x1 x3 x5 x7 … 0 0 0 0 x0 x2 x4 x6 … 0 0 0 0 0         (step 2, padding 1)
@@ -14,7 +15,7 @@
  * c + column[b] of the row. The last vector of a row overlaps the one before it. A row narrower than a vector
  * runs over its end into rows that are written later, or is stored in parts where there are none.
  *
- * The same copy serves the weight gradient of depthwise convolution, whose sixteen chains (conv.h) are the
+ * The same copy serves the weight gradient of depthwise convolution, in place for 3 x 3, whose sixteen chains (conv.h) are the
  * lanes of vectors that go down the rows.
  */
 #ifndef TOWER_KERNELS_CONV_CONV_DEPTHWISE_H

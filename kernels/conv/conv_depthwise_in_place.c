@@ -38,8 +38,7 @@ bool tw_conv_is_in_pairs(const struct tw_conv2d_shape *shape)
     return are;
 }
 
-/* Results 2 c and 2 c + 1 meet gradients (2 c + padding - taps / 2) / 2 to taps / 2 beyond that with 3 taps, and likewise one
- * before with 5. */
+/* The first gradient that results 2 c and 2 c + 1 meet: c + origin. */
 struct tw_conv_pass tw_conv_pairs_pass(const struct tw_conv2d_shape *shape)
 {
     const ptrdiff_t taps = shape->kernel_height;
