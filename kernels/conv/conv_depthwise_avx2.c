@@ -8,7 +8,7 @@
 #define TW_CONV_ROWS 4
 
 /* Body of kernels of 5 x 5 in place. */
-#define TW_CONV_5X5 NULL
+#define TW_CONV_5X5 tw_conv_depthwise_5x5__avx2
 
 /* Vectors of chains that a weight gradient keeps in registers, ten sums for each. */
 #define TW_CONV_WALKS 1
