@@ -93,7 +93,7 @@ struct tw_conv_depthwise {
     void (*descend_in_place)(const struct tw_conv_descent_in_place *descent, ptrdiff_t step);
 };
 
-tw_conv_planes_fn tw_conv_depthwise_5x5__avx2, tw_conv_depthwise_5x5__avx512;
+tw_conv_planes_fn tw_conv_depthwise_5x5__avx512;
 
 extern const struct tw_conv_depthwise tw_conv_depthwise__avx2, tw_conv_depthwise__avx512;
 

@@ -179,6 +179,9 @@ static void interleave(ptrdiff_t width, const float *const half[2], float *resul
 
 #include "kernels/conv/conv_depthwise_strip_lanes.h"
 
+#include "kernels/conv/conv_depthwise_stream_lanes.h"
+#include "kernels/conv/conv_depthwise_stream_planes_lanes.h"
+
 #include "kernels/conv/conv_depthwise_in_place_lanes.h"
 
 #include "kernels/conv/conv_depthwise_pairs_lanes.h"
@@ -305,3 +308,8 @@ const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {
 #undef ROWS_MANY
 #undef TAPS_MAX
 #undef SOURCES
+#undef ROWS_AHEAD
+#undef STREAM
+#undef STREAM_ACROSS
+#undef STREAM_LOADS
+#undef STREAM_TAPS
