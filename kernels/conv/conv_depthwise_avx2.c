@@ -4,8 +4,8 @@
 
 #include "kernels/simd/folds_avx2.h"
 
-/* Rows of results that are in registers beside nine weights. */
-#define TW_CONV_ROWS 4
+/* Rows of results that are in registers beside some of nine weights: the others come from memory. */
+#define TW_CONV_ROWS 7
 
 /* Body of kernels of 5 x 5 in place: streams, or a better one. */
 #define TW_CONV_5X5_STREAMS 1

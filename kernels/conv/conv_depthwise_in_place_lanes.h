@@ -18,11 +18,12 @@ struct in_place_body {
 IN_PLACE void find_rows(const struct tw_conv_in_place *s, const float *plane, ptrdiff_t top, const int count,
                         const float *volatile row[SOURCES])
 {
-    TW_UNROLL
-    for (int q = 0; q < count; q++) {
-        const ptrdiff_t at = top + q;
+    const size_t height = (size_t)s->height;
+    const float *at = plane + top * s->width;
 
-        row[q] = at >= 0 && at < s->height ? plane + at * s->width : s->zeros;
+    TW_UNROLL
+    for (int q = 0; q < count; q++, at += s->width) {
+        row[q] = (size_t)(top + q) < height ? at : s->zeros;
     }
 }
 
@@ -208,7 +209,9 @@ static void in_place(const struct tw_conv_in_place *s)
     static void (*const many[2][2])(const struct tw_conv_in_place *) = {
         {in_place_many, in_place_many_step2}, {in_place_many_channels, in_place_many_channels_step2}};
 
-    if (prefers_many(s->rows)) {
+    const bool suits = TW_CONV_WEIGHTS_STAY || s->columns <= LANES || s->channels > 1;
+
+    if (suits && prefers_many(s->rows)) {
         many[s->channels > 1][s->step - 1](s);
         return;
     }
