@@ -4,6 +4,8 @@
 #define BLOCK_COLUMNS   64
 #define RESULT_FLOATS   65536 /* 256 KiB: a band's results stay in L2 until they are transposed */
 #define BLOCK_POSITIONS 1024
+#define NARROW_COLUMNS  16
+#define NARROW_LINKS    64
 #define SOURCE_FLOATS   32768 /* 128 KiB: what a band reads of a block of channels stays in L2 */
 
 static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
@@ -25,6 +27,16 @@ static ptrdiff_t most_taps(const struct tw_conv_axis *axis)
 static ptrdiff_t source_rows(const struct tw_conv_axis *axis, ptrdiff_t band)
 {
     return tw_conv_smaller(axis->sources, band * axis->sources / axis->positions + axis->kernel);
+}
+
+/* Links of a block of channels. With one tap and steps of 1, each link of a tile is in a cache line of its own, of which neighbouring tiles
+ * use the rest: so many lines that they stay in L1 until then. Wider tiles do enough with a line for it to come from L2. */
+static ptrdiff_t links_of_block(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape)
+{
+    const bool shared = shape->kernel_height == 1 && shape->kernel_width == 1 && shape->stride[1] == 1;
+
+    return shared && tiles->width[0].columns <= NARROW_COLUMNS ? tw_conv_smaller(tiles->kc, NARROW_LINKS)
+                                                               : tiles->kc;
 }
 
 /* Block, band and samples. */
@@ -73,7 +85,7 @@ struct tw_conv_direct tw_conv_direct_divide(const struct tw_f32_tiles *tiles,
     parts.w_channel = gradient ? parts.out_channels * parts.taps : parts.taps;
     parts.columns = tw_tile_columns(tiles, parts.out_channels);
     parts.pitch = tw_conv_smaller(parts.columns, BLOCK_COLUMNS);
-    choose_blocks(&parts, tiles->kc);
+    choose_blocks(&parts, links_of_block(tiles, shape));
     links = parts.block * tw_conv_axis_taps(&parts.axis[0]) * tw_conv_axis_taps(&parts.axis[1]);
     positions = parts.samples * parts.band * parts.axis[1].positions;
     parts.at = tw_workspace_take(&workspace, links, sizeof(ptrdiff_t));

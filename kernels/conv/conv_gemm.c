@@ -1,15 +1,18 @@
-/* Convolution of one tap with stride 1 and without padding: a GEMM per sample and group on the images
- * themselves.
+/* Convolution of one tap without padding: a GEMM per sample and group on the images themselves, or with a stride on the pixels
+ * that positions meet, put together in the workspace.
  *
  *   y  (output channels x positions)  =  w (output x input channels) * x (input channels x positions)
  *   dx (input channels x positions)   =  w^T * dy
  */
+#include <string.h>
+
 #include "kernels/conv/conv_pass.h"
+#include "kernels/gemm/workspace.h"
 
 /* y = w x of one sample and group, or dx = w^T dy: rows x depth times depth x positions. */
 static struct tw_gemm_shape shape_of(const struct tw_conv2d_shape *shape, bool gradient, bool accumulate)
 {
-    const ptrdiff_t positions = shape->in_height * shape->in_width;
+    const ptrdiff_t positions = shape->out_height * shape->out_width;
     const ptrdiff_t in = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
 
     return (struct tw_gemm_shape){
@@ -30,12 +33,77 @@ static size_t larger(size_t x, size_t y)
     return x > y ? x : y;
 }
 
-size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape)
+static bool is_strided(const struct tw_conv2d_shape *shape)
+{
+    return shape->stride[0] > 1 || shape->stride[1] > 1;
+}
+
+/* The workspace: a group's pixels, if positions do not meet all, and the product's own. */
+struct parts {
+    float *met;
+    void *product;
+    size_t bytes;
+};
+
+static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, void *base)
 {
     const struct tw_gemm_shape forward = shape_of(shape, false, true),
                                gradient = shape_of(shape, true, false);
+    struct tw_workspace workspace = {.base = base};
+    struct parts parts = {0};
 
-    return larger(tw_gemm_blocked_workspace(tiles, &forward), tw_gemm_blocked_workspace(tiles, &gradient));
+    if (is_strided(shape)) {
+        parts.met = tw_workspace_take(&workspace, forward.k * forward.n, sizeof(float));
+    }
+    parts.product = tw_workspace_take(&workspace,
+                                      (ptrdiff_t)larger(tw_gemm_blocked_workspace(tiles, &forward),
+                                                        tw_gemm_blocked_workspace(tiles, &gradient)),
+                                      1);
+    parts.bytes = workspace.used;
+    return parts;
+}
+
+size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape)
+{
+    return divide(tiles, shape, NULL).bytes;
+}
+
+/* The pixels of a row that positions meet. */
+static void take_row(ptrdiff_t count, ptrdiff_t stride, const float *x, float *met)
+{
+    if (stride == 2) {
+        for (ptrdiff_t c = 0; c < count; c++) {
+            met[c] = x[2 * c];
+        }
+        return;
+    }
+    for (ptrdiff_t c = 0; c < count; c++) {
+        met[c] = x[c * stride];
+    }
+}
+
+static void take_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, const float *x, float *met)
+{
+    for (ptrdiff_t i = 0; i < planes; i++, x += shape->in_height * shape->in_width) {
+        for (ptrdiff_t r = 0; r < shape->out_height; r++, met += shape->out_width) {
+            take_row(shape->out_width, shape->stride[1], x + r * shape->stride[0] * shape->in_width, met);
+        }
+    }
+}
+
+/* The other way; pixels that no position meets are 0. */
+static void put_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, const float *met, float *x)
+{
+    const ptrdiff_t plane = shape->in_height * shape->in_width;
+
+    for (ptrdiff_t i = 0; i < planes; i++, x += plane) {
+        memset(x, 0, (size_t)plane * sizeof *x);
+        for (ptrdiff_t r = 0; r < shape->out_height; r++, met += shape->out_width) {
+            for (ptrdiff_t c = 0; c < shape->out_width; c++) {
+                x[r * shape->stride[0] * shape->in_width + c * shape->stride[1]] = met[c];
+            }
+        }
+    }
 }
 
 void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
@@ -43,6 +111,7 @@ void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv
                           void *workspace)
 {
     const struct tw_gemm_shape product = shape_of(shape, false, bias != NULL);
+    const struct parts parts = divide(tiles, shape, workspace);
 
     for (ptrdiff_t n = 0; n < samples; n++) {
         for (ptrdiff_t o = 0; o < shape->out_channels && bias; o++) {
@@ -51,8 +120,12 @@ void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv
             }
         }
         for (ptrdiff_t g = 0; g < shape->groups; g++) {
-            tw_gemm_blocked(tiles, &product, w + g * product.m * product.k, x, y, workspace);
-            x += product.k * product.n;
+            if (parts.met) {
+                take_met(shape, product.k, x, parts.met);
+            }
+            tw_gemm_blocked(tiles, &product, w + g * product.m * product.k, parts.met ? parts.met : x, y,
+                            parts.product);
+            x += product.k * shape->in_height * shape->in_width;
             y += product.m * product.n;
         }
     }
@@ -63,12 +136,17 @@ void tw_conv_gemm_input_gradient(const struct tw_f32_tiles *tiles, const struct 
                                  void *workspace)
 {
     const struct tw_gemm_shape product = shape_of(shape, true, false);
+    const struct parts parts = divide(tiles, shape, workspace);
 
     for (ptrdiff_t n = 0; n < samples; n++) {
         for (ptrdiff_t g = 0; g < shape->groups; g++) {
-            tw_gemm_blocked(tiles, &product, w + g * product.m * product.k, dy, dx, workspace);
+            tw_gemm_blocked(tiles, &product, w + g * product.m * product.k, dy, parts.met ? parts.met : dx,
+                            parts.product);
+            if (parts.met) {
+                put_met(shape, product.m, parts.met, dx);
+            }
             dy += product.k * product.n;
-            dx += product.m * product.n;
+            dx += product.m * shape->in_height * shape->in_width;
         }
     }
 }

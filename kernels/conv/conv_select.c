@@ -7,8 +7,10 @@
  *                  channels), of at most CHANNELS_FEW source channels in several groups, or of any number of them if the
  *                  kernel is larger than one tap and the image has ROWS_LEAST rows of results: vectors along rows of
  *                  the image, which need no second channel to be full; the input gradient for strides up to 2.
- *   "gemm"         otherwise, 1 x 1 kernel, stride 1, no padding, and planes of PLANE_GEMM positions or too few channels
- *                  for what follows: nothing has to be gathered, and panels of positions have few gaps.
+ *   "gemm"         otherwise, 1 x 1 kernel, no padding, and planes of PLANE_GEMM positions or too few channels for what
+ *                  follows: nothing has to be gathered, and panels of positions have few gaps. With a stride, what
+ *                  positions meet is put together first, which the forward pass repays from CHANNELS_STRIDED input
+ *                  channels on.
  *   "direct"       otherwise, where steps outside the image are left out (tw_conv2d_leaves_out_padding): vectors over
  *                  channels, whatever the image size and the stride; costs one transposition of the result.
  *   "im2col+gemm"  otherwise (large images of few channels, and their gradients): vectors over positions, which costs a column matrix,
@@ -23,6 +25,7 @@
 #define CHANNELS_FEW       8
 #define ROWS_LEAST         4
 #define PLANE_GEMM         128
+#define CHANNELS_STRIDED   128
 
 /* With one tap, rows would be read once for every result. */
 static bool suits_rows(const struct tw_conv2d_shape *shape, bool input_gradient)
@@ -36,11 +39,13 @@ static bool suits_rows(const struct tw_conv2d_shape *shape, bool input_gradient)
            (!input_gradient || (shape->stride[0] <= 2 && shape->stride[1] <= 2));
 }
 
-static bool suits_gemm(const struct tw_conv2d_shape *s, bool leaves_out)
+static bool suits_gemm(const struct tw_conv2d_shape *s, bool input_gradient, bool leaves_out)
 {
-    return s->kernel_height == 1 && s->kernel_width == 1 && s->stride[0] == 1 && s->stride[1] == 1 &&
-           s->padding[0] == 0 && s->padding[1] == 0 &&
-           (s->in_height * s->in_width >= PLANE_GEMM || !leaves_out);
+    const bool strided = s->stride[0] > 1 || s->stride[1] > 1;
+    const bool repays = !strided || input_gradient || s->in_channels / s->groups >= CHANNELS_STRIDED;
+
+    return s->kernel_height == 1 && s->kernel_width == 1 && s->padding[0] == 0 && s->padding[1] == 0 &&
+           ((s->out_height * s->out_width >= PLANE_GEMM && repays) || (!strided && !leaves_out));
 }
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient)
@@ -51,7 +56,7 @@ enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool 
     if (suits_rows(shape, input_gradient)) {
         return TW_CONV_ALONG_ROWS;
     }
-    if (suits_gemm(shape, leaves_out)) {
+    if (suits_gemm(shape, input_gradient, leaves_out)) {
         return TW_CONV_GEMM;
     }
     return leaves_out ? TW_CONV_DIRECT : TW_CONV_COLUMNS;

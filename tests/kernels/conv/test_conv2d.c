@@ -25,7 +25,7 @@ static void random_shapes_equal_the_reference(void **state)
 static void blocks_equal_the_reference(void **state)
 {
     static const struct {
-        ptrdiff_t channels[2], image[2], kernel[2], stride[2], padding[2];
+        ptrdiff_t channels[3], image[2], kernel[2], stride[2], padding[2]; /* in, out, groups (0: 1) */
     } cases[] = {
         {{70, 20}, {6, 5}, {3, 3}, {1, 1}, {1, 1}},    {{9, 300}, {3, 4}, {3, 2}, {1, 1}, {1, 1}},
         {{300, 9}, {3, 4}, {2, 2}, {2, 1}, {1, 1}},    {{8, 8}, {40, 53}, {3, 3}, {1, 1}, {1, 1}},
@@ -33,7 +33,9 @@ static void blocks_equal_the_reference(void **state)
         {{3, 40}, {33, 70}, {7, 7}, {2, 2}, {3, 3}},   {{40, 3}, {20, 90}, {3, 5}, {1, 3}, {1, 2}},
         {{330, 70}, {12, 11}, {1, 1}, {1, 1}, {0, 0}}, {{20, 24}, {30, 31}, {7, 5}, {2, 3}, {3, 6}},
         {{6, 16}, {12, 12}, {5, 5}, {1, 1}, {0, 0}},   {{5, 6}, {4, 70}, {3, 3}, {1, 1}, {1, 1}},
-        {{5, 30}, {4, 70}, {3, 3}, {1, 1}, {1, 1}},
+        {{5, 30}, {4, 70}, {3, 3}, {1, 1}, {1, 1}},    {{130, 20}, {25, 32}, {1, 1}, {2, 2}, {0, 0}},
+        {{9, 12}, {40, 36}, {1, 1}, {3, 2}, {0, 0}},   {{260, 26, 2}, {27, 23}, {1, 1}, {2, 2}, {0, 0}},
+        {{150, 9}, {7, 7}, {1, 1}, {1, 1}, {0, 0}},
     };
     const ptrdiff_t samples = tw_test_cases(2);
     struct tw_rng rng = tw_test_rng(2);
@@ -49,7 +51,7 @@ static void blocks_equal_the_reference(void **state)
                                         .stride = {cases[i].stride[0], cases[i].stride[1]},
                                         .padding = {cases[i].padding[0], cases[i].padding[1]},
                                         .dilation = {1, 1},
-                                        .groups = 1};
+                                        .groups = cases[i].channels[2] > 0 ? cases[i].channels[2] : 1};
 
         set_output(&shape);
         assert_true(check_shape(&rng, &shape, samples, NULL, 0) > 0);
@@ -191,6 +193,8 @@ static void selector_follows_its_rule(void **state)
     struct tw_conv2d_shape shape = {.in_channels = 32,
                                     .in_height = 14,
                                     .in_width = 14,
+                                    .out_height = 14,
+                                    .out_width = 14,
                                     .out_channels = 64,
                                     .kernel_height = 3,
                                     .kernel_width = 3,
@@ -224,6 +228,16 @@ static void selector_follows_its_rule(void **state)
     shape.in_height = shape.in_width = shape.out_height = shape.out_width = 7;
     assert_algorithm(&shape, "direct");
     shape.out_channels = 7;
+    assert_algorithm(&shape, "gemm");
+    shape.out_channels = 64;
+    shape.in_height = shape.in_width = 27;
+    shape.out_height = shape.out_width = 14;
+    shape.stride[0] = shape.stride[1] = 2;
+    assert_algorithm(&shape, "direct");
+    assert_int_equal(tw_conv_select(&shape, true), TW_CONV_GEMM);
+    shape.in_channels = 127;
+    assert_algorithm(&shape, "direct");
+    shape.in_channels = 128;
     assert_algorithm(&shape, "gemm");
     (void)state;
     assert_string_equal(tw_f32_conv2d_algorithm__reference(NULL), "reference");
