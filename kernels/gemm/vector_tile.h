@@ -25,16 +25,22 @@
         acc[i][v] = zero();
 #define TILE_START_LOAD(i, v)        \
     if ((i) < rows && (v) < vectors) \
-        acc[i][v] = load(t->start + (t->start_at ? t->start_at[i] : 0) + (v)*LANES);
+        acc[i][v] = load(start[i] + (v)*LANES);
 #define TILE_STORE(i, v)             \
     if ((i) < rows && (v) < vectors) \
-        store(t->c + t->c_at[i] + (v)*LANES, acc[i][v]);
+        store(c[i] + (v)*LANES, acc[i][v]);
 #define TILE_START_ZERO_ROW(i) TILE_VECTORS(TILE_START_ZERO, i)
 #define TILE_START_LOAD_ROW(i) TILE_VECTORS(TILE_START_LOAD, i)
 #define TILE_STORE_ROW(i)      TILE_VECTORS(TILE_STORE, i)
 #define TILE_ADDRESS(i) \
     if ((i) < rows)     \
         from[i] = t->a + t->row[i];
+#define TILE_START_ADDRESS(i) \
+    if ((i) < rows)           \
+        start[i] = t->start + (t->start_at ? t->start_at[i] : 0);
+#define TILE_C_ADDRESS(i) \
+    if ((i) < rows)       \
+        c[i] = t->c + t->c_at[i];
 
 #define TILE_LOAD_B(i, v) \
     if ((v) < vectors)    \
@@ -62,11 +68,13 @@ TILE_IN_PLACE void tile_step(int rows, int vectors, const float *const *a, ptrdi
 TILE_IN_PLACE void tile(int rows, int vectors, const struct tw_f32_tile *t)
 {
     vector acc[TW_TILE_ROWS_MAX][TILE_VECTORS_MAX];
-    const float *from[TW_TILE_ROWS_MAX], *b = t->b;
+    const float *from[TW_TILE_ROWS_MAX], *start[TW_TILE_ROWS_MAX], *b = t->b;
+    float *c[TW_TILE_ROWS_MAX];
     const ptrdiff_t columns = vectors * LANES, k = t->k, *at = t->at, *b_at = t->b_at, *b_row = t->b_row;
 
     TILE_ROWS(TILE_ADDRESS)
     if (t->start) {
+        TILE_ROWS(TILE_START_ADDRESS)
         TILE_ROWS(TILE_START_LOAD_ROW)
     } else {
         TILE_ROWS(TILE_START_ZERO_ROW)
@@ -81,6 +89,7 @@ TILE_IN_PLACE void tile(int rows, int vectors, const struct tw_f32_tile *t)
         for (ptrdiff_t p = 0; p < k; p++, b += columns)
             tile_step(rows, vectors, from, at[p], b, acc);
     }
+    TILE_ROWS(TILE_C_ADDRESS)
     TILE_ROWS(TILE_STORE_ROW)
 }
 
