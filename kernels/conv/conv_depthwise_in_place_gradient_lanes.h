@@ -3,8 +3,10 @@
 /* Vectors that walk down the rows together. */
 #define WALKS TW_CONV_WALKS
 
-/* Floats of two planes that stay in L1 together. */
-#define PLANES_IN_L1 5120
+/* Floats of two planes that stay in L1 together; and of a source plane from which on not the next plane is fetched ahead, but
+ * rows of the same one. With halves that take turns (AVX2) that made some processes a fifth faster, others twice as slow. */
+#define PLANES_IN_L1        5120
+#define PLANE_OF_ROWS_AHEAD 8192
 
 /* What a walk adds to. */
 struct walk_sums {
@@ -12,7 +14,7 @@ struct walk_sums {
 };
 
 /* A kind of walk, constants: neighbouring vectors of one channel, or of neighbouring channels those that are alone in their
- * rows; without masks; with the same places of the next planes fetched ahead. */
+ * rows; without masks; with what follows fetched ahead, the same places of the next planes or rows below. */
 struct walk_kind {
     int vectors, step;
     bool channels, whole, fetch;
@@ -158,10 +160,11 @@ IN_PLACE struct walk find_walk(const struct tw_conv_descent_in_place *d, ptrdiff
 {
     const unsigned char *inside = d->inside + c / LANES * TW_CONV_IN_PLACE_LOADS;
     const bool more = n + 1 < d->samples; /* else the next channel comes */
+    const bool rows = WALKS == 2 && d->height * d->width > PLANE_OF_ROWS_AHEAD;
     struct walk walk = {.x_channel = d->x_channel, .dy_channel = d->dy_channel};
 
-    walk.x_ahead = more ? d->x_sample : d->x_channel - n * d->x_sample;
-    walk.dy_ahead = more ? d->dy_sample : d->dy_channel - n * d->dy_sample;
+    walk.x_ahead = rows ? ROWS_AHEAD * d->width : more ? d->x_sample : d->x_channel - n * d->x_sample;
+    walk.dy_ahead = rows ? ROWS_AHEAD * d->columns : more ? d->dy_sample : d->dy_channel - n * d->dy_sample;
     TW_UNROLL
     for (int k = 0; k < kind.vectors; k++, inside += kind.channels ? 0 : TW_CONV_IN_PLACE_LOADS) {
         const ptrdiff_t columns = d->columns - c - (kind.channels ? 0 : k * LANES);
@@ -278,9 +281,8 @@ WALK_CHAINS(walk_small_by_two, 2, false, false, false)
 WALK_CHAINS(walk_large, 1, false, false, true)
 WALK_CHAINS(walk_large_by_two, 2, false, false, true)
 
-/* All chains of a channel. Of planes that do not stay in L1 the next ones are fetched while these are read: down a column
- * the processor foresees little. If the two halves of the chains walk one after the other, they take turns then, because
- * each line has columns of both. */
+/* All chains of a channel. What does not stay in L1 is fetched ahead: down a column the processor foresees little. If the two
+ * halves of the chains walk one after the other, they take turns then, because each line has columns of both. */
 static void walk_channel(const struct tw_conv_descent_in_place *d, ptrdiff_t j, ptrdiff_t step,
                          struct walk_sums sums[2 / WALKS])
 {
@@ -343,8 +345,3 @@ static void descend_in_place(const struct tw_conv_descent_in_place *d, ptrdiff_t
         walk_wide(d, step);
     }
 }
-
-#undef WALKS
-#undef WALK_CHAINS
-#undef NARROW
-#undef PLANES_IN_L1

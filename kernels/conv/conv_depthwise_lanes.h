@@ -313,3 +313,8 @@ const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {
 #undef STREAM_ACROSS
 #undef STREAM_LOADS
 #undef STREAM_TAPS
+#undef WALKS
+#undef WALK_CHAINS
+#undef NARROW
+#undef PLANES_IN_L1
+#undef PLANE_OF_ROWS_AHEAD
