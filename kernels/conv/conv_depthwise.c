@@ -276,8 +276,8 @@ size_t tw_conv_depthwise_passes_workspace(const struct tw_conv2d_shape *shape, b
                                      : input_gradient ? tw_conv_gradient_pass(shape, 0, 0)
                                                       : tw_conv_forward_pass(shape);
     const size_t tables = tw_conv_in_place_workspace(&pass);
-    const bool always = pairs || tw_conv_is_in_place(&pass); /* on every ISA */
-    const size_t copy = always ? 0 : divide(shape, input_gradient, NULL).bytes;
+    const bool in_place = pairs || tw_conv_is_in_place(&pass) || tw_conv_is_5x5_in_place(&pass);
+    const size_t copy = in_place ? 0 : divide(shape, input_gradient, NULL).bytes;
 
     return tables > copy ? tables : copy;
 }

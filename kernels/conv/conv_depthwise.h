@@ -83,7 +83,7 @@ struct tw_conv_depthwise {
     void (*strip)(const struct tw_conv_strip *strip);
     /* Planes in place, in steps of 1 or 2; and of tw_conv_pairs_pass for 3 x 3 and for 5 x 5. */
     tw_conv_planes_fn *in_place, *pairs_in_place[2];
-    /* Planes of tw_conv_is_5x5_in_place, or NULL. */
+    /* Planes of tw_conv_is_5x5_in_place. */
     tw_conv_planes_fn *in_place_5x5;
     /* result[2 c + i] = half[i][c], `width` results. */
     void (*interleave)(ptrdiff_t width, const float *const half[2], float *result);

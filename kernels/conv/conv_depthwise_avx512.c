@@ -73,26 +73,6 @@ static inline void tw_vector_split(tw_vector a, tw_vector b, tw_vector *even, tw
     *odd = _mm256_permutex2var_ps(a, _mm256_add_epi32(evens, _mm256_set1_epi32(1)), b);
 }
 
-/* The same, but even and odd lanes are in crossed order: each half holds two of one vector and two of the other. */
-static inline void tw_vector_split_crossed(tw_vector a, tw_vector b, tw_vector *even, tw_vector *odd)
-{
-    *even = _mm256_shuffle_ps(a, b, 0x88);
-    *odd = _mm256_shuffle_ps(a, b, 0xdd);
-}
-
-/* From crossed to natural order. */
-static inline tw_vector tw_vector_uncross(tw_vector a)
-{
-    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(a), 0xd8));
-}
-
-/* In a register from here on: what several operations need, compilers would load for each. */
-static inline tw_vector tw_vector_hold(tw_vector a)
-{
-    __asm__("" : "+v"(a));
-    return a;
-}
-
 /* Lane 0 of `a`, then all of `b` but its last lane. */
 static inline tw_vector tw_vector_push(tw_vector a, tw_vector b)
 {

@@ -62,8 +62,8 @@ struct tw_conv_descent_in_place {
 /* Whether a pass is of the kind: 3 x 3 taps, steps 1 or 2. */
 bool tw_conv_is_in_place(const struct tw_conv_pass *pass);
 
-/* Whether a pass is the same with 5 x 5 taps of one channel, and its rows are longer than eight: what an ISA can have a body
- * for. That finds its masks itself. */
+/* Whether a pass is the same with 5 x 5 taps of one channel, and its rows are longer than eight. Its bodies find their masks
+ * themselves. */
 bool tw_conv_is_5x5_in_place(const struct tw_conv_pass *pass);
 
 /* Input gradients of 3 x 3 and 5 x 5 in steps of 2: results belong together in pairs of rows and of columns, which meet the

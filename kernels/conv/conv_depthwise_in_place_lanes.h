@@ -19,11 +19,11 @@ IN_PLACE void find_rows(const struct tw_conv_in_place *s, const float *plane, pt
                         const float *volatile row[SOURCES])
 {
     const size_t height = (size_t)s->height;
-    const float *at = plane + top * s->width;
+    ptrdiff_t at = top * s->width;
 
     TW_UNROLL
     for (int q = 0; q < count; q++, at += s->width) {
-        row[q] = (size_t)(top + q) < height ? at : s->zeros;
+        row[q] = (size_t)(top + q) < height ? plane + at : s->zeros;
     }
 }
 

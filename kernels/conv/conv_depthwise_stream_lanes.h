@@ -97,11 +97,12 @@ IN_PLACE const float *next_row(const struct stream *s, const struct stream_kind 
 {
     const struct tw_conv_in_place *p = s->planes;
     const ptrdiff_t row = place->top++;
-    const float *x = p->source + row * p->width + s->at;
+    const float *x;
 
     if (row < 0 || row >= p->height) {
         return p->zeros + s->at;
     }
+    x = p->source + row * p->width + s->at;
     TW_UNROLL
     for (int i = 0; i < kind.across * kind.step; i += 2) {
         __builtin_prefetch(x + s->ahead + i * LANES);

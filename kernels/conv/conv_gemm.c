@@ -71,12 +71,6 @@ size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_
 /* The pixels of a row that positions meet. */
 static void take_row(ptrdiff_t count, ptrdiff_t stride, const float *x, float *met)
 {
-    if (stride == 2) {
-        for (ptrdiff_t c = 0; c < count; c++) {
-            met[c] = x[2 * c];
-        }
-        return;
-    }
     for (ptrdiff_t c = 0; c < count; c++) {
         met[c] = x[c * stride];
     }

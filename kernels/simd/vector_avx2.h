@@ -46,6 +46,26 @@ static inline tw_vector tw_vector_add(tw_vector a, tw_vector b)
     return _mm256_add_ps(a, b);
 }
 
+/* Lanes of even and of odd number of two vectors, in crossed order: each half holds two of one vector and two of the other. */
+static inline void tw_vector_split_crossed(tw_vector a, tw_vector b, tw_vector *even, tw_vector *odd)
+{
+    *even = _mm256_shuffle_ps(a, b, 0x88);
+    *odd = _mm256_shuffle_ps(a, b, 0xdd);
+}
+
+/* From crossed to natural order. */
+static inline tw_vector tw_vector_uncross(tw_vector a)
+{
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(a), 0xd8));
+}
+
+/* In a register from here on: what several operations need, compilers would load for each. */
+static inline tw_vector tw_vector_hold(tw_vector a)
+{
+    __asm__("" : "+v"(a));
+    return a;
+}
+
 /* --- picking pixels by code (kernels/conv_pool): code = 2 * row + column, 4 closed ---------------------- */
 
 /* Eight floats to pick from: `low[0 … 3]`, `high[0 … 3]`. */
