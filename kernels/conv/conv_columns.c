@@ -37,7 +37,7 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
     if (!parts.in_place) {
         positions = tw_conv_smaller(positions, RESULT_FLOATS / pass->out_channels);
     }
-    parts.window = tw_conv_window(pass, tiles->kc, positions);
+    parts.window = tw_conv_window(pass, tiles->links, positions);
     positions = parts.window.band * pass->positions[1];
     links = parts.window.channels * pass->taps[0] * pass->taps[1];
     parts.pitch = parts.in_place ? pass->result[0] * pass->result[1] : positions;

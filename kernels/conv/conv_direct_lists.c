@@ -35,17 +35,17 @@ static ptrdiff_t links_of_block(const struct tw_f32_tiles *tiles, const struct t
 {
     const bool shared = shape->kernel_height == 1 && shape->kernel_width == 1 && shape->stride[1] == 1;
 
-    return shared && tiles->width[0].columns <= NARROW_COLUMNS ? tw_conv_smaller(tiles->kc, NARROW_LINKS)
-                                                               : tiles->kc;
+    return shared && tiles->width[0].columns <= NARROW_COLUMNS ? tw_conv_smaller(tiles->links, NARROW_LINKS)
+                                                               : tiles->links;
 }
 
 /* Block, band and samples. */
-static void choose_blocks(struct tw_conv_direct *parts, ptrdiff_t kc)
+static void choose_blocks(struct tw_conv_direct *parts, ptrdiff_t links)
 {
     const struct tw_conv_axis *rows = &parts->axis[0], *columns = &parts->axis[1];
     const ptrdiff_t positions = tw_conv_smaller(BLOCK_POSITIONS, RESULT_FLOATS / parts->pitch);
 
-    parts->block = tw_conv_even(parts->channels, kc / (most_taps(rows) * most_taps(columns)));
+    parts->block = tw_conv_even(parts->channels, links / (most_taps(rows) * most_taps(columns)));
     parts->band = larger(tw_conv_smaller(positions / columns->positions, rows->positions), 1);
     while (parts->band > 1 &&
            parts->block * source_rows(rows, parts->band) * columns->sources > SOURCE_FLOATS) {

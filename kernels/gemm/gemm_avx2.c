@@ -47,9 +47,12 @@ const struct tw_f32_tiles tw_f32_tiles__avx2 = {
     .strided_widths = 4,
     .strided_general = 2,
     .few_rows = &tw_f32_few_rows__avx2,
-    .kc = 320,
-    .mc = 144,
-    .nc = 1024,
+    .links = 320,
+    .kc = 384,
+    .mc = 192,
+    .nc = 2048,
+    .in_place = 8192,
+    .in_place_rows = 48,
     .transpose = transpose,
 };
 

@@ -9,9 +9,10 @@
 #error "gemm_avx512.c must be compiled with -mavx512f -mavx512vl"
 #endif
 
-#define LANES       16
-#define IN_PLACE    static inline __attribute__((always_inline))
-#define VECTORS_MAX 8
+#define LANES           16
+#define IN_PLACE        static inline __attribute__((always_inline))
+#define VECTORS_MAX     8
+#define STRIDED_FETCHES 1
 
 typedef __m512 vector;
 typedef __mmask16 part;
@@ -97,9 +98,13 @@ const struct tw_f32_tiles tw_f32_tiles__avx512 = {
     .strided_widths = 4,
     .strided_general = 1,
     .few_rows = &tw_f32_few_rows__avx512,
-    .kc = 384,
-    .mc = 192,
+    .links = 384,
+    .kc = 1024,
+    .mc = 96,
     .nc = 1024,
+    .in_place = 131072,
+    .in_place_rows = 128,
+    .fetch = true,
     .transpose = transpose,
 };
 

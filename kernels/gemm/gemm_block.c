@@ -199,7 +199,26 @@ static struct tw_f32_strided first_tile(const struct tw_gemm_block *block, const
                                    .b_row = in_place ? block->b_row : panel->width->columns,
                                    .c_row = block->c_row,
                                    .accumulate = block->accumulate,
-                                   .packed = panel->packed};
+                                   .packed = panel->packed,
+                                   .ahead = block->a,
+                                   .next_c = block->c + panel->column};
+}
+
+/* Lets tile t of `tiles` fetch its share of the panel that begins at column `next`: where it is packed, of its length;
+ * where it is not, one line of every row. */
+static void aim(const struct tw_gemm_block *block, ptrdiff_t next, ptrdiff_t tiles, ptrdiff_t t,
+                struct tw_f32_strided *tile)
+{
+    const ptrdiff_t columns = smaller(block->width->columns, block->columns - next);
+    const ptrdiff_t step = smaller(LINE, (columns + tiles - 1) / tiles);
+
+    if (block->b_state != TW_GEMM_B_PACKED) {
+        tile->ahead = block->b + next + smaller(t * LINE, columns - 1);
+        tile->ahead_step = t * LINE < columns + LINE - 1 ? block->b_row : 0;
+        return;
+    }
+    tile->ahead = block->panels + (next + smaller(t * step, columns - step)) * block->k;
+    tile->ahead_step = step;
 }
 
 /* The tiles of one panel, down all rows. */
@@ -214,6 +233,9 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
     struct tw_f32_strided tile =
         first_tile(block, panel, packs_itself || block->b_state == TW_GEMM_B_IN_PLACE);
     struct ahead ahead = ahead_of(block, next, panel->width->columns, heights->tiles);
+    const bool tiles_fetch = block->tiles->fetch && whole && block->k > 2 * TW_STRIDED_LATE;
+    const bool tiles_fetch_b =
+        tiles_fetch && next < block->columns && (block->b_state == TW_GEMM_B_PACKED || block->b_col == 1);
 
     if (packs && !packs_itself) {
         pack_panel(block, panel);
@@ -222,9 +244,12 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
         const ptrdiff_t rows = heights->height + (t < heights->taller);
         const bool last = t + 1 == heights->tiles;
 
-        if (block->fetches_c) {
-            fetch_c(last ? block->c + next : tile.c + rows * block->c_row, block->c_row, rows,
-                    panel->columns);
+        tile.next_c = last ? block->c + next % block->columns : tile.c + rows * block->c_row;
+        if (block->fetches_c && !tiles_fetch) {
+            fetch_c(tile.next_c, block->c_row, rows, panel->columns);
+        }
+        if (tiles_fetch_b) {
+            aim(block, next, heights->tiles, t, &tile);
         }
         fetch_share(&ahead);
         tile.a_col = block->interleaved ? rows : block->a_col;
@@ -275,7 +300,9 @@ void tw_gemm_run_small(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
                                   .a_col = s->a_col,
                                   .b_row = s->b_row,
                                   .c_row = s->c_row,
-                                  .accumulate = s->accumulate};
+                                  .accumulate = s->accumulate,
+                                  .ahead = b,
+                                  .next_c = c};
 
     for (ptrdiff_t j = 0; j < s->n; j += tile.columns) {
         tw_f32_strided_fn *const *functions;

@@ -9,9 +9,10 @@
 #include "kernels/gemm/gemm_tile.h"
 #include "kernels/gemm/gemm_transpose_neon.h"
 
-#define LANES       4
-#define IN_PLACE    static inline __attribute__((always_inline))
-#define VECTORS_MAX 4
+#define LANES           4
+#define IN_PLACE        static inline __attribute__((always_inline))
+#define VECTORS_MAX     4
+#define STRIDED_FETCHES 0
 
 typedef float32x4_t vector;
 typedef int part;
@@ -133,9 +134,11 @@ const struct tw_f32_tiles tw_f32_tiles__neon = {
     .strided_widths = 3,
     .strided_general = 0,
     .few_rows = &few_rows,
+    .links = 256,
     .kc = 256,
     .mc = 144,
     .nc = 512,
+    .in_place = 8192,
     .transpose = transpose,
 };
 

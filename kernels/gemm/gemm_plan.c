@@ -3,17 +3,18 @@
 #include "kernels/gemm/gemm_block.h"
 
 enum {
-    SMALL = 48,            /* most rows, columns and depth of a product that needs no plan */
-    B_IN_L1 = 8192,        /* floats of a B that is not packed */
-    B_STREAMS = 32768,     /* floats of a B from which on one tile reads it in short blocks of k … */
-    STREAM_DEPTH = 64,     /* … of this depth: as many pages as the first translation buffer holds */
-    STREAM_COLUMNS = 32,   /* least n that is streamed past */
-    A_PACKS = 4096,        /* floats of A from which on it is packed, if its rows are not well apart */
-    A_BAD_ROW = 512,       /* distances of rows that are multiples of this meet in few sets of L1 and L2 */
-    A_IS_READ_OFTEN = 384, /* least n for which packing A is cheap beside reading it */
-    C_IN_L1 = 4096,        /* floats of a C that is not fetched ahead */
-    EXCHANGED_DEPTH = 16,  /* least k of a product that is computed as C^T */
-    SHALLOW = 32           /* most k of a product whose tiles go along the rows of C */
+    SMALL = 48,           /* most rows, columns and depth of a product that needs no plan */
+    B_IN_L1 = 8192,       /* floats of a B that is not fetched */
+    B_IN_L3 = 1 << 20,    /* floats of a B that few rows of A meet where it lies, unless … */
+    B_BAD_ROW = 1024,     /* … its rows are a multiple of this apart: their lines meet in one set of L1 */
+    LINE = 16,            /* floats */
+    B_STREAMS = 32768,    /* floats of a B from which on one tile reads it in short blocks of k … */
+    STREAM_DEPTH = 64,    /* … of this depth: as many pages as the first translation buffer holds */
+    STREAM_COLUMNS = 32,  /* least n that is streamed past */
+    A_PACKS = 4096,       /* floats of a transposed A from which on it is packed */
+    C_IN_L1 = 4096,       /* floats of a C that is not fetched ahead */
+    EXCHANGED_DEPTH = 16, /* least k of a product that is computed as C^T */
+    SHALLOW = 32          /* most k of a product whose tiles go along the rows of C */
 };
 
 static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
@@ -34,9 +35,17 @@ static ptrdiff_t share(ptrdiff_t extent, ptrdiff_t most, ptrdiff_t unit)
 
 static bool packs_a(const struct tw_gemm_shape *s, const struct tw_f32_strided_width *width)
 {
-    const bool bad = s->a_col != 1 || s->a_row % A_BAD_ROW == 0 || s->n >= A_IS_READ_OFTEN;
+    return s->a_col != 1 && s->m > width->rows && s->n >= 4 * width->columns && s->m * s->k > A_PACKS;
+}
 
-    return s->m > width->rows && s->n >= 4 * width->columns && bad && s->m * s->k > A_PACKS;
+/* Whether several tiles read B where it lies. The rows of a wide panel are several lines, which come from L2 fast enough. */
+static bool in_place(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s,
+                     const struct tw_f32_strided_width *width)
+{
+    const ptrdiff_t b = s->k * s->n;
+    const bool meet = s->b_row % B_BAD_ROW == 0 && width->columns <= LINE;
+
+    return b <= tiles->in_place || (s->m <= tiles->in_place_rows && b <= B_IN_L3 && !meet);
 }
 
 bool tw_gemm_is_small(const struct tw_gemm_shape *s)
@@ -81,10 +90,12 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
     if (plan.way <= TW_GEMM_STREAM) {
         return plan;
     }
-    plan.packs_b = s->b_col != 1 || (!one_tile && b > B_IN_L1);
+    plan.packs_b = s->b_col != 1 || (!one_tile && !in_place(tiles, s, width));
     plan.fetches_c = s->m * s->n > C_IN_L1;
-    plan.fetches_b = b > B_IN_L1 && s->b_col == 1; /* the columns of a transposed B are streams already */
-    if (plan.packs_b) {
+    /* The columns of a transposed B are streams already, and tiles that fetch do that themselves. */
+    plan.fetches_b =
+        b > B_IN_L1 && s->b_col == 1 && (one_tile || !tiles->fetch || s->k <= 2 * TW_STRIDED_LATE);
+    if (!one_tile || plan.packs_b) {
         plan.kc = share(s->k, tiles->kc * general / larger(width->columns, general), 4);
     } else if (one_tile && b > B_STREAMS) {
         plan.kc = share(s->k, STREAM_DEPTH, 4);

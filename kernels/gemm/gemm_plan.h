@@ -12,9 +12,9 @@
  *   "rows"           short k: writing C is the work, so the tiles go along its rows
  *   "panels"         otherwise: tiles down the rows of A, one panel of B after the other in L1
  *
- * B is packed where several tiles read a panel that does not stay in L1 by itself: the first of them does it, on its
- * way. A is packed where it is transposed, its rows meet in few sets of the caches, or n is large. None of this changes a
- * bit.
+ * B is packed where many tiles read a panel that does not stay near by itself: the first of them does it, on its way. With
+ * few rows of A packing takes longer than it saves, unless the lines of a panel meet in few sets of L1. A is packed where
+ * it is transposed. None of this changes a bit.
  */
 #ifndef TOWER_KERNELS_GEMM_GEMM_PLAN_H
 #define TOWER_KERNELS_GEMM_GEMM_PLAN_H

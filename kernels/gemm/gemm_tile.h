@@ -35,6 +35,7 @@
 #define TW_STRIDED_MAX      4
 #define TW_STREAM_ROWS_MAX  5
 #define TW_DOTS_ROWS_MAX    10
+#define TW_STRIDED_LATE     32 /* steps before its end at which a tile fetches rows of C */
 
 /* Operands of a tile, or of several down the rows of one panel (tw_tile_run). */
 struct tw_f32_tile {
@@ -67,6 +68,9 @@ struct tw_f32_tile_width {
  *   for p = 0 … k-1:   acc[i][j] = fma(a[i*a_row + p*a_col], b[p*b_row + j], acc[i][j])
  *   c[i*c_row + j] = acc[i][j]
  *
+ * Where tiles fetch (struct tw_f32_tiles), the functions of whole tiles bring what comes next into the caches; these
+ * addresses are hints, of any value.
+ *
  * The `packing` functions also leave the rows of B that they read in `packed`, one after the other: what the
  * tiles below then read. */
 struct tw_f32_strided {
@@ -76,6 +80,9 @@ struct tw_f32_strided {
     ptrdiff_t a_row, a_col, b_row, c_row;
     bool accumulate;
     float *packed;
+    const float *ahead; /* at step p a tile fetches ahead[p*ahead_step] … */
+    ptrdiff_t ahead_step;
+    float *next_c; /* … and towards its end the rows of C that the tile after it begins with */
 };
 
 typedef void tw_f32_strided_fn(const struct tw_f32_strided *operands);
@@ -103,9 +110,13 @@ struct tw_f32_tiles {
     struct tw_f32_strided_width strided[TW_STRIDED_MAX];
     int strided_widths, strided_general; /* the widest for any number of rows is [strided_general] */
     const struct tw_f32_few_rows *few_rows;
-    ptrdiff_t kc; /* depth of a block: a panel of the widest tile and one row block of A stay in L1 */
-    ptrdiff_t mc; /* rows of A packed at a time: mc x kc stay in L2 */
-    ptrdiff_t nc; /* columns of B packed at a time */
+    ptrdiff_t links; /* of a block of a convolution: its panel and what it meets of the image stay near */
+    ptrdiff_t kc;    /* depth of a block of a product: a panel of B passes from L2 by a few rows of A in L1 */
+    ptrdiff_t mc;    /* rows of A in a block: mc x kc stay in L2 */
+    ptrdiff_t nc;    /* columns of B packed at a time: kc x nc stay in L3 */
+    ptrdiff_t in_place,
+        in_place_rows; /* floats of a B that is not packed; rows of A up to which hardly any is */
+    bool fetch;        /* whole strided tiles fetch what comes next: they last long enough to pay for it */
     tw_f32_transpose_fn *transpose;
 };
 

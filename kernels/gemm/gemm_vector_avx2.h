@@ -5,8 +5,9 @@
 
 #include <immintrin.h>
 
-#define LANES    8
-#define IN_PLACE static inline __attribute__((always_inline))
+#define LANES           8
+#define STRIDED_FETCHES 0
+#define IN_PLACE        static inline __attribute__((always_inline))
 
 typedef __m256 vector;
 typedef __m256i part;

@@ -3,6 +3,7 @@
  *   VECTORS_MAX, LANES, vector, part       most vectors of a tile's row, lanes of one, its type, a mask of lanes
  *   load, store, broadcast, zero
  *   multiply_add(a, b, c)                  a * b + c, rounded once
+ *   STRIDED_FETCHES                        whether its whole tiles fetch what comes next (gemm_tile.h)
  *   part_first(count)                      the first `count` lanes, 1 … LANES
  *   load_part(x, part), store_part(y, count, part, v)   touch these lanes only; the others are loaded as zeros
  *
@@ -30,15 +31,27 @@ STRIDED_IN_PLACE vector strided_load(enum strided_kind kind, int v, int vectors,
     return kind == STRIDED_PART && v == vectors - 1 ? load_part(x + v * LANES, last) : load(x + v * LANES);
 }
 
+/* The row of C below `c`, one addition away from it for the compiler, too: left to itself it computes the addresses of
+ * all rows before the products, for loads and stores alike, has no registers for them, and every tile waits for the
+ * detours. */
+STRIDED_IN_PLACE float *strided_next(float *c, ptrdiff_t c_row)
+{
+    c += c_row;
+    __asm__("" : "+r"(c));
+    return c;
+}
+
 STRIDED_IN_PLACE void strided_start(int rows, int vectors, enum strided_kind kind,
                                     const struct tw_f32_strided *o, part last,
                                     vector acc[TW_TILE_ROWS_MAX][VECTORS_MAX])
 {
+    float *c = o->c;
+
     TW_UNROLL
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < rows; i++, c = strided_next(c, o->c_row)) {
         TW_UNROLL
         for (int v = 0; v < vectors; v++) {
-            acc[i][v] = o->accumulate ? strided_load(kind, v, vectors, o->c + i * o->c_row, last) : zero();
+            acc[i][v] = o->accumulate ? strided_load(kind, v, vectors, c, last) : zero();
         }
     }
 }
@@ -48,54 +61,94 @@ STRIDED_IN_PLACE void strided_finish(int rows, int vectors, enum strided_kind ki
                                      vector acc[TW_TILE_ROWS_MAX][VECTORS_MAX])
 {
     const int rest = (int)o->columns - (vectors - 1) * LANES;
-    const ptrdiff_t c_row = o->c_row;
     float *c = o->c;
 
     TW_UNROLL
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < rows; i++, c = strided_next(c, o->c_row)) {
         TW_UNROLL
         for (int v = 0; v < vectors; v++) {
-            float *to = c + i * c_row + v * LANES;
-
             if (kind == STRIDED_PART && v == vectors - 1) {
-                store_part(to, rest, last, acc[i][v]);
+                store_part(c + v * LANES, rest, last, acc[i][v]);
             } else {
-                store(to, acc[i][v]);
+                store(c + v * LANES, acc[i][v]);
             }
         }
     }
 }
 
-STRIDED_IN_PLACE void strided_tile(int rows, int vectors, enum strided_kind kind,
-                                   const struct tw_f32_strided *o)
+/* The rows of C of this tile, which have left L1 since they were loaded, and those of the next. */
+STRIDED_IN_PLACE void strided_fetch_c(int rows, int vectors, const struct tw_f32_strided *o)
 {
-    const ptrdiff_t a_row = o->a_row, a_col = o->a_col, b_row = o->b_row;
-    const part last = part_first(kind == STRIDED_PART ? (int)o->columns - (vectors - 1) * LANES : LANES);
-    const float *a = o->a, *b = o->b;
-    float *packed = o->packed;
-    vector acc[TW_TILE_ROWS_MAX][VECTORS_MAX];
+    float *own = o->c, *next = o->next_c;
 
-    strided_start(rows, vectors, kind, o, last, acc);
-    for (ptrdiff_t p = o->k; p > 0; p--, a += a_col, b += b_row) {
-        vector row_of_b[VECTORS_MAX];
-
+    TW_UNROLL
+    for (int i = 0; i < rows; i++) {
         TW_UNROLL
         for (int v = 0; v < vectors; v++) {
-            row_of_b[v] = strided_load(kind, v, vectors, b, last);
+            __builtin_prefetch(own + v * LANES, 1);
+            __builtin_prefetch(next + v * LANES, 1);
+        }
+        own = strided_next(own, o->c_row);
+        next = strided_next(next, o->c_row);
+    }
+}
+
+/* Where a tile has got to. */
+struct strided_place {
+    const float *a, *b, *ahead;
+    float *packed;
+};
+
+/* The next `steps` fma of every chain. */
+STRIDED_IN_PLACE struct strided_place strided_steps(int rows, int vectors, enum strided_kind kind,
+                                                    const struct tw_f32_strided *o, part last,
+                                                    ptrdiff_t steps, struct strided_place at,
+                                                    vector acc[TW_TILE_ROWS_MAX][VECTORS_MAX])
+{
+    const ptrdiff_t a_row = o->a_row, a_col = o->a_col, b_row = o->b_row, ahead_step = o->ahead_step;
+
+    for (ptrdiff_t p = steps; p > 0; p--, at.a += a_col, at.b += b_row) {
+        vector row_of_b[VECTORS_MAX];
+
+        if (STRIDED_FETCHES && kind == STRIDED_WHOLE) {
+            __builtin_prefetch(at.ahead);
+            at.ahead += ahead_step;
+        }
+        TW_UNROLL
+        for (int v = 0; v < vectors; v++) {
+            row_of_b[v] = strided_load(kind, v, vectors, at.b, last);
             if (kind == STRIDED_PACKING) {
-                store(packed + v * LANES, row_of_b[v]);
+                store(at.packed + v * LANES, row_of_b[v]);
             }
         }
-        packed += kind == STRIDED_PACKING ? vectors * LANES : 0;
+        at.packed += kind == STRIDED_PACKING ? vectors * LANES : 0;
         TW_UNROLL
         for (int i = 0; i < rows; i++) {
-            const vector element = broadcast(a + i * a_row);
+            const vector element = broadcast(at.a + i * a_row);
 
             TW_UNROLL
             for (int v = 0; v < vectors; v++) {
                 acc[i][v] = multiply_add(element, row_of_b[v], acc[i][v]);
             }
         }
+    }
+    return at;
+}
+
+STRIDED_IN_PLACE void strided_tile(int rows, int vectors, enum strided_kind kind,
+                                   const struct tw_f32_strided *o)
+{
+    const part last = part_first(kind == STRIDED_PART ? (int)o->columns - (vectors - 1) * LANES : LANES);
+    const bool fetches = STRIDED_FETCHES && kind == STRIDED_WHOLE && o->k > 2 * TW_STRIDED_LATE;
+    const ptrdiff_t late = fetches ? TW_STRIDED_LATE : 0;
+    struct strided_place at = {o->a, o->b, o->ahead, o->packed};
+    vector acc[TW_TILE_ROWS_MAX][VECTORS_MAX];
+
+    strided_start(rows, vectors, kind, o, last, acc);
+    at = strided_steps(rows, vectors, kind, o, last, o->k - late, at, acc);
+    if (fetches) {
+        strided_fetch_c(rows, vectors, o);
+        strided_steps(rows, vectors, kind, o, last, late, at, acc);
     }
     strided_finish(rows, vectors, kind, o, last, acc);
 }

@@ -52,10 +52,12 @@ static void tails_equal_the_reference(void **state)
     assert_true(ran >= 4 * 17 + LAYOUTS * LAYOUTS);
 }
 
-/* Beyond the cache blocks in each direction: chains stop and go on between blocks of k. */
+/* Beyond the cache blocks in each direction, and beyond what stays where it lies: chains stop and go on between blocks
+ * of k, and panels of B are kept for further rows of A. */
 static void blocks_equal_the_reference(void **state)
 {
-    static const ptrdiff_t shapes[][3] = {{9, 20, 1031}, {401, 17, 30}, {11, 1601, 7}, {211, 37, 263}};
+    static const ptrdiff_t shapes[][3] = {{9, 20, 1031},   {401, 17, 30},    {11, 1601, 7}, {211, 37, 263},
+                                          {131, 515, 260}, {140, 129, 2050}, {50, 1024, 80}};
     struct tw_rng rng = tw_test_rng(3);
     int ran = 0;
 
@@ -68,7 +70,7 @@ static void blocks_equal_the_reference(void **state)
             ran += run_all(&problem);
             end_problem(&problem);
         }
-    assert_true(ran >= 12);
+    assert_true(ran >= 21);
 }
 
 /* m, n or k 0: C becomes 0 (k) or stays (accumulate), nothing is touched outside. */
@@ -178,7 +180,7 @@ static void reference_equals_the_formula(void **state)
     }
 }
 
-/* The cache blocking bounds it, not the matrices. */
+/* The cache blocking bounds it, not the matrices: a share of L3, as every thread has its own. */
 static void workspace_is_bounded(void **state)
 {
     const struct tw_gemm_shape huge = {
@@ -186,7 +188,7 @@ static void workspace_is_bounded(void **state)
 
     (void)state;
     for (int v = 0; v < VARIANTS; v++)
-        assert_true(variants[v].workspace(&huge) <= (size_t)2 << 20);
+        assert_true(variants[v].workspace(&huge) <= (size_t)5 << 20);
 }
 
 /* Who computes a product in parts has the workspace of the whole. */
