@@ -32,6 +32,7 @@ DEFINE_STRIDED(1, 8)
 DEFINE_STRIDED_PACKING(4, 2)
 DEFINE_STRIDED_PACKING(5, 2)
 DEFINE_STRIDED_PACKING(6, 2)
+DEFINE_STRIDED_ALONG_6(2)
 
 const struct tw_f32_tiles tw_f32_tiles__avx2 = {
     .width = {{16, 6, TILE_ROWS_6(2)}, {8, 6, TILE_ROWS_6(1)}},
@@ -46,11 +47,13 @@ const struct tw_f32_tiles tw_f32_tiles__avx2 = {
                 {8, 6, STRIDED_ROWS_6(1, whole), STRIDED_ROWS_6(1, part), {NULL}}},
     .strided_widths = 4,
     .strided_general = 2,
+    .along = {16, 6, STRIDED_ROWS_6(2, along)},
     .few_rows = &tw_f32_few_rows__avx2,
     .links = 320,
     .kc = 384,
     .mc = 192,
     .nc = 2048,
+    .shallow = {128, 32},
     .in_place = 8192,
     .in_place_rows = 48,
     .transpose = transpose,

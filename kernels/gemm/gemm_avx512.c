@@ -83,6 +83,7 @@ DEFINE_STRIDED_ROWS_3(8)
 DEFINE_STRIDED_PACKING(4, 4)
 DEFINE_STRIDED_PACKING(5, 4)
 DEFINE_STRIDED_PACKING(6, 4)
+DEFINE_STRIDED_ALONG_8(1)
 
 const struct tw_f32_tiles tw_f32_tiles__avx512 = {
     .width = {{64, 6, TILE_ROWS_6(4)}, {32, 8, TILE_ROWS_8(2)}, {16, 8, TILE_ROWS_8(1)}},
@@ -97,11 +98,13 @@ const struct tw_f32_tiles tw_f32_tiles__avx512 = {
                 {16, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}}},
     .strided_widths = 4,
     .strided_general = 1,
+    .along = {16, 8, STRIDED_ROWS_8(1, along)},
     .few_rows = &tw_f32_few_rows__avx512,
     .links = 384,
     .kc = 1024,
     .mc = 96,
     .nc = 1024,
+    .shallow = {256, 256},
     .in_place = 131072,
     .in_place_rows = 128,
     .fetch = true,

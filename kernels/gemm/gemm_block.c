@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "kernels/gemm/gemm_block.h"
 
 enum { LINE = 16 }; /* floats */
@@ -42,69 +40,6 @@ struct tw_gemm_heights tw_gemm_heights(ptrdiff_t rows, ptrdiff_t tile_rows)
         heights.taller = rows - heights.height * heights.tiles;
     }
     return heights;
-}
-
-/* --- packing A ------------------------------------------------------------------------------------------ */
-
-/* `rows` neighbours of each of k columns. Sizes are constants at the calls: a few vector moves each. */
-static inline __attribute__((always_inline)) void copy_columns(size_t rows, ptrdiff_t k, const float *a,
-                                                               ptrdiff_t a_col, float *packed)
-{
-    for (ptrdiff_t p = 0; p < k; p++) {
-        memcpy(packed + p * (ptrdiff_t)rows, a + p * a_col, rows * sizeof *packed);
-    }
-}
-
-static void interleave(ptrdiff_t rows, ptrdiff_t k, const float *a, ptrdiff_t a_col, float *packed)
-{
-    switch (rows) {
-    case 4:
-        copy_columns(4, k, a, a_col, packed);
-        break;
-    case 5:
-        copy_columns(5, k, a, a_col, packed);
-        break;
-    case 6:
-        copy_columns(6, k, a, a_col, packed);
-        break;
-    default:
-        copy_columns((size_t)rows, k, a, a_col, packed);
-        break;
-    }
-}
-
-static void pack_rows(const struct tw_gemm_block *block, float *packed)
-{
-    for (ptrdiff_t i = 0; i < block->rows; i++) {
-        const float *row = block->a + i * block->a_row;
-
-        if (block->a_col == 1) {
-            memcpy(packed + i * block->k, row, (size_t)block->k * sizeof *packed);
-            continue;
-        }
-        for (ptrdiff_t p = 0; p < block->k; p++) {
-            packed[i * block->k + p] = row[p * block->a_col];
-        }
-    }
-}
-
-void tw_gemm_pack_a(struct tw_gemm_block *block, float *packed)
-{
-    const struct tw_gemm_heights heights = tw_gemm_heights(block->rows, block->tile_rows);
-
-    block->interleaved = block->a_row == 1;
-    if (!block->interleaved) {
-        pack_rows(block, packed);
-    }
-    for (ptrdiff_t t = 0, first = 0; t < heights.tiles && block->interleaved; t++) {
-        const ptrdiff_t rows = heights.height + (t < heights.taller);
-
-        interleave(rows, block->k, block->a + first, block->a_col, packed + first * block->k);
-        first += rows;
-    }
-    block->a = packed;
-    block->a_row = block->k;
-    block->a_col = 1;
 }
 
 /* --- fetching ------------------------------------------------------------------------------------------- */
@@ -265,28 +200,40 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
     }
 }
 
-/* The tiles of `rows` rows from `first` on, along all panels. */
+/* The tiles of `rows` rows along `columns` columns. */
+static void run_along(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff_t columns,
+                      struct tw_f32_strided *tile)
+{
+    const struct tw_f32_along *along = &block->tiles->along;
+    const ptrdiff_t rest = columns % along->unit;
+
+    tile->columns = columns - rest;
+    along->function[rows - 1](tile);
+    if (rest > 0) {
+        const struct tw_f32_strided_width *width = narrow(block->tiles, block->width, rest);
+
+        tile->b += tile->columns;
+        tile->c += tile->columns;
+        tile->columns = rest;
+        (rest == width->columns ? width->whole : width->part)[rows - 1](tile);
+    }
+}
+
+/* The tiles of `rows` rows from `first` on: along all of B where it lies, or along one panel after the other. */
 static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdiff_t rows)
 {
     const bool in_place = block->b_state == TW_GEMM_B_IN_PLACE;
 
     for (ptrdiff_t j = 0; j < block->columns;) {
         const struct panel panel = panel_at(block, j);
+        const ptrdiff_t columns = in_place ? block->columns : panel.columns;
         struct tw_f32_strided tile = first_tile(block, &panel, in_place);
-        const ptrdiff_t step_b = in_place ? panel.columns : panel.columns * block->k;
 
         tile.a += first * block->a_row;
         tile.c += first * block->c_row;
         tile.a_col = block->interleaved ? rows : block->a_col;
-        if (panel.columns < panel.width->columns) {
-            panel.width->part[rows - 1](&tile);
-            return;
-        }
-        for (; j + panel.columns <= block->columns; j += panel.columns) {
-            panel.width->whole[rows - 1](&tile);
-            tile.b += step_b;
-            tile.c += panel.columns;
-        }
+        run_along(block, rows, columns, &tile);
+        j += columns;
     }
 }
 

@@ -21,7 +21,7 @@
 enum {
     DOTS_LANES = 8,
     DOTS_DEPTH = 4,
-    DOTS_GROUPS_MAX = 2,
+    DOTS_GROUPS_MAX = 4,
     DOTS_FAR =
         4, /* most rows of A that are read where they lie; more have no registers for their addresses */
     DOTS_BLOCK = 256 /* the others are brought together so many columns at a time */
@@ -39,18 +39,27 @@ DOTS_IN_PLACE const float *dots_column(const struct dots *o, bool whole, ptrdiff
     return o->b + (whole || i < o->last ? i : o->last) * o->b_col;
 }
 
-/* column[q][group] = elements p + q of the eight columns of the group. */
-DOTS_IN_PLACE void dots_transpose(const struct dots *o, bool whole, int group, ptrdiff_t p,
-                                  __m256 column[DOTS_DEPTH][DOTS_GROUPS_MAX])
+/* Four columns on, one addition away for the compiler, too, which has no registers for the addresses of all. */
+DOTS_IN_PLACE const float *dots_next(const float *b, ptrdiff_t b_col)
 {
-    const ptrdiff_t first = group * DOTS_LANES;
+    b += 4 * b_col;
+    __asm__("" : "+r"(b));
+    return b;
+}
+
+/* column[q][group] = elements p + q of the eight columns of the group, in the first of which element p is at `low`. */
+DOTS_IN_PLACE const float *dots_transpose(const struct dots *o, bool whole, int group, ptrdiff_t p,
+                                          const float *low, __m256 column[DOTS_DEPTH][DOTS_GROUPS_MAX])
+{
+    const float *high = dots_next(low, o->b_col);
     __m256 r[4], pair[4];
 
     TW_UNROLL
     for (int i = 0; i < 4; i++) {
-        r[i] =
-            _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(dots_column(o, whole, first + i) + p)),
-                                 _mm_loadu_ps(dots_column(o, whole, first + i + 4) + p), 1);
+        const float *first = whole ? low + i * o->b_col : dots_column(o, false, i) + p;
+        const float *second = whole ? high + i * o->b_col : dots_column(o, false, i + 4) + p;
+
+        r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(first)), _mm_loadu_ps(second), 1);
     }
     pair[0] = _mm256_unpacklo_ps(r[0], r[1]);
     pair[1] = _mm256_unpackhi_ps(r[0], r[1]);
@@ -60,6 +69,7 @@ DOTS_IN_PLACE void dots_transpose(const struct dots *o, bool whole, int group, p
     column[1][group] = _mm256_shuffle_ps(pair[0], pair[2], 0xee);
     column[2][group] = _mm256_shuffle_ps(pair[1], pair[3], 0x44);
     column[3][group] = _mm256_shuffle_ps(pair[1], pair[3], 0xee);
+    return dots_next(high, o->b_col);
 }
 
 /* One element of each of eight columns. */
@@ -97,10 +107,11 @@ DOTS_IN_PLACE void dots_steps(int rows, int groups, bool whole, const struct dot
                               __m256 acc[DOTS_GROUPS_MAX][TW_DOTS_ROWS_MAX])
 {
     __m256 column[DOTS_DEPTH][DOTS_GROUPS_MAX];
+    const float *b = o->b + p;
 
     TW_UNROLL
     for (int g = 0; g < groups; g++) {
-        dots_transpose(o, whole, g, p, column);
+        b = dots_transpose(o, whole, g, p, b, column);
     }
     TW_UNROLL
     for (int q = 0; q < DOTS_DEPTH; q++) {

@@ -113,6 +113,7 @@ DEFINE_STRIDED(8, 1)
 DEFINE_STRIDED_ROWS_6(2)
 DEFINE_STRIDED(7, 2)
 DEFINE_STRIDED(8, 2)
+DEFINE_STRIDED_ALONG_8(2)
 DEFINE_STRIDED_ROWS_6(4)
 
 DEFINE_STREAM(1, 8)
@@ -133,11 +134,13 @@ const struct tw_f32_tiles tw_f32_tiles__neon = {
                 {4, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}}},
     .strided_widths = 3,
     .strided_general = 0,
+    .along = {8, 8, STRIDED_ROWS_8(2, along)},
     .few_rows = &few_rows,
     .links = 256,
     .kc = 256,
     .mc = 144,
     .nc = 512,
+    .shallow = {32, 32},
     .in_place = 8192,
     .transpose = transpose,
 };

@@ -3,18 +3,20 @@
 #include "kernels/gemm/gemm_block.h"
 
 enum {
-    SMALL = 48,           /* most rows, columns and depth of a product that needs no plan */
-    B_IN_L1 = 8192,       /* floats of a B that is not fetched */
-    B_IN_L3 = 1 << 20,    /* floats of a B that few rows of A meet where it lies, unless … */
-    B_BAD_ROW = 1024,     /* … its rows are a multiple of this apart: their lines meet in one set of L1 */
-    LINE = 16,            /* floats */
-    B_STREAMS = 32768,    /* floats of a B from which on one tile reads it in short blocks of k … */
-    STREAM_DEPTH = 64,    /* … of this depth: as many pages as the first translation buffer holds */
-    STREAM_COLUMNS = 32,  /* least n that is streamed past */
-    A_PACKS = 4096,       /* floats of a transposed A from which on it is packed */
-    C_IN_L1 = 4096,       /* floats of a C that is not fetched ahead */
-    EXCHANGED_DEPTH = 16, /* least k of a product that is computed as C^T */
-    SHALLOW = 32          /* most k of a product whose tiles go along the rows of C */
+    SMALL = 48,          /* most rows, columns and depth of a product that needs no plan */
+    LINE = 16,           /* floats */
+    BAD_ROW = 1024,      /* rows of B a multiple of this apart: their lines meet in one set of L1, … */
+    WAYS = 8,            /* … which holds so many */
+    FEW = 32,            /* rows of A for which B is not packed so that they meet no more */
+    B_IN_L1 = 8192,      /* floats of a B that is not fetched */
+    B_IN_L3 = 1 << 20,   /* floats of a B that few rows of A meet where it lies */
+    B_ALONG = 65536,     /* floats of B that tiles pass on their way along the rows of C */
+    B_STREAMS = 32768,   /* floats of a B from which on one tile reads it in short blocks of k … */
+    STREAM_DEPTH = 64,   /* … of this depth: as many pages as the first translation buffer holds */
+    STREAM_COLUMNS = 32, /* least n that is streamed past */
+    A_PACKS = 4096,      /* floats of a transposed A from which on it is packed */
+    C_IN_L1 = 4096,      /* floats of a C that is not fetched ahead */
+    EXCHANGED_DEPTH = 16 /* least k of a product that is computed as C^T */
 };
 
 static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
@@ -38,14 +40,20 @@ static bool packs_a(const struct tw_gemm_shape *s, const struct tw_f32_strided_w
     return s->a_col != 1 && s->m > width->rows && s->n >= 4 * width->columns && s->m * s->k > A_PACKS;
 }
 
+/* Whether lines of B that are needed again throw each other out of L1. */
+static bool meet(const struct tw_gemm_shape *s)
+{
+    return s->b_row % BAD_ROW == 0 && s->k > WAYS;
+}
+
 /* Whether several tiles read B where it lies. The rows of a wide panel are several lines, which come from L2 fast enough. */
 static bool in_place(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s,
                      const struct tw_f32_strided_width *width)
 {
     const ptrdiff_t b = s->k * s->n;
-    const bool meet = s->b_row % B_BAD_ROW == 0 && width->columns <= LINE;
+    const bool narrow = width->columns <= LINE;
 
-    return b <= tiles->in_place || (s->m <= tiles->in_place_rows && b <= B_IN_L3 && !meet);
+    return b <= tiles->in_place || (s->m <= tiles->in_place_rows && b <= B_IN_L3 && !(narrow && meet(s)));
 }
 
 bool tw_gemm_is_small(const struct tw_gemm_shape *s)
@@ -71,7 +79,10 @@ static enum tw_gemm_way way_of(const struct tw_f32_tiles *tiles, const struct tw
     if (s->m <= width->rows) {
         return TW_GEMM_ONE_TILE;
     }
-    return s->k <= SHALLOW ? TW_GEMM_ROWS : TW_GEMM_PANELS;
+    if (s->k <= tiles->shallow[s->a_col != 1] && (s->m > FEW || s->b_col != 1 || !meet(s))) {
+        return TW_GEMM_ROWS;
+    }
+    return TW_GEMM_PANELS;
 }
 
 struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s)
@@ -91,6 +102,11 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
         return plan;
     }
     plan.packs_b = s->b_col != 1 || (!one_tile && !in_place(tiles, s, width));
+    if (plan.way == TW_GEMM_ROWS) {
+        plan.tile_rows = tiles->along.rows;
+        plan.width = &tiles->strided[0];
+        plan.packs_b = s->b_col != 1 || meet(s);
+    }
     plan.fetches_c = s->m * s->n > C_IN_L1;
     /* The columns of a transposed B are streams already, and tiles that fetch do that themselves. */
     plan.fetches_b =
@@ -104,7 +120,10 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
         plan.packs_a = packs_a(s, width);
         plan.mc = share(s->m, area / plan.kc / width->rows * width->rows, width->rows);
         plan.keeps_panels = plan.packs_b && (plan.mc < s->m || plan.way == TW_GEMM_ROWS);
-        plan.nc = plan.keeps_panels ? share(s->n, tiles->nc, width->columns) : s->n;
+        plan.nc = plan.keeps_panels ? share(s->n, tiles->nc, plan.width->columns) : s->n;
+    }
+    if (plan.way == TW_GEMM_ROWS && !plan.packs_b) {
+        plan.nc = share(s->n, B_ALONG / s->k, plan.width->columns);
     }
     return plan;
 }

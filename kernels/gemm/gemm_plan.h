@@ -9,7 +9,8 @@
  *                    written
  *   "streamed"       up to 5 rows, B larger than L1: B passes by once in whole rows, the few rows of C stay in L1
  *   "one tile"       m fits in a tile: the widest of its height; B by its strides unless it is transposed
- *   "rows"           short k: writing C is the work, so the tiles go along its rows
+ *   "rows"           short k: the tiles go along the rows of C, without a call between them, B where it lies unless its
+ *                    lines meet in L1; then only many rows of A are worth packing it
  *   "panels"         otherwise: tiles down the rows of A, one panel of B after the other in L1
  *
  * B is packed where many tiles read a panel that does not stay near by itself: the first of them does it, on its way. With

@@ -93,6 +93,13 @@ struct tw_f32_strided_width {
     tw_f32_strided_fn *whole[TW_TILE_ROWS_MAX], *part[TW_TILE_ROWS_MAX], *packing[TW_TILE_ROWS_MAX];
 };
 
+/* Tiles along the rows of C: entry r - 1 computes r rows, up to `rows`, of as many whole times `unit` columns as `columns`
+ * of the operands holds. */
+struct tw_f32_along {
+    ptrdiff_t unit, rows;
+    tw_f32_strided_fn *function[TW_TILE_ROWS_MAX];
+};
+
 /* Products of few rows of A, whose work is reading B once. Strides and order as in the contract. */
 typedef void tw_f32_few_rows_fn(const struct tw_gemm_shape *shape, const float *a, const float *b, float *c);
 
@@ -109,14 +116,16 @@ struct tw_f32_tiles {
     int widths;
     struct tw_f32_strided_width strided[TW_STRIDED_MAX];
     int strided_widths, strided_general; /* the widest for any number of rows is [strided_general] */
+    struct tw_f32_along along;
     const struct tw_f32_few_rows *few_rows;
     ptrdiff_t links; /* of a block of a convolution: its panel and what it meets of the image stay near */
     ptrdiff_t kc;    /* depth of a block of a product: a panel of B passes from L2 by a few rows of A in L1 */
     ptrdiff_t mc;    /* rows of A in a block: mc x kc stay in L2 */
     ptrdiff_t nc;    /* columns of B packed at a time: kc x nc stay in L3 */
-    ptrdiff_t in_place,
-        in_place_rows; /* floats of a B that is not packed; rows of A up to which hardly any is */
-    bool fetch;        /* whole strided tiles fetch what comes next: they last long enough to pay for it */
+    ptrdiff_t shallow[2];    /* most k of a product whose tiles go along the rows of C; [1]: A transposed */
+    ptrdiff_t in_place;      /* floats of a B that is not packed, … */
+    ptrdiff_t in_place_rows; /* … and rows of A up to which hardly any is */
+    bool fetch; /* whole strided tiles fetch what comes next: they last long enough to pay for it */
     tw_f32_transpose_fn *transpose;
 };
 

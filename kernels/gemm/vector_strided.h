@@ -20,9 +20,10 @@
 
 /* What a tile does beyond multiplying. */
 enum strided_kind {
-    STRIDED_WHOLE,  /* all columns */
-    STRIDED_PART,   /* the last vector only in part */
-    STRIDED_PACKING /* all columns, and copies the rows of B it reads to `packed` */
+    STRIDED_WHOLE,   /* all columns */
+    STRIDED_PART,    /* the last vector only in part */
+    STRIDED_PACKING, /* all columns, and copies the rows of B it reads to `packed` */
+    STRIDED_ALONG    /* all columns, one of several tiles along a row of C */
 };
 
 /* Vector v of `vectors`; `last` holds the lanes of the last one. */
@@ -153,6 +154,37 @@ STRIDED_IN_PLACE void strided_tile(int rows, int vectors, enum strided_kind kind
     strided_finish(rows, vectors, kind, o, last, acc);
 }
 
+/* A line of every row of C. */
+STRIDED_IN_PLACE void strided_fetch_column(int rows, float *c, ptrdiff_t c_row)
+{
+    TW_UNROLL
+    for (int i = 0; i < rows; i++) {
+        __builtin_prefetch(c, 1);
+        c = strided_next(c, c_row);
+    }
+}
+
+enum {
+    ALONG_FETCHES = 48, /* least k of tiles that have the time to fetch C … */
+    ALONG_AHEAD = 32    /* … so many floats ahead */
+};
+
+/* As many whole tiles along the rows of C as `columns` holds, without a call between them: where k is short, calls take
+ * as long as products. */
+STRIDED_IN_PLACE void strided_along(int rows, int vectors, bool fetches, const struct tw_f32_strided *o)
+{
+    struct tw_f32_strided tile = *o;
+
+    for (ptrdiff_t rest = o->columns; rest >= vectors * LANES; rest -= vectors * LANES) {
+        if (fetches) {
+            strided_fetch_column(rows, tile.c + ALONG_AHEAD, tile.c_row);
+        }
+        strided_tile(rows, vectors, STRIDED_ALONG, &tile);
+        tile.b += vectors * LANES;
+        tile.c += vectors * LANES;
+    }
+}
+
 #define STRIDED_NAME(rows, vectors, kind) strided_##rows##x##vectors##_##kind
 #define DEFINE_STRIDED_KIND(rows, vectors, kind, value)                                  \
     static void STRIDED_NAME(rows, vectors, kind)(const struct tw_f32_strided *operands) \
@@ -163,6 +195,26 @@ STRIDED_IN_PLACE void strided_tile(int rows, int vectors, enum strided_kind kind
     DEFINE_STRIDED_KIND(rows, vectors, whole, STRIDED_WHOLE) \
     DEFINE_STRIDED_KIND(rows, vectors, part, STRIDED_PART)
 #define DEFINE_STRIDED_PACKING(rows, vectors) DEFINE_STRIDED_KIND(rows, vectors, packing, STRIDED_PACKING)
+#define DEFINE_STRIDED_ALONG(rows, vectors)                                               \
+    static void STRIDED_NAME(rows, vectors, along)(const struct tw_f32_strided *operands) \
+    {                                                                                     \
+        if (operands->k >= ALONG_FETCHES) {                                               \
+            strided_along(rows, vectors, true, operands);                                 \
+        } else {                                                                          \
+            strided_along(rows, vectors, false, operands);                                \
+        }                                                                                 \
+    }
+#define DEFINE_STRIDED_ALONG_6(vectors) \
+    DEFINE_STRIDED_ALONG(1, vectors)    \
+    DEFINE_STRIDED_ALONG(2, vectors)    \
+    DEFINE_STRIDED_ALONG(3, vectors)    \
+    DEFINE_STRIDED_ALONG(4, vectors)    \
+    DEFINE_STRIDED_ALONG(5, vectors)    \
+    DEFINE_STRIDED_ALONG(6, vectors)
+#define DEFINE_STRIDED_ALONG_8(vectors) \
+    DEFINE_STRIDED_ALONG_6(vectors)     \
+    DEFINE_STRIDED_ALONG(7, vectors)    \
+    DEFINE_STRIDED_ALONG(8, vectors)
 #define DEFINE_STRIDED_ROWS_3(vectors) \
     DEFINE_STRIDED(1, vectors)         \
     DEFINE_STRIDED(2, vectors)         \

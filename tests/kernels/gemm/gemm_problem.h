@@ -38,8 +38,8 @@ struct matrix {
 };
 
 /* How the elements lie: leading dimension rows or columns, gaps in both directions, rows backwards, all rows
- * the same. */
-enum layout { ROWS, COLUMNS, GAPS, BACKWARDS, REPEATED, LAYOUTS };
+ * the same, rows that follow each other. */
+enum layout { ROWS, COLUMNS, GAPS, BACKWARDS, REPEATED, DENSE, LAYOUTS };
 
 static ptrdiff_t span(ptrdiff_t count, ptrdiff_t stride)
 {
@@ -48,7 +48,7 @@ static ptrdiff_t span(ptrdiff_t count, ptrdiff_t stride)
 
 static struct matrix new_matrix(struct tw_rng *rng, enum layout layout, ptrdiff_t rows, ptrdiff_t columns)
 {
-    const ptrdiff_t gap = tw_test_integer(rng, 0, 5);
+    const ptrdiff_t gap = tw_test_integer(rng, 0, layout == DENSE ? 0 : 5);
     struct matrix matrix = {.row = columns + gap, .column = 1};
     ptrdiff_t count;
 

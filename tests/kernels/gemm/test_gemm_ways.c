@@ -1,7 +1,7 @@
 #include "tests/kernels/gemm/gemm_problem.h"
 
-/* Every way of gemm_plan.h, by name on AVX2, where the edges of the rule are: B of 8192 floats and just above it,
- * several blocks of rows, of k, of columns. */
+/* Every way of gemm_plan.h, by name on AVX2, where the edges of the rule are: B of 8192 floats and just above it, rows of B
+ * that meet in L1, several blocks of rows, of k, of columns. */
 static const struct {
     const char *way;
     ptrdiff_t m, n, k;
@@ -11,9 +11,18 @@ static const struct {
     {"small", 48, 48, 48, GAPS, ROWS},
     {"small", 13, 17, 19, BACKWARDS, REPEATED},
     {"small", 47, 41, 1, COLUMNS, BACKWARDS},
-    {"panels", 49, 48, 48, ROWS, ROWS},
+    {"rows", 49, 48, 48, ROWS, ROWS},
+    {"rows", 49, 50, 128, ROWS, ROWS},
+    {"panels", 49, 50, 129, ROWS, ROWS},
     {"rows", 48, 49, 32, ROWS, ROWS},
-    {"panels", 48, 48, 49, ROWS, ROWS},
+    {"rows", 48, 48, 49, ROWS, ROWS},
+    {"rows", 32, 1024, 8, ROWS, DENSE},
+    {"panels", 32, 1024, 9, ROWS, DENSE},
+    {"rows", 33, 1024, 9, ROWS, DENSE},
+    {"rows", 37, 1063, 32, COLUMNS, ROWS},
+    {"panels", 37, 1063, 33, COLUMNS, ROWS},
+    {"rows", 41, 1024, 100, ROWS, DENSE},
+    {"rows", 41, 1024, 30, COLUMNS, DENSE},
     {"transposed small", 40, 18, 20, COLUMNS, COLUMNS},
     {"one tile", 1, 91, 90, ROWS, ROWS},
     {"streamed", 1, 92, 90, ROWS, ROWS},
@@ -36,17 +45,23 @@ static const struct {
     {"one tile", 6, 40, 200, GAPS, GAPS},
     {"panels", 9, 39, 261, ROWS, COLUMNS},
     {"panels", 10, 18, 519, ROWS, COLUMNS},
-    {"panels", 10, 57, 67, REPEATED, COLUMNS},
+    {"rows", 10, 57, 67, REPEATED, COLUMNS},
     {"rows", 40, 130, 30, ROWS, ROWS},
     {"rows", 50, 1030, 20, ROWS, COLUMNS},
     {"panels", 300, 70, 340, COLUMNS, ROWS},
-    {"panels", 31, 130, 66, COLUMNS, ROWS},
-    {"panels", 62, 390, 67, ROWS, ROWS},
-    {"panels", 20, 150, 60, ROWS, GAPS},
+    {"rows", 31, 130, 30, COLUMNS, ROWS},
+    {"panels", 31, 130, 166, COLUMNS, ROWS},
+    {"rows", 62, 390, 67, ROWS, ROWS},
+    {"panels", 62, 390, 167, ROWS, ROWS},
+    {"panels", 130, 1024, 167, ROWS, DENSE},
+    {"rows", 20, 150, 60, ROWS, GAPS},
+    {"rows", 20, 150, 60, ROWS, BACKWARDS},
     {"transposed dots", 90, 2, 50, ROWS, ROWS},
     {"transposed one tile", 90, 3, 150, GAPS, ROWS},
     {"transposed streamed", 90, 3, 150, COLUMNS, ROWS},
     {"transposed panels", 131, 18, 40, COLUMNS, ROWS},
+    {"transposed rows", 131, 18, 40, COLUMNS, COLUMNS},
+    {"transposed rows", 131, 18, 30, COLUMNS, ROWS},
     {"transposed panels", 70, 10, 330, ROWS, COLUMNS},
     {"transposed rows", 65, 17, 30, BACKWARDS, ROWS},
 };
