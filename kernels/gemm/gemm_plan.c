@@ -3,20 +3,22 @@
 #include "kernels/gemm/gemm_block.h"
 
 enum {
-    SMALL = 48,          /* most rows, columns and depth of a product that needs no plan */
-    LINE = 16,           /* floats */
-    BAD_ROW = 1024,      /* rows of B a multiple of this apart: their lines meet in one set of L1, … */
-    WAYS = 8,            /* … which holds so many */
-    FEW = 32,            /* rows of A for which B is not packed so that they meet no more */
-    B_IN_L1 = 8192,      /* floats of a B that is not fetched */
-    B_IN_L3 = 1 << 20,   /* floats of a B that few rows of A meet where it lies */
-    B_ALONG = 65536,     /* floats of B that tiles pass on their way along the rows of C */
-    B_STREAMS = 32768,   /* floats of a B from which on one tile reads it in short blocks of k … */
-    STREAM_DEPTH = 64,   /* … of this depth: as many pages as the first translation buffer holds */
-    STREAM_COLUMNS = 32, /* least n that is streamed past */
-    A_PACKS = 4096,      /* floats of a transposed A from which on it is packed */
-    C_IN_L1 = 4096,      /* floats of a C that is not fetched ahead */
-    EXCHANGED_DEPTH = 16 /* least k of a product that is computed as C^T */
+    SMALL = 48,             /* most rows, columns and depth of a product that needs no plan */
+    LINE = 16,              /* floats */
+    BAD_ROW = 1024,         /* rows of B a multiple of this apart: their lines meet in one set of L1, … */
+    WAYS = 8,               /* … which holds so many */
+    FEW = 32,               /* rows of A for which B is not packed so that they meet no more */
+    B_IN_L1 = 8192,         /* floats of a B that is not fetched */
+    B_IN_L3 = 1 << 20,      /* floats of a B that few rows of A meet where it lies */
+    B_ALONG = 65536,        /* floats of B that tiles pass on their way along the rows of C */
+    B_STREAMS = 32768,      /* floats of a B from which on one tile reads it in short blocks of k … */
+    STREAM_DEPTH = 64,      /* … of this depth: as many pages as the first translation buffer holds */
+    STREAM_COLUMNS = 32,    /* least n that is streamed past */
+    A_PACKS = 4096,         /* floats of a transposed A from which on it is packed */
+    C_IN_L1 = 4096,         /* floats of a C that is not fetched ahead */
+    EXCHANGED_COLUMNS = 32, /* most columns for which tiles are wasted on C */
+    EXCHANGED_DEPTH = 16,   /* least k of a product that is computed as C^T for that reason */
+    LONG = 256              /* least k beside which transposing C does not count */
 };
 
 static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
@@ -128,6 +130,16 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
     return plan;
 }
 
+/* Whether transposing A, and a small C, takes the place of transposing a B of more columns; its rows fill whole vectors. */
+static bool transposes_less(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s)
+{
+    const bool b_is_transposed = s->b_col != 1 && s->b_row == 1 && s->a_col == 1;
+    const ptrdiff_t idle = tw_tile_columns(tiles, s->m) - s->m;
+
+    return b_is_transposed && s->m > TW_DOTS_ROWS_MAX && s->m <= TW_GEMM_EXCHANGED_ROWS && s->n >= 2 * s->m &&
+           s->n <= TW_GEMM_EXCHANGED_MAX && s->k >= LONG && 8 * idle <= s->m;
+}
+
 /* Whether C^T is cheaper, counted in the columns that are paid for: a vector by itself keeps three quarters of
  * the multipliers busy, and transposing A costs about as much as 3 columns. */
 bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s)
@@ -136,7 +148,10 @@ bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
     const ptrdiff_t lanes = tiles->strided[tiles->strided_widths - 1].columns;
     ptrdiff_t rest, paid;
 
-    if (s->n > TW_GEMM_EXCHANGED_MAX || s->m < wide || s->k < EXCHANGED_DEPTH) {
+    if (transposes_less(tiles, s)) {
+        return true;
+    }
+    if (s->n > EXCHANGED_COLUMNS || s->m < wide || s->k < EXCHANGED_DEPTH) {
         return false;
     }
     rest = s->n % wide;

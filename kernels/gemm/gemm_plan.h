@@ -3,7 +3,8 @@
  * The first line that fits; the numbers are in gemm_plan.c:
  *
  *   "transposed …"   few columns, many rows: most lanes of a tile would be empty. C^T = B^T A^T by what follows,
- *                    64 of its columns at a time, into a buffer
+ *                    64 of its columns at a time, into a buffer. Also where B is transposed, A is not, and has at most
+ *                    64 rows and half as many as B has columns: A is transposed in its place
  *   "small"          m, n and k up to 48, rows of B contiguous: all is in L1, tiles without a plan
  *   "dots"           up to 8 rows (10 on AVX-512), B transposed: its columns are transposed in registers and never
  *                    written
@@ -23,8 +24,8 @@
 #include "kernels/gemm/gemm_tile.h"
 
 enum {
-    TW_GEMM_EXCHANGED_MAX = 32, /* most columns of a C that is computed as C^T, and … */
-    TW_GEMM_EXCHANGED_ROWS = 64 /* … rows of it at a time */
+    TW_GEMM_EXCHANGED_MAX = 512, /* most columns of a C that is computed as C^T, and … */
+    TW_GEMM_EXCHANGED_ROWS = 64  /* … rows of it at a time */
 };
 
 enum tw_gemm_way {
