@@ -6,7 +6,7 @@
 struct linear {
     const struct tw_kernels *kernels;
     ptrdiff_t rows, in, out;
-    bool nonzeros;
+    double density; /* of x and dy */
     const float *x, *w, *bias, *dy;
     float *y, *dx, *dw, *db;
     void *workspace;
@@ -28,7 +28,7 @@ static struct tw_gemm_shape forward_shape(const struct linear *l)
 static void multiply(const struct linear *l, const struct tw_gemm_shape *shape, const float *a,
                      const float *b, float *c)
 {
-    if (l->nonzeros)
+    if (l->density <= l->kernels->sparse_density[shape->b_col != 1]) /* as a layer does */
         l->kernels->f32_sparse_gemm(shape, a, b, c, l->workspace);
     else
         l->kernels->f32_gemm(shape, a, b, c, l->workspace);
@@ -120,8 +120,8 @@ static struct linear new_layer(struct tw_contest *contest, const struct tw_shape
 
     const ptrdiff_t density = tw_shape_size(shape, "density", 100);
 
-    l.nonzeros = density < 100;
-    contest->work.flops = (double)density / 100.0 * 2.0 * (double)l.rows * (double)l.in * (double)l.out;
+    l.density = (double)density / 100.0;
+    contest->work.flops = l.density * 2.0 * (double)l.rows * (double)l.in * (double)l.out;
     l.x = new_activations(contest, l.rows * l.in, density);
     l.w = tw_contest_uniform(contest, l.out * l.in);
     l.bias = tw_contest_uniform(contest, l.out);

@@ -2,9 +2,9 @@
  * list of kernels stands here once and the ISA's suffix fills it. */
 #include "kernels/kernels.h"
 
-#define TW_TABLE(which, lanes, density, suffix)                                                             \
+#define TW_TABLE(which, lanes, density, density_transposed, suffix)                                         \
     {                                                                                                       \
-        .isa = (which), .vector_lanes = (lanes), .sparse_density = (density),                               \
+        .isa = (which), .vector_lanes = (lanes), .sparse_density = {(density), (density_transposed)},       \
         .f32_gemm = tw_f32_gemm__##suffix, .f32_gemm_workspace = tw_f32_gemm_workspace__##suffix,           \
         .f32_linear_forward = tw_f32_linear_forward__##suffix,                                              \
         .f32_gemm_algorithm = tw_f32_gemm_algorithm__##suffix, .f32_transpose = tw_f32_transpose__##suffix, \
@@ -39,13 +39,13 @@
         .f32_adam = tw_f32_adam__##suffix,                                                                  \
     }
 
-static const struct tw_kernels reference_kernels = TW_TABLE(TW_ISA_REFERENCE, 16, 1.0, reference);
+static const struct tw_kernels reference_kernels = TW_TABLE(TW_ISA_REFERENCE, 16, 1.0, 1.0, reference);
 
 #if defined(__x86_64__)
-static const struct tw_kernels avx2_kernels = TW_TABLE(TW_ISA_AVX2, 8, 0.55, avx2);
-static const struct tw_kernels avx512_kernels = TW_TABLE(TW_ISA_AVX512, 16, 0.7, avx512);
+static const struct tw_kernels avx2_kernels = TW_TABLE(TW_ISA_AVX2, 8, 0.6, 0.58, avx2);
+static const struct tw_kernels avx512_kernels = TW_TABLE(TW_ISA_AVX512, 16, 0.73, 0.63, avx512);
 #elif defined(__aarch64__)
-static const struct tw_kernels neon_kernels = TW_TABLE(TW_ISA_NEON, 8, 0.55, neon);
+static const struct tw_kernels neon_kernels = TW_TABLE(TW_ISA_NEON, 8, 0.55, 0.55, neon);
 #endif
 
 /* The table this build holds for an ISA, or NULL. */

@@ -23,8 +23,9 @@ struct tw_kernels {
     enum tw_isa isa;
     ptrdiff_t vector_lanes; /* floats of one register; what kernels/conv_pool packs its scatter form by */
 
-    /* Of A: up to which f32_sparse_gemm takes no longer than f32_gemm. Measured on fc1 (Zen 4). */
-    double sparse_density;
+    /* Of A: up to which f32_sparse_gemm takes no longer than f32_gemm; [1]: where B is transposed. Measured on fc1
+     * (Zen 4). */
+    double sparse_density[2];
 
     tw_f32_gemm_fn *f32_gemm;
     tw_f32_gemm_workspace_fn *f32_gemm_workspace;

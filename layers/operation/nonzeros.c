@@ -27,7 +27,9 @@ bool tw_nonzeros_pay(const struct tw_execution *execution, const struct tw_gemm_
 {
     const ptrdiff_t step = whole->m * whole->k / LOOKED_AT + 1, rows = (whole->m + step - 1) / step;
 
-    return count(whole, a, step) <= execution->kernels->sparse_density * (double)rows * (double)whole->k;
+    const double density = execution->kernels->sparse_density[whole->b_col != 1];
+
+    return count(whole, a, step) <= density * (double)rows * (double)whole->k;
 }
 
 void tw_nonzeros_multiply(const struct tw_execution *execution, const struct tw_gemm_shape *shape, bool pay,
