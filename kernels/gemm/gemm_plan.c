@@ -13,6 +13,7 @@ enum {
     B_ALONG = 65536,        /* floats of B that tiles pass on their way along the rows of C */
     B_STREAMS = 32768,      /* floats of a B from which on one tile reads it in short blocks of k … */
     STREAM_DEPTH = 64,      /* … of this depth: as many pages as the first translation buffer holds */
+    STREAMED = 3,           /* rows up to which a B that comes fast is streamed past nevertheless */
     STREAM_COLUMNS = 32,    /* least n that is streamed past */
     A_PACKS = 4096,         /* floats of a transposed A from which on it is packed */
     C_IN_L1 = 4096,         /* floats of a C that is not fetched ahead */
@@ -63,6 +64,12 @@ bool tw_gemm_is_small(const struct tw_gemm_shape *s)
     return s->m <= SMALL && s->n <= SMALL && s->k <= SMALL && s->b_col == 1;
 }
 
+/* Whether a wide tile reads B as fast as it comes, in one go: from L3, in rows of several lines. */
+static bool comes_fast(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s)
+{
+    return tiles->fetch && s->b_col == 1 && s->k * s->n <= B_IN_L3;
+}
+
 static enum tw_gemm_way way_of(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s,
                                const struct tw_f32_strided_width *width)
 {
@@ -74,8 +81,8 @@ static enum tw_gemm_way way_of(const struct tw_f32_tiles *tiles, const struct tw
     if (s->m <= TW_DOTS_ROWS_MAX && s->b_row == 1 && s->b_col != 1 && tiles->few_rows->dots[s->m - 1]) {
         return TW_GEMM_DOTS;
     }
-    if (s->m <= TW_STREAM_ROWS_MAX && s->b_col == 1 && s->n >= STREAM_COLUMNS && !b_in_l1 &&
-        tiles->few_rows->stream[s->m - 1]) {
+    if (s->m <= (comes_fast(tiles, s) ? STREAMED : TW_STREAM_ROWS_MAX) && s->b_col == 1 &&
+        s->n >= STREAM_COLUMNS && !b_in_l1 && tiles->few_rows->stream[s->m - 1]) {
         return TW_GEMM_STREAM;
     }
     if (s->m <= width->rows) {
@@ -110,12 +117,12 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
         plan.packs_b = s->b_col != 1 || meet(s);
     }
     plan.fetches_c = s->m * s->n > C_IN_L1;
-    /* The columns of a transposed B are streams already, and tiles that fetch do that themselves. */
-    plan.fetches_b =
-        b > B_IN_L1 && s->b_col == 1 && (one_tile || !tiles->fetch || s->k <= 2 * TW_STRIDED_LATE);
+    /* The columns of a transposed B are streams already; tiles that fetch do that themselves. */
+    plan.fetches_b = b > B_IN_L1 && s->b_col == 1 &&
+                     (one_tile ? !comes_fast(tiles, s) : !tiles->fetch || s->k <= 2 * TW_STRIDED_LATE);
     if (!one_tile || plan.packs_b) {
         plan.kc = share(s->k, tiles->kc * general / larger(width->columns, general), 4);
-    } else if (one_tile && b > B_STREAMS) {
+    } else if (b > B_STREAMS && !comes_fast(tiles, s)) {
         plan.kc = share(s->k, STREAM_DEPTH, 4);
     }
     if (!one_tile) {

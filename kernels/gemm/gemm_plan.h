@@ -8,7 +8,8 @@
  *   "small"          m, n and k up to 48, rows of B contiguous: all is in L1, tiles without a plan
  *   "dots"           up to 8 rows (10 on AVX-512), B transposed: its columns are transposed in registers and never
  *                    written
- *   "streamed"       up to 5 rows, B larger than L1: B passes by once in whole rows, the few rows of C stay in L1
+ *   "streamed"       up to 5 rows (AVX-512: 3 while B stays in L3), B larger than L1: B passes by once in whole rows, the
+ *                    few rows of C stay in L1
  *   "one tile"       m fits in a tile: the widest of its height; B by its strides unless it is transposed
  *   "rows"           short k: the tiles go along the rows of C, without a call between them, B where it lies unless its
  *                    lines meet in L1; then only many rows of A are worth packing it
