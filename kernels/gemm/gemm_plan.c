@@ -17,8 +17,8 @@ enum {
     STREAM_COLUMNS = 32,    /* least n that is streamed past */
     A_PACKS = 4096,         /* floats of a transposed A from which on it is packed */
     C_IN_L1 = 4096,         /* floats of a C that is not fetched ahead */
-    EXCHANGED_COLUMNS = 32, /* most columns for which tiles are wasted on C */
-    EXCHANGED_DEPTH = 16,   /* least k of a product that is computed as C^T for that reason */
+    EXCHANGED_COLUMNS = 32, /* most columns for which tiles are wasted on C: C^T then */
+    EXCHANGED_DEPTH = 16,   /* least k of a product that is computed as C^T */
     LONG = 256              /* least k beside which transposing C does not count */
 };
 
@@ -155,10 +155,13 @@ bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
     const ptrdiff_t lanes = tiles->strided[tiles->strided_widths - 1].columns;
     ptrdiff_t rest, paid;
 
+    if (s->k < EXCHANGED_DEPTH) {
+        return false;
+    }
     if (transposes_less(tiles, s)) {
         return true;
     }
-    if (s->n > EXCHANGED_COLUMNS || s->m < wide || s->k < EXCHANGED_DEPTH) {
+    if (s->n > EXCHANGED_COLUMNS || s->m < wide) {
         return false;
     }
     rest = s->n % wide;
