@@ -2,7 +2,7 @@
 #include "benchmarks/peers/layers.h"
 
 /* A fully connected layer as layers/operation runs it: the bias spread over the rows, the product added to it. Where x and
- * dy have zeros, as a relu leaves them, the product of non-zeros. */
+ * dy have zeros, as a relu leaves them, the product of non-zeros while that pays; operations count non-zeros only. */
 struct linear {
     const struct tw_kernels *kernels;
     ptrdiff_t rows, in, out;
@@ -28,7 +28,7 @@ static struct tw_gemm_shape forward_shape(const struct linear *l)
 static void multiply(const struct linear *l, const struct tw_gemm_shape *shape, const float *a,
                      const float *b, float *c)
 {
-    if (l->density <= l->kernels->sparse_density[shape->b_col != 1]) /* as a layer does */
+    if (l->density < 1.0 && l->density <= l->kernels->sparse_density[shape->b_col != 1]) /* as a layer does */
         l->kernels->f32_sparse_gemm(shape, a, b, c, l->workspace);
     else
         l->kernels->f32_gemm(shape, a, b, c, l->workspace);

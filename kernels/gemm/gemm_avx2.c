@@ -56,6 +56,7 @@ const struct tw_f32_tiles tw_f32_tiles__avx2 = {
     .shallow = {128, 32},
     .in_place = 8192,
     .in_place_rows = 48,
+    .fetch = STRIDED_FETCHES,
     .transpose = transpose,
 };
 

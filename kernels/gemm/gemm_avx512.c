@@ -107,7 +107,7 @@ const struct tw_f32_tiles tw_f32_tiles__avx512 = {
     .shallow = {256, 256},
     .in_place = 131072,
     .in_place_rows = 128,
-    .fetch = true,
+    .fetch = STRIDED_FETCHES,
     .transpose = transpose,
 };
 

@@ -139,8 +139,8 @@ static struct tw_f32_strided first_tile(const struct tw_gemm_block *block, const
                                    .next_c = block->c + panel->column};
 }
 
-/* Lets tile t of `tiles` fetch its share of the panel that begins at column `next`: where it is packed, of its length;
- * where it is not, one line of every row. */
+/* Lets tile t of `tiles` that fetch fetch its share of the panel that begins at column `next`: where it is packed, of its
+ * length; where it is not, one line of every row. */
 static void aim(const struct tw_gemm_block *block, ptrdiff_t next, ptrdiff_t tiles, ptrdiff_t t,
                 struct tw_f32_strided *tile)
 {
@@ -177,18 +177,18 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
     }
     for (ptrdiff_t t = 0; t < heights->tiles; t++) {
         const ptrdiff_t rows = heights->height + (t < heights->taller);
-        const bool last = t + 1 == heights->tiles;
+        const bool last = t + 1 == heights->tiles, packing = packs_itself && t == 0;
 
         tile.next_c = last ? block->c + next % block->columns : tile.c + rows * block->c_row;
-        if (block->fetches_c && !tiles_fetch) {
+        if (block->fetches_c && (packing || !tiles_fetch)) {
             fetch_c(tile.next_c, block->c_row, rows, panel->columns);
         }
-        if (tiles_fetch_b) {
-            aim(block, next, heights->tiles, t, &tile);
+        if (tiles_fetch_b && !packing) {
+            aim(block, next, heights->tiles, t - packs_itself, &tile);
         }
         fetch_share(&ahead);
         tile.a_col = block->interleaved ? rows : block->a_col;
-        if (packs_itself && t == 0) {
+        if (packing) {
             panel->width->packing[rows - 1](&tile);
             tile.b = panel->packed;
             tile.b_row = panel->width->columns;

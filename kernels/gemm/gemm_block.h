@@ -1,7 +1,7 @@
 /* One block of a matrix product: rows of A that stay in L2 against the panels of B, one after the other. Private
  * to kernels/gemm.
  *
- *              columns of B, a panel at a time (in L1)
+ *              columns of B, a panel at a time (L1, L2)
  *            |------|------|------|---|
  *   rows of  | tile | tile |      |   |      within a panel the tiles go down the rows, of even height;
  *   A, in L2 | tile | tile |      |   |      meanwhile the next panel of B and the next tile of C are fetched

@@ -34,13 +34,14 @@ static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
 static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s, void *base)
 {
     const ptrdiff_t k = smaller(s->k, tiles->kc), exchanged = smaller(s->n, TW_GEMM_EXCHANGED_MAX);
+    const ptrdiff_t packed = smaller(s->n, TW_GEMM_EXCHANGED_FEW); /* of more columns the rows lie */
     const ptrdiff_t columns =
         tw_tile_columns(tiles, smaller(larger(s->n, smaller(s->m, TW_GEMM_EXCHANGED_ROWS)), tiles->nc));
     const ptrdiff_t area = (tiles->mc + TW_TILE_ROWS_MAX) * tiles->kc;
     struct tw_workspace workspace = {.base = base};
     struct parts parts;
 
-    parts.a = tw_workspace_take(&workspace, smaller(larger(s->m, exchanged) * k, area), sizeof(float));
+    parts.a = tw_workspace_take(&workspace, smaller(larger(s->m, packed) * k, area), sizeof(float));
     parts.panels = tw_workspace_take(&workspace, columns * k, sizeof(float));
     parts.exchanged = tw_workspace_take(&workspace, exchanged * TW_GEMM_EXCHANGED_ROWS, sizeof(float));
     parts.bytes = workspace.used;

@@ -21,7 +21,7 @@
 enum {
     DOTS_LANES = 8,
     DOTS_DEPTH = 4,
-    DOTS_GROUPS_MAX = 4,
+    DOTS_GROUPS_MAX = 2,
     DOTS_FAR =
         4, /* most rows of A that are read where they lie; more have no registers for their addresses */
     DOTS_BLOCK = 256 /* the others are brought together so many columns at a time */

@@ -142,6 +142,7 @@ const struct tw_f32_tiles tw_f32_tiles__neon = {
     .nc = 512,
     .shallow = {32, 32},
     .in_place = 8192,
+    .fetch = STRIDED_FETCHES,
     .transpose = transpose,
 };
 

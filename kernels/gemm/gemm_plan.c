@@ -3,23 +3,22 @@
 #include "kernels/gemm/gemm_block.h"
 
 enum {
-    SMALL = 48,             /* most rows, columns and depth of a product that needs no plan */
-    LINE = 16,              /* floats */
-    BAD_ROW = 1024,         /* rows of B a multiple of this apart: their lines meet in one set of L1, … */
-    WAYS = 8,               /* … which holds so many */
-    FEW = 32,               /* rows of A for which B is not packed so that they meet no more */
-    B_IN_L1 = 8192,         /* floats of a B that is not fetched */
-    B_IN_L3 = 1 << 20,      /* floats of a B that few rows of A meet where it lies */
-    B_ALONG = 65536,        /* floats of B that tiles pass on their way along the rows of C */
-    B_STREAMS = 32768,      /* floats of a B from which on one tile reads it in short blocks of k … */
-    STREAM_DEPTH = 64,      /* … of this depth: as many pages as the first translation buffer holds */
-    STREAMED = 3,           /* rows up to which a B that comes fast is streamed past nevertheless */
-    STREAM_COLUMNS = 32,    /* least n that is streamed past */
-    A_PACKS = 4096,         /* floats of a transposed A from which on it is packed */
-    C_IN_L1 = 4096,         /* floats of a C that is not fetched ahead */
-    EXCHANGED_COLUMNS = 32, /* most columns for which tiles are wasted on C: C^T then */
-    EXCHANGED_DEPTH = 16,   /* least k of a product that is computed as C^T */
-    LONG = 256              /* least k beside which transposing C does not count */
+    SMALL = 48,           /* most rows, columns and depth of a product that needs no plan */
+    LINE = 16,            /* floats */
+    BAD_ROW = 1024,       /* rows of B a multiple of this apart: their lines meet in one set of L1, … */
+    WAYS = 8,             /* … which holds so many */
+    FEW = 32,             /* rows of A for which B is not packed so that they meet no more */
+    B_IN_L1 = 8192,       /* floats of a B that is not fetched */
+    B_IN_L3 = 1 << 20,    /* floats of a B that few rows of A meet where it lies */
+    B_ALONG = 65536,      /* floats of B that tiles pass on their way along the rows of C */
+    B_STREAMS = 32768,    /* floats of a B from which on one tile reads it in short blocks of k … */
+    STREAM_DEPTH = 64,    /* … of this depth: as many pages as the first translation buffer holds */
+    STREAMED = 3,         /* rows up to which a B that comes fast is streamed past nevertheless */
+    STREAM_COLUMNS = 32,  /* least n that is streamed past */
+    A_PACKS = 4096,       /* floats of a transposed A from which on it is packed */
+    C_IN_L1 = 4096,       /* floats of a C that is not fetched ahead */
+    EXCHANGED_DEPTH = 16, /* least k of a product that is computed as C^T */
+    LONG = 256            /* least k beside which transposing C does not count */
 };
 
 static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
@@ -46,7 +45,7 @@ static bool packs_a(const struct tw_gemm_shape *s, const struct tw_f32_strided_w
 /* Whether lines of B that are needed again throw each other out of L1. */
 static bool meet(const struct tw_gemm_shape *s)
 {
-    return s->b_row % BAD_ROW == 0 && s->k > WAYS;
+    return s->b_row != 0 && s->b_row % BAD_ROW == 0 && s->k > WAYS;
 }
 
 /* Whether several tiles read B where it lies. The rows of a wide panel are several lines, which come from L2 fast enough. */
@@ -127,12 +126,13 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
     }
     if (!one_tile) {
         plan.packs_a = packs_a(s, width);
-        plan.mc = share(s->m, area / plan.kc / width->rows * width->rows, width->rows);
+        plan.mc = share(s->m, area / plan.kc / plan.tile_rows * plan.tile_rows, plan.tile_rows);
         plan.keeps_panels = plan.packs_b && (plan.mc < s->m || plan.way == TW_GEMM_ROWS);
         plan.nc = plan.keeps_panels ? share(s->n, tiles->nc, plan.width->columns) : s->n;
     }
     if (plan.way == TW_GEMM_ROWS && !plan.packs_b) {
-        plan.nc = share(s->n, B_ALONG / s->k, plan.width->columns);
+        plan.nc =
+            share(s->n, B_ALONG / s->k / plan.width->columns * plan.width->columns, plan.width->columns);
     }
     return plan;
 }
@@ -161,7 +161,7 @@ bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
     if (transposes_less(tiles, s)) {
         return true;
     }
-    if (s->n > EXCHANGED_COLUMNS || s->m < wide) {
+    if (s->n > TW_GEMM_EXCHANGED_FEW || s->m < wide) {
         return false;
     }
     rest = s->n % wide;

@@ -4,7 +4,8 @@
  *
  *   "transposed …"   few columns, many rows: most lanes of a tile would be empty. C^T = B^T A^T by what follows,
  *                    64 of its columns at a time, into a buffer. Also where B is transposed, A is not, and has at most
- *                    64 rows and half as many as B has columns: A is transposed in its place
+ *                    64 rows and half as many as B has columns, of which there are up to 512, and k is 256 or more: A is
+ *                    transposed in its place
  *   "small"          m, n and k up to 48, rows of B contiguous: all is in L1, tiles without a plan
  *   "dots"           up to 8 rows (10 on AVX-512), B transposed: its columns are transposed in registers and never
  *                    written
@@ -13,7 +14,7 @@
  *   "one tile"       m fits in a tile: the widest of its height; B by its strides unless it is transposed
  *   "rows"           short k: the tiles go along the rows of C, without a call between them, B where it lies unless its
  *                    lines meet in L1; then only many rows of A are worth packing it
- *   "panels"         otherwise: tiles down the rows of A, one panel of B after the other in L1
+ *   "panels"         otherwise: tiles down the rows of A, one panel of B after the other in L1 or L2
  *
  * B is packed where many tiles read a panel that does not stay near by itself: the first of them does it, on its way. With
  * few rows of A packing takes longer than it saves, unless the lines of a panel meet in few sets of L1. A is packed where
@@ -25,6 +26,8 @@
 #include "kernels/gemm/gemm_tile.h"
 
 enum {
+    TW_GEMM_EXCHANGED_FEW =
+        32, /* most columns of a C on which tiles are wasted, so that it is computed as C^T */
     TW_GEMM_EXCHANGED_MAX = 512, /* most columns of a C that is computed as C^T, and … */
     TW_GEMM_EXCHANGED_ROWS = 64  /* … rows of it at a time */
 };

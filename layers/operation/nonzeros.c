@@ -26,7 +26,6 @@ static double count(const struct tw_gemm_shape *shape, const float *a, ptrdiff_t
 bool tw_nonzeros_pay(const struct tw_execution *execution, const struct tw_gemm_shape *whole, const float *a)
 {
     const ptrdiff_t step = whole->m * whole->k / LOOKED_AT + 1, rows = (whole->m + step - 1) / step;
-
     const double density = execution->kernels->sparse_density[whole->b_col != 1];
 
     return count(whole, a, step) <= density * (double)rows * (double)whole->k;
