@@ -139,7 +139,7 @@ static struct tw_f32_strided first_tile(const struct tw_gemm_block *block, const
                                    .next_c = block->c + panel->column};
 }
 
-/* Lets tile t of `tiles` that fetch fetch its share of the panel that begins at column `next`: where it is packed, of its
+/* Makes tile t of `tiles` fetch its share of the panel that begins at column `next`: where it is packed, of its
  * length; where it is not, one line of every row. */
 static void aim(const struct tw_gemm_block *block, ptrdiff_t next, ptrdiff_t tiles, ptrdiff_t t,
                 struct tw_f32_strided *tile)

@@ -1,4 +1,4 @@
-/* The rows of a block of A brought together. */
+/* The rows of a block of A, which do not lie contiguous, brought together. */
 #include <string.h>
 
 #include "kernels/gemm/gemm_block.h"
@@ -41,10 +41,6 @@ static void pack_rows(const struct tw_gemm_block *block, float *packed)
     for (ptrdiff_t i = 0; i < block->rows; i++) {
         const float *row = block->a + i * block->a_row;
 
-        if (block->a_col == 1) {
-            memcpy(packed + i * block->k, row, (size_t)block->k * sizeof *packed);
-            continue;
-        }
         for (ptrdiff_t p = 0; p < block->k; p++) {
             packed[i * block->k + p] = row[p * block->a_col];
         }

@@ -109,11 +109,13 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
     if (plan.way <= TW_GEMM_STREAM) {
         return plan;
     }
-    plan.packs_b = s->b_col != 1 || (!one_tile && !in_place(tiles, s, width));
+    plan.packs_b = s->b_col != 1;
     if (plan.way == TW_GEMM_ROWS) {
         plan.tile_rows = tiles->along.rows;
         plan.width = &tiles->strided[0];
-        plan.packs_b = s->b_col != 1 || meet(s);
+        plan.packs_b |= meet(s);
+    } else if (!one_tile) {
+        plan.packs_b |= !in_place(tiles, s, width);
     }
     plan.fetches_c = s->m * s->n > C_IN_L1;
     /* The columns of a transposed B are streams already; tiles that fetch do that themselves. */
