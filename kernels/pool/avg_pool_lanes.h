@@ -2,41 +2,34 @@
 #ifndef TOWER_KERNELS_POOL_AVG_POOL_LANES_H
 #define TOWER_KERNELS_POOL_AVG_POOL_LANES_H
 
-#include "kernels/pool/pool_lanes.h"
+#include "kernels/pool/halving_lanes.h"
 
-static inline void avg_halving(const float *top, const float *bottom, int count, float *y)
+struct avg_halving {
+    const float *x;
+    float *y;
+};
+
+TW_IN_PLACE void avg_halve(const void *operands, const struct halving *group, ptrdiff_t in_width)
 {
+    const struct avg_halving *o = operands;
+    const float *x = o->x + group->in;
     struct tw_lanes left, right, sum = tw_lanes_set(0.0f);
 
-    load_split(top, count, &left, &right);
+    load_split(group, x, &left, &right);
     sum = tw_lanes_add(tw_lanes_add(sum, left), right);
-    load_split(bottom, count, &left, &right);
+    load_split(group, x + in_width, &left, &right);
     sum = tw_lanes_add(tw_lanes_add(sum, left), right);
-    store_columns(y, count, tw_lanes_div(sum, tw_lanes_set(4.0f)));
+    store_outputs(group, o->y + group->out, tw_lanes_div(sum, tw_lanes_set(4.0f)));
 }
 
-static void avg_halving_planes(const struct tw_pool2d_shape *s, ptrdiff_t planes, const float *x, float *y)
+static void avg_halving_planes(const struct tw_pool2d_shape *shape, ptrdiff_t planes, struct avg_halving o)
 {
-    ptrdiff_t room = planes * s->out_height * s->out_width;
+    const struct tw_pool2d_shape s = as_one_plane(shape, &planes);
+    const ptrdiff_t out = s.out_height * s.out_width;
 
-    for (ptrdiff_t plane = 0; plane < planes; plane++) {
-        for (ptrdiff_t r = 0; r < s->out_height; r++) {
-            const ptrdiff_t bottom = (2 * r + 1) * s->in_width;
-
-            for (ptrdiff_t c = 0; c < s->out_width; c += TW_LANES) {
-                const int count = columns_to_take(s->out_width - c, room - c);
-                const float *left = x + bottom + 2 * c;
-
-                if (count == TW_LANES) { /* a constant for the inlined body */
-                    avg_halving(left - s->in_width, left, TW_LANES, y + c);
-                } else {
-                    avg_halving(left - s->in_width, left, count, y + c);
-                }
-            }
-            y += s->out_width;
-            room -= s->out_width;
-        }
-        x += s->in_height * s->in_width;
+    for (; planes > 0; planes--) {
+        halve_plane(&s, planes * out, avg_halve, &o);
+        o = (struct avg_halving){o.x + s.in_height * s.in_width, o.y + out};
     }
 }
 
@@ -79,7 +72,7 @@ void TW_VARIANT(tw_f32_avg_pool2d_forward)(const struct tw_pool2d_shape *shape, 
     const ptrdiff_t in = shape->in_height * shape->in_width, out = shape->out_height * shape->out_width;
 
     if (is_halving(shape)) {
-        avg_halving_planes(shape, planes, x, y);
+        avg_halving_planes(shape, planes, (struct avg_halving){x, y});
     } else if (shape->stride[1] == 1) {
         for (ptrdiff_t plane = 0; plane < planes; plane++) {
             avg_stride1_plane(shape, x + plane * in, y + plane * out);
@@ -89,42 +82,39 @@ void TW_VARIANT(tw_f32_avg_pool2d_forward)(const struct tw_pool2d_shape *shape, 
     }
 }
 
-static void avg_halving_gradient_plane(const struct tw_pool2d_shape *s, const float *dy, float *dx,
-                                       ptrdiff_t room)
+struct avg_halving_gradient {
+    const float *dy;
+    float *dx;
+};
+
+TW_IN_PLACE void avg_halve_gradient(const void *operands, const struct halving *group, ptrdiff_t in_width)
 {
-    const struct tw_lanes zero = tw_lanes_set(0.0f), four = tw_lanes_set(4.0f);
+    const struct avg_halving_gradient *o = operands;
+    const struct tw_lanes quarter = tw_lanes_div(load_outputs(group, o->dy + group->out), tw_lanes_set(4.0f));
+    const struct tw_lanes value = tw_lanes_add(tw_lanes_set(0.0f), quarter);
+    const struct tw_lanes dx[2] = {value, value};
 
-    for (ptrdiff_t row = 0; row < s->in_height; row++) {
-        const ptrdiff_t r = row / 2, out_row = r * s->out_width, in_row = row * s->in_width;
-        ptrdiff_t column = 0;
-
-        for (ptrdiff_t c = 0; r < s->out_height && c < s->out_width; c += TW_LANES) {
-            const int count = columns_to_take(s->out_width - c, room - out_row - c);
-            const struct tw_lanes value =
-                tw_lanes_add(zero, tw_lanes_div(load_columns(dy + out_row + c, count), four));
-
-            store_merged(dx + in_row + 2 * c, count, value, value);
-        }
-        if (r < s->out_height) {
-            column = 2 * s->out_width;
-        }
-        for (; column < s->in_width; column++) {
-            dx[in_row + column] = 0.0f;
-        }
-    }
+    store_merged(group, o->dx + group->in, in_width, dx, dx);
 }
 
 void TW_VARIANT(tw_f32_avg_pool2d_gradient)(const struct tw_pool2d_shape *shape, ptrdiff_t planes,
                                             const float *dy, float *dx)
 {
-    const ptrdiff_t in = shape->in_height * shape->in_width, out = shape->out_height * shape->out_width;
+    ptrdiff_t planes_left = planes;
+    struct tw_pool2d_shape s;
+    struct avg_halving_gradient o = {dy, dx};
 
     if (!is_halving(shape)) {
         tw_f32_avg_pool2d_gradient__reference(shape, planes, dy, dx);
         return;
     }
-    for (ptrdiff_t plane = 0; plane < planes; plane++) {
-        avg_halving_gradient_plane(shape, dy + plane * out, dx + plane * in, (planes - plane) * out);
+    s = as_one_plane(shape, &planes_left);
+    for (; planes_left > 0; planes_left--) {
+        const ptrdiff_t out = s.out_height * s.out_width;
+
+        halve_plane(&s, planes_left * out, avg_halve_gradient, &o);
+        clear_outside(&s, o.dx);
+        o = (struct avg_halving_gradient){o.dy + out, o.dx + s.in_height * s.in_width};
     }
 }
 

@@ -2,7 +2,7 @@
 #ifndef TOWER_KERNELS_POOL_MAX_POOL_LANES_H
 #define TOWER_KERNELS_POOL_MAX_POOL_LANES_H
 
-#include "kernels/pool/pool_lanes.h"
+#include "kernels/pool/halving_lanes.h"
 
 struct best {
     struct tw_lanes value;
@@ -29,43 +29,62 @@ static inline void store_best(float *y, uint16_t *winner, int count, struct best
     }
 }
 
-static inline void max_halving(const float *top, const float *bottom, int count, float *y, uint16_t *winner)
+/* The same for the four candidates of 2 x 2 windows, in pairs: without NaN a later one must be greater. */
+static inline struct best best_of_four(struct tw_lanes top_left, struct tw_lanes top_right,
+                                       struct tw_lanes bottom_left, struct tw_lanes bottom_right)
 {
-    struct best best = {.tap = tw_words_set(0)};
-    struct tw_lanes top_right, bottom_left, bottom_right;
+    const struct tw_lanes top = tw_lanes_max(top_right, top_left);
+    const struct tw_lanes bottom = tw_lanes_max(bottom_right, bottom_left);
+    const struct tw_mask below = tw_lanes_greater(bottom, top);
+    const struct tw_words top_tap =
+        tw_words_select(tw_lanes_greater(top_right, top_left), tw_words_set(1), tw_words_set(0));
+    const struct tw_words bottom_tap =
+        tw_words_select(tw_lanes_greater(bottom_right, bottom_left), tw_words_set(3), tw_words_set(2));
 
-    load_split(top, count, &best.value, &top_right);
-    load_split(bottom, count, &bottom_left, &bottom_right);
-    best = better(best, top_right, 1);
-    best = better(best, bottom_left, 2);
-    best = better(best, bottom_right, 3);
-    store_best(y, winner, count, best);
+    if (tw_mask_any(tw_mask_or(tw_lanes_unordered(top_left, top_right),
+                               tw_lanes_unordered(bottom_left, bottom_right)))) {
+        struct best best = {.value = top_left, .tap = tw_words_set(0)};
+
+        best = better(best, top_right, 1);
+        best = better(best, bottom_left, 2);
+        return better(best, bottom_right, 3);
+    }
+    return (struct best){tw_lanes_max(bottom, top), tw_words_select(below, bottom_tap, top_tap)};
 }
 
-static void max_halving_planes(const struct tw_pool2d_shape *s, ptrdiff_t planes, const float *x, float *y,
-                               uint16_t *winner)
+struct max_halving {
+    const float *x;
+    float *y;
+    uint16_t *winner;
+};
+
+TW_IN_PLACE void max_halve(const void *operands, const struct halving *group, ptrdiff_t in_width)
 {
-    ptrdiff_t room = planes * s->out_height * s->out_width;
+    const struct max_halving *o = operands;
+    const float *x = o->x + group->in;
+    uint16_t *winner = o->winner + group->out;
+    struct tw_lanes top_left, top_right, bottom_left, bottom_right;
+    struct best best;
 
-    for (ptrdiff_t plane = 0; plane < planes; plane++) {
-        for (ptrdiff_t r = 0; r < s->out_height; r++) {
-            const ptrdiff_t bottom = (2 * r + 1) * s->in_width;
+    load_split(group, x, &top_left, &top_right);
+    load_split(group, x + in_width, &bottom_left, &bottom_right);
+    best = best_of_four(top_left, top_right, bottom_left, bottom_right);
+    store_outputs(group, o->y + group->out, best.value);
+    if (group->count == TW_LANES) {
+        tw_words_store_u16_halves(winner, winner + group->out_step, best.tap);
+    } else {
+        tw_words_store_u16_part(winner, group->count, best.tap);
+    }
+}
 
-            for (ptrdiff_t c = 0; c < s->out_width; c += TW_LANES) {
-                const int count = columns_to_take(s->out_width - c, room - c);
-                const float *left = x + bottom + 2 * c;
+static void max_halving_planes(const struct tw_pool2d_shape *shape, ptrdiff_t planes, struct max_halving o)
+{
+    const struct tw_pool2d_shape s = as_one_plane(shape, &planes);
+    const ptrdiff_t out = s.out_height * s.out_width;
 
-                if (count == TW_LANES) { /* a constant for the inlined body */
-                    max_halving(left - s->in_width, left, TW_LANES, y + c, winner + c);
-                } else {
-                    max_halving(left - s->in_width, left, count, y + c, winner + c);
-                }
-            }
-            y += s->out_width;
-            winner += s->out_width;
-            room -= s->out_width;
-        }
-        x += s->in_height * s->in_width;
+    for (; planes > 0; planes--) {
+        halve_plane(&s, planes * out, max_halve, &o);
+        o = (struct max_halving){o.x + s.in_height * s.in_width, o.y + out, o.winner + out};
     }
 }
 
@@ -109,7 +128,7 @@ void TW_VARIANT(tw_f32_max_pool2d_forward)(const struct tw_pool2d_shape *shape, 
     const ptrdiff_t in = shape->in_height * shape->in_width, out = shape->out_height * shape->out_width;
 
     if (is_halving(shape)) {
-        max_halving_planes(shape, planes, x, y, winner);
+        max_halving_planes(shape, planes, (struct max_halving){x, y, winner});
     } else if (shape->stride[1] == 1) {
         for (ptrdiff_t plane = 0; plane < planes; plane++) {
             max_stride1_plane(shape, x + plane * in, y + plane * out, winner + plane * out);
@@ -119,58 +138,48 @@ void TW_VARIANT(tw_f32_max_pool2d_forward)(const struct tw_pool2d_shape *shape, 
     }
 }
 
-/* One row of dx below taps `left` and left + 1. The addition of +0 is the contract's: it turns -0 into +0. */
-static inline void max_halving_gradient(const float *dy, const uint16_t *winner, ptrdiff_t left, int count,
-                                        float *dx)
+struct max_halving_gradient {
+    const float *dy;
+    const uint16_t *winner;
+    float *dx;
+};
+
+/* The addition of +0 is the contract's: it turns -0 into +0. */
+TW_IN_PLACE void max_halve_gradient(const void *operands, const struct halving *group, ptrdiff_t in_width)
 {
-    const struct tw_lanes zero = tw_lanes_set(0.0f);
-    const struct tw_lanes value = tw_lanes_add(zero, load_columns(dy, count));
-    const struct tw_words tap =
-        count == TW_LANES ? tw_words_load_u16(winner) : tw_words_load_u16_part(winner, count);
-    const struct tw_mask is_left = tw_words_equal(tap, tw_words_set((uint32_t)left));
-    const struct tw_mask is_right = tw_words_equal(tap, tw_words_set((uint32_t)left + 1));
+    const struct max_halving_gradient *o = operands;
+    const uint16_t *winner = o->winner + group->out;
+    const struct tw_lanes value = tw_lanes_add(tw_lanes_set(0.0f), load_outputs(group, o->dy + group->out));
+    const struct tw_words tap = group->count == TW_LANES
+                                    ? tw_words_load_u16_halves(winner, winner + group->out_step)
+                                    : tw_words_load_u16_part(winner, group->count);
+    struct tw_lanes dx[4];
 
-    store_merged(dx, count, tw_lanes_keep(is_left, value), tw_lanes_keep(is_right, value));
-}
-
-static void max_halving_gradient_plane(const struct tw_pool2d_shape *s, const float *dy,
-                                       const uint16_t *winner, float *dx, ptrdiff_t room)
-{
-    for (ptrdiff_t row = 0; row < s->in_height; row++) {
-        const ptrdiff_t r = row / 2, out_row = r * s->out_width, in_row = row * s->in_width;
-        ptrdiff_t column = 0;
-
-        for (ptrdiff_t c = 0; r < s->out_height && c < s->out_width; c += TW_LANES) {
-            const int count = columns_to_take(s->out_width - c, room - out_row - c);
-            const ptrdiff_t out = out_row + c, left = row % 2 * 2;
-
-            if (count == TW_LANES) { /* a constant for the inlined body */
-                max_halving_gradient(dy + out, winner + out, left, TW_LANES, dx + in_row + 2 * c);
-            } else {
-                max_halving_gradient(dy + out, winner + out, left, count, dx + in_row + 2 * c);
-            }
-        }
-        if (r < s->out_height) {
-            column = 2 * s->out_width;
-        }
-        for (; column < s->in_width; column++) {
-            dx[in_row + column] = 0.0f;
-        }
+    TW_UNROLL
+    for (uint32_t t = 0; t < 4; t++) {
+        dx[t] = tw_lanes_keep(tw_words_equal(tap, tw_words_set(t)), value);
     }
+    store_merged(group, o->dx + group->in, in_width, dx, dx + 2);
 }
 
 void TW_VARIANT(tw_f32_max_pool2d_gradient)(const struct tw_pool2d_shape *shape, ptrdiff_t planes,
                                             const float *dy, const uint16_t *winner, float *dx)
 {
-    const ptrdiff_t in = shape->in_height * shape->in_width, out = shape->out_height * shape->out_width;
+    ptrdiff_t planes_left = planes;
+    struct tw_pool2d_shape s;
+    struct max_halving_gradient o = {dy, winner, dx};
 
     if (!is_halving(shape)) {
         tw_f32_max_pool2d_gradient__reference(shape, planes, dy, winner, dx);
         return;
     }
-    for (ptrdiff_t plane = 0; plane < planes; plane++) {
-        max_halving_gradient_plane(shape, dy + plane * out, winner + plane * out, dx + plane * in,
-                                   (planes - plane) * out);
+    s = as_one_plane(shape, &planes_left);
+    for (; planes_left > 0; planes_left--) {
+        const ptrdiff_t out = s.out_height * s.out_width;
+
+        halve_plane(&s, planes_left * out, max_halve_gradient, &o);
+        clear_outside(&s, o.dx);
+        o = (struct max_halving_gradient){o.dy + out, o.winner + out, o.dx + s.in_height * s.in_width};
     }
 }
 

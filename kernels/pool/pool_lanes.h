@@ -1,7 +1,8 @@
 /* What the max and the average pooling bodies share; included after an ISA's words header.
  *
  * Two shapes are worth lanes, sixteen output columns at a time:
- *   halving   2 x 2 windows, stride 2, no padding: the columns of a window are split or merged by shuffles
+ *   halving   2 x 2 windows, stride 2, no padding (halving_lanes.h): the columns of a window are split or merged by
+ *             shuffles
  *   stride 1  forward only: taps (u, v) of neighbouring outputs are neighbours
  *
  * Everything else is the reference, which the results equal anyway.
@@ -11,13 +12,6 @@
 
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/pool/pool.h"
-
-static inline bool is_halving(const struct tw_pool2d_shape *s)
-{
-    return s->kernel_height == 2 && s->kernel_width == 2 && s->stride[0] == 2 && s->stride[1] == 2 &&
-           s->padding[0] == 0 && s->padding[1] == 0 && s->in_height >= 2 * s->out_height &&
-           s->in_width >= 2 * s->out_width;
-}
 
 /* Taps first … last-1 of a window in one direction lie inside the image. */
 struct taps {
@@ -62,40 +56,6 @@ static inline void store_columns(float *y, int count, struct tw_lanes a)
     } else {
         tw_lanes_store_part(y, count, a);
     }
-}
-
-/* 2 * count neighbouring numbers: those at even and those at odd places. */
-static inline void load_split(const float *x, int count, struct tw_lanes *even, struct tw_lanes *odd)
-{
-    const int both = 2 * count;
-    const struct tw_lanes first = load_columns(x, both < TW_LANES ? both : TW_LANES);
-    const struct tw_lanes second =
-        both > TW_LANES ? load_columns(x + TW_LANES, both - TW_LANES) : tw_lanes_set(0.0f);
-
-    tw_lanes_split(first, second, even, odd);
-}
-
-static inline void store_merged(float *y, int count, struct tw_lanes even, struct tw_lanes odd)
-{
-    const int both = 2 * count;
-    struct tw_lanes first, second;
-
-    tw_lanes_merge(even, odd, &first, &second);
-    store_columns(y, both < TW_LANES ? both : TW_LANES, first);
-    if (both > TW_LANES) {
-        store_columns(y + TW_LANES, both - TW_LANES, second);
-    }
-}
-
-/* How many lanes to use for the `wanted` columns that are left of a row of outputs, `room` being all outputs
- * from there to the end of the array. Rows are taken in ascending order, so a whole group may run over its
- * row's end into elements that a later row writes again, if there are 16 in all. The inputs below them are
- * there as well: a of the outputs in this row have 2 a inputs left in the row, the others, in later rows, 4
- * each, and 2 a + 4 (16 - a) >= 32. Masked tails are several times slower, and rows of 14 or 7 are nothing
- * but tails. */
-static inline int columns_to_take(ptrdiff_t wanted, ptrdiff_t room)
-{
-    return room >= TW_LANES ? TW_LANES : (int)wanted;
 }
 
 #endif

@@ -13,6 +13,7 @@
 #endif
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TW_VARIANT(symbol) symbol##__avx2
@@ -37,6 +38,18 @@ static inline void tw_lanes_store(float *y, struct tw_lanes a)
 {
     _mm256_storeu_ps(y, a.low);
     _mm256_storeu_ps(y + 8, a.high);
+}
+
+/* Lanes 0 … 7 and 8 … 15 in two places; the upper ones are stored last. */
+static inline struct tw_lanes tw_lanes_load_halves(const float *low, const float *high)
+{
+    return (struct tw_lanes){_mm256_loadu_ps(low), _mm256_loadu_ps(high)};
+}
+
+static inline void tw_lanes_store_halves(float *low, float *high, struct tw_lanes a)
+{
+    _mm256_storeu_ps(low, a.low);
+    _mm256_storeu_ps(high, a.high);
 }
 
 /* Lanes 0 … count-1. */
@@ -176,6 +189,11 @@ static inline struct tw_mask tw_lanes_unordered(struct tw_lanes a, struct tw_lan
 static inline struct tw_mask tw_mask_or(struct tw_mask a, struct tw_mask b)
 {
     return (struct tw_mask){_mm256_or_ps(a.low, b.low), _mm256_or_ps(a.high, b.high)};
+}
+
+static inline bool tw_mask_any(struct tw_mask a)
+{
+    return _mm256_movemask_ps(_mm256_or_ps(a.low, a.high)) != 0;
 }
 
 /* mask ? yes : no. */

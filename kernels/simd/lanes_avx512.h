@@ -13,6 +13,7 @@
 #endif
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TW_VARIANT(symbol) symbol##__avx512
@@ -36,6 +37,19 @@ static inline struct tw_lanes tw_lanes_load(const float *x)
 static inline void tw_lanes_store(float *y, struct tw_lanes a)
 {
     _mm512_storeu_ps(y, a.all);
+}
+
+/* Lanes 0 … 7 and 8 … 15 in two places; the upper ones are stored last. */
+static inline struct tw_lanes tw_lanes_load_halves(const float *low, const float *high)
+{
+    return (struct tw_lanes){
+        _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(low)), _mm256_loadu_ps(high), 1)};
+}
+
+static inline void tw_lanes_store_halves(float *low, float *high, struct tw_lanes a)
+{
+    _mm256_storeu_ps(low, _mm512_castps512_ps256(a.all));
+    _mm256_storeu_ps(high, _mm512_extractf32x8_ps(a.all, 1));
 }
 
 /* Lanes 0 … count-1. */
@@ -153,6 +167,11 @@ static inline struct tw_mask tw_lanes_unordered(struct tw_lanes a, struct tw_lan
 static inline struct tw_mask tw_mask_or(struct tw_mask a, struct tw_mask b)
 {
     return (struct tw_mask){(__mmask16)(a.bits | b.bits)};
+}
+
+static inline bool tw_mask_any(struct tw_mask a)
+{
+    return a.bits != 0;
 }
 
 /* mask ? yes : no. */

@@ -13,6 +13,7 @@
 #endif
 
 #include <arm_neon.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -48,6 +49,19 @@ static inline void tw_lanes_store(float *y, struct tw_lanes a)
 {
     for (int i = 0; i < 4; i++) {
         vst1q_f32(y + (ptrdiff_t)4 * i, a.part[i]);
+    }
+}
+
+/* Lanes 0 … 7 and 8 … 15 in two places; the upper ones are stored last. */
+static inline struct tw_lanes tw_lanes_load_halves(const float *low, const float *high)
+{
+    TW_FOUR(tw_lanes, vld1q_f32((i < 2 ? low : high) + (ptrdiff_t)(4 * (i % 2))));
+}
+
+static inline void tw_lanes_store_halves(float *low, float *high, struct tw_lanes a)
+{
+    for (int i = 0; i < 4; i++) {
+        vst1q_f32((i < 2 ? low : high) + (ptrdiff_t)(4 * (i % 2)), a.part[i]);
     }
 }
 
@@ -170,6 +184,11 @@ static inline struct tw_mask tw_lanes_unordered(struct tw_lanes a, struct tw_lan
 static inline struct tw_mask tw_mask_or(struct tw_mask a, struct tw_mask b)
 {
     TW_FOUR(tw_mask, vorrq_u32(a.part[i], b.part[i]));
+}
+
+static inline bool tw_mask_any(struct tw_mask a)
+{
+    return vmaxvq_u32(vorrq_u32(vorrq_u32(a.part[0], a.part[1]), vorrq_u32(a.part[2], a.part[3]))) != 0;
 }
 
 /* mask ? yes : no. */

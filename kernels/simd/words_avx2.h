@@ -44,6 +44,22 @@ static inline void tw_words_store_u16_part(uint16_t *y, int count, struct tw_wor
     memcpy(y, whole, (size_t)count * sizeof *y);
 }
 
+/* As tw_lanes_load_halves and tw_lanes_store_halves (words below 65536). */
+static inline struct tw_words tw_words_load_u16_halves(const uint16_t *low, const uint16_t *high)
+{
+    return (struct tw_words){_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)low)),
+                             _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)high))};
+}
+
+static inline void tw_words_store_u16_halves(uint16_t *low, uint16_t *high, struct tw_words a)
+{
+    const __m256i packed = _mm256_packus_epi32(a.low, a.high); /* 64-bit quarters in the order 0 2 1 3 */
+    const __m256i both = _mm256_permute4x64_epi64(packed, 0xd8);
+
+    _mm_storeu_si128((__m128i *)low, _mm256_castsi256_si128(both));
+    _mm_storeu_si128((__m128i *)high, _mm256_extracti128_si256(both, 1));
+}
+
 static inline struct tw_words tw_words_set(uint32_t value)
 {
     return (struct tw_words){_mm256_set1_epi32((int)value), _mm256_set1_epi32((int)value)};

@@ -33,6 +33,23 @@ static inline void tw_words_store_u16_part(uint16_t *y, int count, struct tw_wor
     _mm256_mask_storeu_epi16(y, tw_mask_first(count).bits, _mm512_cvtepi32_epi16(a.all));
 }
 
+/* As tw_lanes_load_halves and tw_lanes_store_halves (words below 65536). */
+static inline struct tw_words tw_words_load_u16_halves(const uint16_t *low, const uint16_t *high)
+{
+    const __m256i both =
+        _mm256_set_m128i(_mm_loadu_si128((const __m128i *)high), _mm_loadu_si128((const __m128i *)low));
+
+    return (struct tw_words){_mm512_cvtepu16_epi32(both)};
+}
+
+static inline void tw_words_store_u16_halves(uint16_t *low, uint16_t *high, struct tw_words a)
+{
+    const __m256i both = _mm512_cvtepi32_epi16(a.all);
+
+    _mm_storeu_si128((__m128i *)low, _mm256_castsi256_si128(both));
+    _mm_storeu_si128((__m128i *)high, _mm256_extracti128_si256(both, 1));
+}
+
 static inline struct tw_words tw_words_set(uint32_t value)
 {
     return (struct tw_words){_mm512_set1_epi32((int)value)};

@@ -42,6 +42,19 @@ static inline void tw_words_store_u16_part(uint16_t *y, int count, struct tw_wor
     memcpy(y, whole, (size_t)count * sizeof *y);
 }
 
+/* As tw_lanes_load_halves and tw_lanes_store_halves (words below 65536). */
+static inline struct tw_words tw_words_load_u16_halves(const uint16_t *low, const uint16_t *high)
+{
+    TW_FOUR(tw_words, vmovl_u16(vld1_u16((i < 2 ? low : high) + (ptrdiff_t)(4 * (i % 2)))));
+}
+
+static inline void tw_words_store_u16_halves(uint16_t *low, uint16_t *high, struct tw_words a)
+{
+    for (int i = 0; i < 4; i++) {
+        vst1_u16((i < 2 ? low : high) + (ptrdiff_t)(4 * (i % 2)), vmovn_u32(a.part[i]));
+    }
+}
+
 static inline struct tw_words tw_words_set(uint32_t value)
 {
     TW_FOUR(tw_words, vdupq_n_u32(value));
