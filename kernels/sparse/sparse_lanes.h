@@ -6,7 +6,8 @@
  *       for each row: its list against the block            eight chains of fma hide each other's latency
  *
  * A list is walked without looking at zeros, and branches on nothing but its end. B is read where it lies unless it is
- * transposed, its rows would meet in few sets of L1, or its last columns fill no vector: then the block is copied first.
+ * transposed, its rows would meet in few sets of L1, or all its columns fill no vector: then the block is copied first.
+ * The last vector of a tile ends with it, over columns of the one before: both start from the same, and store the same.
  */
 #include <stdint.h>
 #include <string.h>
@@ -23,7 +24,7 @@ enum {
     BLOCK_ROWS = 64,
     LIST_GROUP = 16,                            /* elements of A that tw_list_nonzeros takes */
     LIST_LENGTH = BLOCK_DEPTH + 2 * LIST_GROUP, /* lists are written in whole groups */
-    BAD_PITCH = 512,                            /* rows a multiple of this apart meet in few sets of L1 */
+    BAD_PITCH = 256,                            /* rows a multiple of this apart meet in few sets of L1 */
     LONGEST_PITCH = 1 << 24,                    /* offsets have 32 bits */
     LINE = 16                                   /* floats of a cache line */
 };
@@ -36,17 +37,20 @@ struct sparse_lists {
 };
 
 _Static_assert(sizeof(struct sparse_lists) <= TW_SPARSE_GEMM_WORKSPACE, "the workspace is too small");
+_Static_assert(BLOCK_ROWS *BLOCK_DEPTH <= BLOCK_FLOATS, "a transposed block of A does not fit");
 
-/* One row of C in up to eight vectors: `vectors` is a constant at every call. */
+/* One row of C in up to eight vectors, the last one at `last`: `vectors` is a constant at every call. */
 static inline __attribute__((always_inline)) void sparse_tile(const int vectors, bool accumulate, int count,
                                                               const int32_t *place, const float *value,
-                                                              const float *b, float *c)
+                                                              const float *b, float *c, ptrdiff_t last)
 {
     tw_vector sums[TILE_VECTORS];
 
     TW_UNROLL
     for (int v = 0; v < vectors; v++) {
-        sums[v] = accumulate ? tw_vector_load(c + v * TW_VECTOR_LANES) : tw_vector_zero();
+        const float *start = c + (v + 1 < vectors ? v * TW_VECTOR_LANES : last);
+
+        sums[v] = accumulate ? tw_vector_load(start) : tw_vector_zero();
     }
     for (int i = 0; i < count; i++) {
         const float *row = b + place[i];
@@ -54,23 +58,34 @@ static inline __attribute__((always_inline)) void sparse_tile(const int vectors,
 
         TW_UNROLL
         for (int v = 0; v < vectors; v++) {
-            sums[v] = tw_vector_fma(factor, tw_vector_load(row + v * TW_VECTOR_LANES), sums[v]);
+            const float *from = row + (v + 1 < vectors ? v * TW_VECTOR_LANES : last);
+
+            sums[v] = tw_vector_fma(factor, tw_vector_load(from), sums[v]);
         }
     }
     TW_UNROLL
     for (int v = 0; v < vectors; v++) {
-        tw_vector_store(c + v * TW_VECTOR_LANES, sums[v]);
+        tw_vector_store(c + (v + 1 < vectors ? v * TW_VECTOR_LANES : last), sums[v]);
     }
 }
 
+/* Whole vectors, whose places are constants, and tiles that end within one. */
 typedef void sparse_tile_fn(bool accumulate, int count, const int32_t *place, const float *value,
                             const float *b, float *c);
+typedef void sparse_end_fn(bool accumulate, int count, const int32_t *place, const float *value,
+                           const float *b, float *c, ptrdiff_t last);
 
 #define DEFINE_SPARSE_TILE(vectors)                                                                         \
     static void sparse_tile_##vectors(bool accumulate, int count, const int32_t *place, const float *value, \
                                       const float *b, float *c)                                             \
     {                                                                                                       \
-        sparse_tile(vectors, accumulate, count, place, value, b, c);                                        \
+        sparse_tile(vectors, accumulate, count, place, value, b, c,                                         \
+                    (ptrdiff_t)(vectors - 1) * TW_VECTOR_LANES);                                            \
+    }                                                                                                       \
+    static void sparse_end_##vectors(bool accumulate, int count, const int32_t *place, const float *value,  \
+                                     const float *b, float *c, ptrdiff_t last)                              \
+    {                                                                                                       \
+        sparse_tile(vectors, accumulate, count, place, value, b, c, last);                                  \
     }
 
 DEFINE_SPARSE_TILE(1)
@@ -82,9 +97,19 @@ DEFINE_SPARSE_TILE(6)
 DEFINE_SPARSE_TILE(7)
 DEFINE_SPARSE_TILE(8)
 
-static sparse_tile_fn *const sparse_tiles[TILE_VECTORS + 1] = {
-    NULL,          sparse_tile_1, sparse_tile_2, sparse_tile_3, sparse_tile_4,
-    sparse_tile_5, sparse_tile_6, sparse_tile_7, sparse_tile_8,
+static const struct {
+    sparse_tile_fn *tile;
+    sparse_end_fn *end;
+} sparse_tiles[TILE_VECTORS + 1] = {
+    {NULL, NULL},
+    {sparse_tile_1, sparse_end_1},
+    {sparse_tile_2, sparse_end_2},
+    {sparse_tile_3, sparse_end_3},
+    {sparse_tile_4, sparse_end_4},
+    {sparse_tile_5, sparse_end_5},
+    {sparse_tile_6, sparse_end_6},
+    {sparse_tile_7, sparse_end_7},
+    {sparse_tile_8, sparse_end_8},
 };
 
 /* Part of a product: rows [i, i + rows) of C at depths [p, p + depth). */
@@ -98,23 +123,53 @@ struct sparse_part {
     bool accumulate;
 };
 
-/* The lists of every row. Rows that are not contiguous, or end within a group, are brought together first. */
+static bool is_transposed(const struct tw_gemm_shape *shape)
+{
+    return shape->a_row == 1 && shape->a_col != 1;
+}
+
+/* Where row i of A lies in whole groups of neighbours. Rows that do not are brought together first: all at once where A is
+ * transposed (`block` is free as long as lists are made), else one by one in `together`. */
+static const float *whole_groups(const struct sparse_part *part, ptrdiff_t i, ptrdiff_t padded,
+                                 float *together)
+{
+    const float *row = part->a + i * part->shape->a_row;
+
+    if (is_transposed(part->shape)) {
+        return part->lists->block + i * padded;
+    }
+    if (part->shape->a_col == 1 && padded == part->depth) {
+        return row;
+    }
+    for (ptrdiff_t p = 0; p < padded; p++) {
+        together[p] = p < part->depth ? row[p * part->shape->a_col] : 0.0f;
+    }
+    return together;
+}
+
+static void transpose_rows(const struct sparse_part *part, ptrdiff_t padded)
+{
+    float *block = part->lists->block;
+
+    TW_VARIANT(tw_f32_transpose)(part->depth, part->rows, part->a, part->shape->a_col, block, padded);
+    for (ptrdiff_t i = 0; i < part->rows && part->depth < padded; i++) {
+        memset(block + i * padded + part->depth, 0, (size_t)(padded - part->depth) * sizeof *block);
+    }
+}
+
+/* The lists of every row. */
 static void list_rows(const struct sparse_part *part)
 {
-    const ptrdiff_t step = part->shape->a_col,
-                    padded = (part->depth + LIST_GROUP - 1) / LIST_GROUP * LIST_GROUP;
+    const ptrdiff_t padded = (part->depth + LIST_GROUP - 1) / LIST_GROUP * LIST_GROUP;
 
+    if (is_transposed(part->shape)) {
+        transpose_rows(part, padded);
+    }
     for (ptrdiff_t i = 0; i < part->rows; i++) {
-        const float *row = part->a + i * part->shape->a_row;
         float together[LIST_LENGTH];
+        const float *row = whole_groups(part, i, padded, together);
         int count = 0;
 
-        if (step != 1 || padded != part->depth) {
-            for (ptrdiff_t p = 0; p < padded; p++) {
-                together[p] = p < part->depth ? row[p * step] : 0.0f;
-            }
-            row = together;
-        }
         for (ptrdiff_t p = 0; p < padded; p += LIST_GROUP) {
             count += tw_list_nonzeros(row + p, (int32_t)(p * part->pitch), (int32_t)part->pitch,
                                       part->lists->place[i] + count, part->lists->value[i] + count);
@@ -162,17 +217,16 @@ static inline void fetch_ahead(const struct sparse_part *part, ptrdiff_t i, ptrd
     }
 }
 
-/* Row i in columns [j, j + columns) that end within a vector: by way of a whole number of vectors. */
-static void multiply_partial(const struct sparse_part *part, ptrdiff_t i, ptrdiff_t j, ptrdiff_t columns,
-                             sparse_tile_fn *tile)
+/* Row i in all columns, which are less than a vector: by way of a whole one. */
+static void multiply_partial(const struct sparse_part *part, ptrdiff_t i, ptrdiff_t columns)
 {
     const struct sparse_lists *lists = part->lists;
-    float *c = part->c + i * part->shape->c_row + j, whole[TILE_COLUMNS] = {0.0f};
+    float *c = part->c + i * part->shape->c_row, whole[TW_VECTOR_LANES] = {0.0f};
 
     if (part->accumulate) {
         memcpy(whole, c, (size_t)columns * sizeof *c);
     }
-    tile(part->accumulate, lists->count[i], lists->place[i], lists->value[i], lists->block, whole);
+    sparse_tile_1(part->accumulate, lists->count[i], lists->place[i], lists->value[i], lists->block, whole);
     memcpy(c, whole, (size_t)columns * sizeof *c);
 }
 
@@ -182,49 +236,51 @@ static void multiply_columns(const struct sparse_part *part, ptrdiff_t j, ptrdif
     const struct sparse_lists *lists = part->lists;
     const float *b = copied ? lists->block : part->b + j;
     const ptrdiff_t vectors = (columns + TW_VECTOR_LANES - 1) / TW_VECTOR_LANES;
-    sparse_tile_fn *tile = sparse_tiles[vectors];
+    sparse_tile_fn *tile = sparse_tiles[vectors].tile;
+    sparse_end_fn *end = sparse_tiles[vectors].end;
 
     for (ptrdiff_t i = 0; i < part->rows; i++) {
+        float *c = part->c + i * part->shape->c_row + j;
+
         if (part->shape->b_col != 1 && part->next > 0) {
             fetch_ahead(part, i, j, columns);
         }
-        if (columns < vectors * TW_VECTOR_LANES) {
-            multiply_partial(part, i, j, columns, tile);
+        if (columns < TW_VECTOR_LANES) {
+            multiply_partial(part, i, columns);
+        } else if (columns < vectors * TW_VECTOR_LANES) {
+            end(part->accumulate, lists->count[i], lists->place[i], lists->value[i], b, c,
+                columns - TW_VECTOR_LANES);
         } else {
-            tile(part->accumulate, lists->count[i], lists->place[i], lists->value[i], b,
-                 part->c + i * part->shape->c_row + j);
+            tile(part->accumulate, lists->count[i], lists->place[i], lists->value[i], b, c);
         }
     }
 }
 
-/* Columns [first, last), in place or copied. */
-static void multiply_range(struct sparse_part *part, ptrdiff_t first, ptrdiff_t last, bool copied)
+/* How many of `rest` columns the next tile takes: tiles share the vectors evenly, since few chains leave fma waiting. What
+ * is left for the last one is more than a vector. */
+static ptrdiff_t tile_columns(ptrdiff_t rest)
 {
-    if (first == last) {
-        return;
-    }
-    part->pitch = copied ? TILE_COLUMNS : part->shape->b_row;
-    list_rows(part);
-    for (ptrdiff_t j = first; j < last; j += TILE_COLUMNS) {
-        const ptrdiff_t columns = last - j < TILE_COLUMNS ? last - j : TILE_COLUMNS;
+    const ptrdiff_t vectors = (rest + TW_VECTOR_LANES - 1) / TW_VECTOR_LANES;
+    const ptrdiff_t tiles = (vectors + TILE_VECTORS - 1) / TILE_VECTORS;
 
+    return tiles == 1 ? rest : (vectors + tiles - 1) / tiles * TW_VECTOR_LANES;
+}
+
+static void multiply_part(struct sparse_part *part)
+{
+    const ptrdiff_t n = part->shape->n, b_row = part->shape->b_row;
+    const bool copied = part->shape->b_col != 1 || n < TW_VECTOR_LANES || b_row > LONGEST_PITCH ||
+                        b_row < -LONGEST_PITCH || (b_row % BAD_PITCH == 0 && n > TW_VECTOR_LANES);
+
+    part->pitch = copied ? TILE_COLUMNS : b_row;
+    list_rows(part);
+    for (ptrdiff_t j = 0, columns; j < n; j += columns) {
+        columns = tile_columns(n - j);
         if (copied) {
             copy_block(part, j, columns);
         }
         multiply_columns(part, j, columns, copied);
     }
-}
-
-/* The columns that can be read in place come first; what is left of them is less than a vector. */
-static void multiply_part(struct sparse_part *part)
-{
-    const ptrdiff_t n = part->shape->n, b_row = part->shape->b_row;
-    const bool copies = part->shape->b_col != 1 || b_row > LONGEST_PITCH || b_row < -LONGEST_PITCH ||
-                        (b_row % BAD_PITCH == 0 && n > TW_VECTOR_LANES);
-    const ptrdiff_t in_place = copies ? 0 : n - n % TW_VECTOR_LANES;
-
-    multiply_range(part, 0, in_place, false);
-    multiply_range(part, in_place, n, true);
 }
 
 /* Part `block` of `blocks` equal ones of the depth, in whole groups. */
