@@ -45,7 +45,10 @@ size_t tw_f32_conv2d_workspace__avx2(const struct tw_conv2d_shape *shape)
     return tw_conv_selected_workspace(&tw_f32_tiles__avx2, shape);
 }
 
-const char *tw_f32_conv2d_algorithm__avx2(const struct tw_conv2d_shape *shape)
+const char *tw_f32_conv2d_algorithm__avx2(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
 {
-    return tw_conv_algorithm_name(tw_conv_select(shape, false));
+    if (pass == TW_CONV2D_WEIGHT_GRADIENT) {
+        return tw_conv_weight_gradient_name(shape);
+    }
+    return tw_conv_algorithm_name(tw_conv_select(shape, pass == TW_CONV2D_INPUT_GRADIENT));
 }

@@ -44,7 +44,10 @@ size_t tw_f32_conv2d_workspace__neon(const struct tw_conv2d_shape *shape)
     return forward > gradient ? forward : gradient;
 }
 
-const char *tw_f32_conv2d_algorithm__neon(const struct tw_conv2d_shape *shape)
+const char *tw_f32_conv2d_algorithm__neon(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
 {
-    return tw_conv_algorithm_name(select(shape, false));
+    if (pass == TW_CONV2D_WEIGHT_GRADIENT) {
+        return tw_conv2d_is_depthwise(shape) ? "reference" : tw_conv_weight_gradient_name(shape);
+    }
+    return tw_conv_algorithm_name(select(shape, pass == TW_CONV2D_INPUT_GRADIENT));
 }

@@ -135,6 +135,7 @@ enum tw_conv_algorithm { TW_CONV_DIRECT, TW_CONV_COLUMNS, TW_CONV_GEMM, TW_CONV_
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient);
 const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm);
+const char *tw_conv_weight_gradient_name(const struct tw_conv2d_shape *shape);
 void tw_conv_forward(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
                      const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x, const float *w,
                      const float *bias, float *y, void *workspace);

@@ -262,8 +262,9 @@ size_t tw_f32_conv2d_workspace__reference(const struct tw_conv2d_shape *shape)
     return 0;
 }
 
-const char *tw_f32_conv2d_algorithm__reference(const struct tw_conv2d_shape *shape)
+const char *tw_f32_conv2d_algorithm__reference(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
 {
     (void)shape;
+    (void)pass;
     return "reference";
 }

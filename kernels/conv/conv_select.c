@@ -1,6 +1,7 @@
 /* The choice of an algorithm, and the algorithms by name.
  *
- * The rule, the same for every ISA. Every algorithm keeps the summation orders of conv.h, so the choice
+ * The rule, the same for every ISA, but that NEON has nothing "along rows": "im2col+gemm" there, and the reference for the
+ * weight gradient of depthwise convolution. Every algorithm keeps the summation orders of conv.h, so the choice
  * changes the time and not a bit of the result.
  *
  *   "along rows"   fewer results a group than RESULTS_ALONG_ROWS (output channels, for the input gradient input
@@ -16,8 +17,9 @@
  *   "im2col+gemm"  otherwise (large images of few channels, and their gradients): vectors over positions, which costs a column matrix,
  *                  made one panel at a time.
  *
- * The weight gradient of depthwise convolution has an order and an algorithm of its own
- * (tw_conv2d_is_depthwise); any other takes its vectors over output channels and is indirect.
+ * The weight gradient of depthwise convolution has an order and an algorithm of its own, "along rows" as well
+ * (tw_conv2d_is_depthwise). Any other takes its vectors over output channels: "direct" where steps outside the image are
+ * left out, otherwise in "windows" of a padded copy.
  */
 #include "kernels/conv/conv_depthwise.h"
 
@@ -70,6 +72,16 @@ const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm)
                                         [TW_CONV_ALONG_ROWS] = "along rows"};
 
     return names[algorithm];
+}
+
+const char *tw_conv_weight_gradient_name(const struct tw_conv2d_shape *shape)
+{
+    if (tw_conv2d_is_depthwise(shape)) {
+        return tw_conv_algorithm_name(TW_CONV_ALONG_ROWS);
+    }
+    return tw_conv2d_leaves_out_padding(shape, TW_CONV2D_WEIGHT_GRADIENT)
+               ? tw_conv_algorithm_name(TW_CONV_DIRECT)
+               : "windows";
 }
 
 static bool is_empty(const struct tw_conv_pass *pass)

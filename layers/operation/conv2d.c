@@ -167,7 +167,7 @@ static const char *forward_algorithm(const struct tw_execution *execution)
 {
     struct tw_conv2d_shape shape = forward_shape(execution);
 
-    return execution->kernels->f32_conv2d_algorithm(&shape);
+    return execution->kernels->f32_conv2d_algorithm(&shape, TW_CONV2D_FORWARD);
 }
 
 static void run_forward(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
@@ -257,7 +257,7 @@ static const char *input_gradient_algorithm(const struct tw_execution *execution
 {
     struct tw_conv2d_shape shape = input_gradient_shape(execution);
 
-    return execution->kernels->f32_conv2d_algorithm(&shape);
+    return execution->kernels->f32_conv2d_algorithm(&shape, TW_CONV2D_INPUT_GRADIENT);
 }
 
 static void run_input_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,

@@ -48,7 +48,7 @@ static const char *weight_gradient_algorithm(const struct tw_execution *executio
 {
     struct tw_conv2d_shape shape = weight_gradient_shape(execution);
 
-    return execution->kernels->f32_conv2d_algorithm(&shape);
+    return execution->kernels->f32_conv2d_algorithm(&shape, TW_CONV2D_WEIGHT_GRADIENT);
 }
 
 static void run_weight_gradient(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end,

@@ -181,12 +181,26 @@ static void samples_are_independent(void **state)
     }
 }
 
-/* Every variant's algorithm for the shape. Naming it needs no instruction of the ISA. */
-static void assert_algorithm(const struct tw_conv2d_shape *shape, const char *expected)
+/* Every variant's algorithm for the three passes. Naming it needs no instruction of the ISA. */
+static void assert_algorithms(const struct tw_conv2d_shape *shape, const char *forward,
+                              const char *input_gradient, const char *weight_gradient)
 {
+    const char *const expected[] = {[TW_CONV2D_FORWARD] = forward,
+                                    [TW_CONV2D_INPUT_GRADIENT] = input_gradient,
+                                    [TW_CONV2D_WEIGHT_GRADIENT] = weight_gradient};
+
     for (int v = 0; v < CONV_VARIANTS; v++)
-        assert_string_equal(conv_variants[v].algorithm(shape), expected);
+        for (int pass = 0; pass < 3; pass++)
+            assert_string_equal(conv_variants[v].algorithm(shape, (enum tw_conv2d_pass)pass), expected[pass]);
 }
+
+#if defined(__x86_64__)
+#define ALONG_ROWS    "along rows"
+#define DEPTHWISE_SUM "along rows"
+#else
+#define ALONG_ROWS    "im2col+gemm"
+#define DEPTHWISE_SUM "reference"
+#endif
 
 static void selector_follows_its_rule(void **state)
 {
@@ -203,44 +217,40 @@ static void selector_follows_its_rule(void **state)
                                     .dilation = {1, 1},
                                     .groups = 1};
 
-    assert_algorithm(&shape, "direct");
+    (void)state;
+    assert_algorithms(&shape, "direct", "direct", "direct");
     shape.groups = 32;
-#if defined(__x86_64__)
-    assert_algorithm(&shape, "along rows");
-#else
-    assert_algorithm(&shape, "im2col+gemm");
-#endif
+    assert_algorithms(&shape, ALONG_ROWS, ALONG_ROWS, DEPTHWISE_SUM);
+    shape.groups = 16;
+    assert_algorithms(&shape, ALONG_ROWS, ALONG_ROWS, "windows");
     shape.groups = 1;
     shape.in_channels = 3;
-    assert_algorithm(&shape, "direct");
-    assert_int_equal(tw_conv_select(&shape, true), TW_CONV_ALONG_ROWS);
+    assert_algorithms(&shape, "direct", ALONG_ROWS, "windows");
     shape.in_width = shape.out_width = 32;
-    assert_algorithm(&shape, "im2col+gemm");
+    assert_algorithms(&shape, "im2col+gemm", ALONG_ROWS, "windows");
     shape.in_width = shape.out_width = 14;
     shape.in_channels = 1;
-    assert_algorithm(&shape, "im2col+gemm");
+    assert_algorithms(&shape, "im2col+gemm", ALONG_ROWS, "windows");
     shape.kernel_height = shape.kernel_width = 1;
-    assert_algorithm(&shape, "im2col+gemm"); /* padded */
+    assert_algorithms(&shape, "im2col+gemm", "im2col+gemm", "windows"); /* padded */
     shape.padding[0] = shape.padding[1] = 0;
-    assert_algorithm(&shape, "gemm");
+    assert_algorithms(&shape, "gemm", "gemm", "windows");
     shape.in_channels = 32;
-    assert_algorithm(&shape, "gemm");
+    assert_algorithms(&shape, "gemm", "gemm", "direct");
     shape.in_height = shape.in_width = shape.out_height = shape.out_width = 7;
-    assert_algorithm(&shape, "direct");
+    assert_algorithms(&shape, "direct", "direct", "direct");
     shape.out_channels = 7;
-    assert_algorithm(&shape, "gemm");
+    assert_algorithms(&shape, "gemm", "gemm", "windows");
     shape.out_channels = 64;
     shape.in_height = shape.in_width = 27;
     shape.out_height = shape.out_width = 14;
     shape.stride[0] = shape.stride[1] = 2;
-    assert_algorithm(&shape, "direct");
-    assert_int_equal(tw_conv_select(&shape, true), TW_CONV_GEMM);
+    assert_algorithms(&shape, "direct", "gemm", "direct");
     shape.in_channels = 127;
-    assert_algorithm(&shape, "direct");
+    assert_algorithms(&shape, "direct", "gemm", "direct");
     shape.in_channels = 128;
-    assert_algorithm(&shape, "gemm");
-    (void)state;
-    assert_string_equal(tw_f32_conv2d_algorithm__reference(NULL), "reference");
+    assert_algorithms(&shape, "gemm", "gemm", "direct");
+    assert_string_equal(tw_f32_conv2d_algorithm__reference(NULL, TW_CONV2D_FORWARD), "reference");
 }
 
 int main(void)
