@@ -2,6 +2,9 @@
 
 enum { LOOKED_AT = 16384, NONZERO_SAMPLES = 4 };
 
+/* From how many columns of B, and rows and columns of A, the whole limit holds. */
+enum { WIDE_COLUMNS = 128, MANY_ROWS = 32 };
+
 /* Elements of every `step`th row that are not zero. */
 static double count(const struct tw_gemm_shape *shape, const float *a, ptrdiff_t step)
 {
@@ -23,12 +26,23 @@ static double count(const struct tw_gemm_shape *shape, const float *a, ptrdiff_t
     return (double)found;
 }
 
+double tw_nonzeros_limit(const struct tw_kernels *kernels, const struct tw_gemm_shape *whole)
+{
+    const ptrdiff_t fewer = whole->m < whole->k ? whole->m : whole->k;
+    const double limit = kernels->sparse_density[whole->b_col != 1];
+
+    if (whole->n < TW_NONZEROS_COLUMNS || fewer < TW_NONZEROS_ROWS) {
+        return -1.0;
+    }
+    return whole->n < WIDE_COLUMNS || fewer < MANY_ROWS ? TW_NONZEROS_NARROW * limit : limit;
+}
+
 bool tw_nonzeros_pay(const struct tw_execution *execution, const struct tw_gemm_shape *whole, const float *a)
 {
+    const double limit = tw_nonzeros_limit(execution->kernels, whole);
     const ptrdiff_t step = whole->m * whole->k / LOOKED_AT + 1, rows = (whole->m + step - 1) / step;
-    const double density = execution->kernels->sparse_density[whole->b_col != 1];
 
-    return count(whole, a, step) <= density * (double)rows * (double)whole->k;
+    return limit >= 0.0 && count(whole, a, step) <= limit * (double)rows * (double)whole->k;
 }
 
 void tw_nonzeros_multiply(const struct tw_execution *execution, const struct tw_gemm_shape *shape, bool pay,

@@ -4,13 +4,15 @@
  * Rules are matched on the recorded graph, whatever network it came from:
  *
  *   conv2d 3x3 (stride 1, padding 1, one group) -> relu -> max_pool2d 2x2
- *                                        becomes one operation, its backward another;
+ *                                        becomes one operation, its backward another, from 12 output channels on, and from
+ *                                        6 input channels and 3 rows on unless the input is an image of at most 4 channels
+ *                                        whose gradient nobody wants;
  *   a normalize in front of a convolution of few channels
  *                                        is taken in;
  *   one such operation after another     hand over blocked activations as they are;
  *   linear -> relu                       becomes one operation;
  *   a linear behind a relu, the gradients of one in front of it
- *                                        leave out the zeros (linear_nonzeros.h);
+ *                                        leave out the zeros, where the weight is large enough (nonzeros.h);
  *   the gradients of log_softmax and nll_loss
  *                                        become one;
  *   a linear of few weights              goes by samples, with whatever stands around it;

@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "layers/operation/linear_nonzeros.h"
 #include "layers/operation/linear_packed.h"
+#include "layers/operation/nonzeros.h"
 #include "layers/operation/operations.h"
 
 /* Whether one node reads the value and nobody asked to keep it. */
@@ -59,16 +60,14 @@ static bool is_behind_relu(const tw_graph *graph, uint32_t value)
     return i != 0 && graph->nodes[i].operation == &tw_operation_relu;
 }
 
-/* Chains of fma hide each other's latency from four vectors of outputs on; transposing a weight costs about as much as
- * three samples. */
+/* Where outputs and samples are enough for nonzeros.h; a constant weight is transposed once. */
 static bool suits_nonzeros(const tw_graph *graph, const struct tw_graph_node *node, bool constant)
 {
-    enum { FEWEST_OUTPUTS = 64, FEWEST_SAMPLES = 16 };
     const struct tw_shape *x = &graph->values[node->input[0]].shape,
                           *weight = &graph->values[node->input[1]].shape;
 
-    return weight->extent[0] >= FEWEST_OUTPUTS && !tw_linear_is_small(weight) &&
-           (constant || x->extent[0] >= FEWEST_SAMPLES) && is_behind_relu(graph, node->input[0]);
+    return weight->extent[0] >= TW_NONZEROS_COLUMNS && !tw_linear_is_small(weight) &&
+           (constant || x->extent[0] >= TW_NONZEROS_ROWS) && is_behind_relu(graph, node->input[0]);
 }
 
 static bool match(const tw_graph *graph, const struct tw_fusions *fusions, bool constant, uint32_t linear,

@@ -133,6 +133,19 @@ static void choose_input(const tw_graph *graph, const struct tw_fusions *fusions
     }
 }
 
+/* Whether the fused operation is faster than the three: its vectors are sixteen output channels, whatever the image, so
+ * few of them leave lanes empty; Winograd's transforms want input channels to be repaid by; and in an image of one row of
+ * windows half of a convolution's taps fall on the padding, which kernels/conv leaves out. Shapes alone decide, since
+ * Winograd rounds in its own way: results must not depend on the batch. */
+static bool pays(const struct tw_fusion *fusion)
+{
+    enum { FEWEST_OUT_CHANNELS = 12, FEWEST_IN_CHANNELS = 6, FEWEST_ROWS = 3 };
+    const struct tw_conv_pool_shape *shape = &fusion->shape;
+
+    return shape->out_channels >= FEWEST_OUT_CHANNELS &&
+           (fusion->planar || (shape->in_channels >= FEWEST_IN_CHANNELS && shape->height >= FEWEST_ROWS));
+}
+
 static enum tw_status add(struct tw_fusions *fusions, const struct tw_fusion *fusion)
 {
     const uint32_t nodes[] = {fusion->normalize,
@@ -202,7 +215,7 @@ enum tw_status tw_fusions_find(const tw_graph *graph, struct tw_fusions *fusions
         if (match_forward(graph, i, &fusion) && match_backward(graph, &fusion) &&
             is_closed(graph, fusions, &fusion)) {
             choose_input(graph, fusions, &fusion);
-            status = add(fusions, &fusion);
+            status = pays(&fusion) ? add(fusions, &fusion) : TW_OK;
         }
     }
     for (int i = 0; i < (int)fusions->count; i++) {

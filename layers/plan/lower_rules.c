@@ -2,6 +2,7 @@
 #include "core/memory.h"
 #include "layers/operation/linear.h"
 #include "layers/operation/linear_nonzeros.h"
+#include "layers/operation/nonzeros.h"
 #include "layers/operation/operations.h"
 #include "layers/plan/lower.h"
 
@@ -28,22 +29,32 @@ static bool has_few_weights(const struct rules *rules, uint32_t index)
            tw_linear_is_small(&rules->graph->values[node->input[1]].shape);
 }
 
-/* dy comes through a relu, which closed part of it. */
-static bool is_behind_relu_gradient(const struct rules *rules, uint32_t index)
+/* dy comes through a relu, which closed part of it, and the weight is large enough to make leaving zeros out worth while. */
+static bool has_zeros(const struct rules *rules, uint32_t index, const struct tw_shape *weight)
 {
     const tw_graph *graph = rules->graph;
-    uint32_t producer = tw_graph_root_producer(graph, graph->nodes[index].input[0]);
+    const uint32_t producer = tw_graph_root_producer(graph, graph->nodes[index].input[0]);
 
-    return producer != 0 && graph->nodes[producer].operation == &tw_operation_relu_gradient;
+    return producer != 0 && graph->nodes[producer].operation == &tw_operation_relu_gradient &&
+           weight->extent[1] >= TW_NONZEROS_COLUMNS && weight->extent[0] >= TW_NONZEROS_ROWS;
 }
 
-/* The same, for a weight that is not small. */
+/* Few samples are better divided by columns than by samples. */
+static bool has_zeros_and_samples(const struct rules *rules, uint32_t index)
+{
+    const tw_graph *graph = rules->graph;
+    const struct tw_graph_node *node = &graph->nodes[index];
+
+    return has_zeros(rules, index, &graph->values[node->input[1]].shape) &&
+           graph->values[node->input[0]].shape.extent[0] >= TW_NONZEROS_ROWS;
+}
+
+/* The same for the gradient of a weight that is not small. */
 static bool has_zeros_and_weights(const struct rules *rules, uint32_t index)
 {
-    const struct tw_graph_node *node = &rules->graph->nodes[index];
+    const struct tw_shape *weight = &rules->graph->values[rules->graph->nodes[index].output[0]].shape;
 
-    return is_behind_relu_gradient(rules, index) &&
-           !tw_linear_is_small(&rules->graph->values[node->output[0]].shape);
+    return has_zeros(rules, index, weight) && !tw_linear_is_small(weight);
 }
 
 /* The node of this operation that alone reads output 0 of a node, as its input 0; 0 if there is none. */
@@ -108,8 +119,8 @@ static const struct rule {
 } table[] = {
     {&tw_operation_linear, &tw_operation_linear_samples, has_few_weights, NULL},
     {&tw_operation_linear_input_gradient, &tw_operation_linear_input_gradient_samples, has_few_weights, NULL},
-    {&tw_operation_linear_input_gradient, &tw_operation_linear_input_gradient_nonzeros,
-     is_behind_relu_gradient, NULL},
+    {&tw_operation_linear_input_gradient, &tw_operation_linear_input_gradient_nonzeros, has_zeros_and_samples,
+     NULL},
     {&tw_operation_linear_weight_gradient, &tw_operation_linear_weight_gradient_nonzeros,
      has_zeros_and_weights, NULL},
     {&tw_operation_linear, &tw_operation_linear_relu, ends_in_relu, swallow_relu},

@@ -1,6 +1,7 @@
 /* A plan as a table: what --print-plan shows. */
 #include <stdio.h>
 
+#include "layers/operation/nonzeros.h"
 #include "layers/plan/plan_profile_internal.h"
 #include "layers/plan/plan_text_internal.h"
 
@@ -68,6 +69,23 @@ static void add_stage(struct tw_plan_lines *lines, const tw_plan *plan, size_t i
     }
 }
 
+/* What "while few" means, where a node says so. */
+static void add_density(struct tw_plan_lines *lines, const tw_plan *plan)
+{
+    const double *density = plan->kernels->sparse_density;
+
+    for (uint32_t i = 1; i < plan->graph->node_count; i++) {
+        if (plan->graph->nodes[i].operation->algorithm == tw_nonzeros_algorithm) {
+            tw_plan_lines_add(lines,
+                              "non-zeros while few: up to %.2f of the elements, %.2f where weights are read "
+                              "transposed, %.1f "
+                              "times that in small products; a dense product above\n",
+                              density[0], density[1], TW_NONZEROS_NARROW);
+            return;
+        }
+    }
+}
+
 char *tw_plan_text(const tw_plan *plan)
 {
     struct tw_plan_facts facts = tw_plan_facts(plan);
@@ -81,6 +99,7 @@ char *tw_plan_text(const tw_plan *plan)
     for (size_t s = 0; s < plan->stage_count; s++) {
         add_stage(&lines, plan, s);
     }
+    add_density(&lines, plan);
     tw_plan_lines_add(
         &lines,
         "%d stages, %d barriers; values %.1f MiB, workspace %.1f MiB; forward %.1f, backward %.1f Mop\n",
