@@ -237,6 +237,26 @@ static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdif
     }
 }
 
+void tw_gemm_run_one_vector(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s, const float *a,
+                            const float *b, float *c)
+{
+    const struct tw_f32_strided_width *width = &tiles->strided[tiles->strided_widths - 1];
+    const struct tw_f32_strided tile = {.k = s->k,
+                                        .columns = s->n,
+                                        .a_row = s->a_row,
+                                        .a_col = s->a_col,
+                                        .b_row = s->b_row,
+                                        .c_row = s->c_row,
+                                        .accumulate = s->accumulate,
+                                        .a = a,
+                                        .b = b,
+                                        .c = c,
+                                        .ahead = b,
+                                        .next_c = c};
+
+    (s->n == width->columns ? width->whole : width->part)[s->m - 1](&tile);
+}
+
 void tw_gemm_run_small(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s, const float *a,
                        const float *b, float *c)
 {

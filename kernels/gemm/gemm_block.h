@@ -54,6 +54,10 @@ struct tw_gemm_heights tw_gemm_heights(ptrdiff_t rows, ptrdiff_t tile_rows);
 /* Brings the rows of A together in `packed` (rows * k floats) and makes the block read them there. */
 void tw_gemm_pack_a(struct tw_gemm_block *block, float *packed);
 
+/* C from one tile of one vector of columns, which is high and wide enough; b_col is 1. */
+void tw_gemm_run_one_vector(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape,
+                            const float *a, const float *b, float *c);
+
 /* C from tiles that read A and B where they lie; b_col is 1. */
 void tw_gemm_run_small(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape, const float *a,
                        const float *b, float *c);

@@ -159,6 +159,14 @@ static void run_exchanged(const struct tw_f32_tiles *tiles, const struct tw_gemm
     }
 }
 
+/* Small, in a single tile of a single vector: never exchanged, since that takes more rows or a transposed B. */
+static bool is_one_vector(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape)
+{
+    const struct tw_f32_strided_width *width = &tiles->strided[tiles->strided_widths - 1];
+
+    return shape->m <= width->rows && shape->n <= width->columns && tw_gemm_is_small(shape);
+}
+
 void tw_gemm_blocked(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape, const float *a,
                      const float *b, float *c, void *workspace)
 {
@@ -171,6 +179,8 @@ void tw_gemm_blocked(const struct tw_f32_tiles *tiles, const struct tw_gemm_shap
         if (!shape->accumulate) {
             clear(shape, c);
         }
+    } else if (is_one_vector(tiles, shape)) { /* looking for a way would take longer than the product */
+        tw_gemm_run_one_vector(tiles, shape, a, b, c);
     } else if (tw_gemm_exchanges(tiles, shape)) {
         parts = divide(tiles, shape, workspace);
         run_exchanged(tiles, shape, &parts, a, b, c);
