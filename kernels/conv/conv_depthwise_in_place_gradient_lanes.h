@@ -73,7 +73,6 @@ IN_PLACE void meet_gradients(const struct tw_conv_descent_in_place *d, const str
     row->at++;
     if (kind.fetch) {
         __builtin_prefetch(x + walk->x_ahead);
-        __builtin_prefetch(x + walk->x_ahead + (kind.step - 1) * 2 * LANES);
     }
     TW_UNROLL
     for (int k = 0; k < kind.vectors; k++) {
@@ -277,17 +276,14 @@ typedef void walk_chains_fn(const struct tw_conv_descent_in_place *d, ptrdiff_t 
     }
 
 WALK_CHAINS(walk_small, 1, false, false, false)
-WALK_CHAINS(walk_small_by_two, 2, false, false, false)
 WALK_CHAINS(walk_large, 1, false, false, true)
-WALK_CHAINS(walk_large_by_two, 2, false, false, true)
 
 /* All chains of a channel. What does not stay in L1 is fetched ahead: down a column the processor foresees little. If the two
  * halves of the chains walk one after the other, they take turns then, because each line has columns of both. */
-static void walk_channel(const struct tw_conv_descent_in_place *d, ptrdiff_t j, ptrdiff_t step,
+static void walk_channel(const struct tw_conv_descent_in_place *d, ptrdiff_t j,
                          struct walk_sums sums[2 / WALKS])
 {
-    static walk_chains_fn *const walks[2][2] = {{walk_small, walk_small_by_two},
-                                                {walk_large, walk_large_by_two}};
+    static walk_chains_fn *const walks[2] = {walk_small, walk_large};
     const bool large = d->height * d->width + d->rows * d->columns > PLANES_IN_L1,
                turns = large && WALKS == 1;
     const ptrdiff_t samples = turns ? 1 : d->samples, columns = turns ? TW_CONV_CHAINS : d->columns;
@@ -301,21 +297,21 @@ static void walk_channel(const struct tw_conv_descent_in_place *d, ptrdiff_t j, 
                 const struct walk_part part = {n, samples, c + i * LANES,
                                                tw_conv_smaller(c + columns, d->columns)};
 
-                walks[large][step - 1](d, j, part, &sums[i]);
+                walks[large](d, j, part, &sums[i]);
             }
         }
     }
 }
 
-/* Rows of more than one vector. */
-static void walk_wide(const struct tw_conv_descent_in_place *d, ptrdiff_t step)
+/* Rows of more than one vector, step 1. */
+static void walk_wide(const struct tw_conv_descent_in_place *d)
 {
     for (ptrdiff_t j = 0; j < d->channels; j++) {
         struct walk_sums sums[2 / WALKS];
         const struct walk_sums *upper = &sums[2 / WALKS - 1];
         tw_vector tap[9];
 
-        walk_channel(d, j, step, sums);
+        walk_channel(d, j, sums);
         TW_UNROLL
         for (int t = 0; t < 9; t++) {
             tap[t] = tw_vector_add(sums->tap[0][t], upper->tap[WALKS - 1][t]);
@@ -337,11 +333,15 @@ static void walk_wide(const struct tw_conv_descent_in_place *d, ptrdiff_t step)
 NARROW(narrow, 1)
 NARROW(narrow_by_two, 2)
 
+#include "kernels/conv/conv_depthwise_crossed_gradient_lanes.h"
+
 static void descend_in_place(const struct tw_conv_descent_in_place *d, ptrdiff_t step)
 {
     if (d->columns <= LANES) {
         (step == 1 ? narrow : narrow_by_two)(d);
+    } else if (step == 1) {
+        walk_wide(d);
     } else {
-        walk_wide(d, step);
+        descend_crossed(d);
     }
 }

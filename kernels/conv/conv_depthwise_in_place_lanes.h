@@ -1,8 +1,8 @@
 /* Kernels of 3 x 3 in place, included by conv_depthwise_lanes.h. See conv_depthwise_in_place.h.
  */
 
-/* So many rows ahead of those that a block with a step of 2 meets, their columns are fetched: where sources do not stay in L2,
- * processors foresee too little of reading eight rows at once. With a step of 1 it made AVX2 up to a tenth slower. */
+/* So many rows ahead of those that are met with a step of 2, their columns are fetched: where sources do not stay in L2,
+ * processors foresee too little of reading several rows at once. With a step of 1 it made AVX2 up to a tenth slower. */
 #define ROWS_AHEAD 16
 
 #define SOURCES ((ROWS_MANY - 1) * 2 + 3) /* rows of the source that a block of rows meets, at most */
@@ -57,10 +57,8 @@ IN_PLACE void load_columns(const float *x, const struct in_place_body body,
     }
 }
 
-/* Down the rows of one channel: kernel rows and columns ascend for every row of the block. `ahead`, if not NULL, is ROWS_AHEAD
- * below the first one. */
-IN_PLACE void sum_channel(const float *volatile row[SOURCES], ptrdiff_t at, const float *ahead,
-                          ptrdiff_t width, const struct in_place_body body,
+/* Down the rows of one channel: kernel rows and columns ascend for every row of the block. */
+IN_PLACE void sum_channel(const float *volatile row[SOURCES], ptrdiff_t at, const struct in_place_body body,
                           const tw_some inside[TW_CONV_IN_PLACE_LOADS], const tw_vector weight[9],
                           tw_vector sum[ROWS_MANY])
 {
@@ -69,9 +67,6 @@ IN_PLACE void sum_channel(const float *volatile row[SOURCES], ptrdiff_t at, cons
         tw_vector column[3];
 
         load_columns(row[q] + at, body, inside, column);
-        if (ahead && q > 0) {
-            __builtin_prefetch(ahead + q * width);
-        }
         TW_UNROLL
         for (int b = 0; b < 3; b++) {
             TW_UNROLL
@@ -109,17 +104,13 @@ IN_PLACE void sum_block(const struct tw_conv_in_place *s, const struct place *pl
     for (int r = 0; r < body.rows; r++) {
         sum[r] = s->start ? tw_vector_broadcast(s->start) : tw_vector_zero();
     }
-    if (body.one && body.step == 2) {
-        const ptrdiff_t rows = place->top + (s->planes > 1 ? ROWS_AHEAD : 0);
-
-        sum_channel(row, at, place->source + rows * s->width + at, s->width, body, inside, weight, sum);
-    } else if (body.one) {
-        sum_channel(row, at, NULL, 0, body, inside, weight, sum);
+    if (body.one) {
+        sum_channel(row, at, body, inside, weight, sum);
     } else {
         for (ptrdiff_t i = 0; i < s->channels; i++) {
             find_rows(s, place->source + i * s->channel, place->top, (body.rows - 1) * body.step + 3, row);
             load_weights(s, s->w + i * s->w_channel, 9, weight);
-            sum_channel(row, at, NULL, 0, body, inside, weight, sum);
+            sum_channel(row, at, body, inside, weight, sum);
         }
     }
     TW_UNROLL
@@ -198,11 +189,13 @@ IN_PLACE_BODY(in_place_many_channels, ROWS_MANY, 1, false, false)
 IN_PLACE_BODY(in_place_many_channels_step2, ROWS_MANY, 2, false, false)
 #endif
 
+#include "kernels/conv/conv_depthwise_crossed_lanes.h"
+
 static void in_place(const struct tw_conv_in_place *s)
 {
     static void (*const few[2][2])(const struct tw_conv_in_place *) = {
         {in_place_few, in_place_few_step2}, {in_place_few_channels, in_place_few_channels_step2}};
-    if (stream_3x3(s)) { /* of rows that one of them is wide enough for */
+    if (stream_3x3(s) || cross_3x3(s)) { /* of rows that one of them is wide enough for */
         return;
     }
 #if ROWS_MANY > ROWS_FEW
