@@ -117,6 +117,21 @@ static inline void fill_any(struct tw_rng *rng, float *values, ptrdiff_t count)
     }
 }
 
+/* NaN or an infinity, then one of these, -0 and a subnormal number. */
+static inline float telling_value(struct tw_rng *rng, bool first)
+{
+    static const float values[] = {NAN, INFINITY, -INFINITY, -0.0f, 0x1p-130f};
+
+    return values[tw_test_integer(rng, 0, first ? 2 : 4)];
+}
+
+/* So many of them among values that stay as they are: few enough to tell what flows from them from what does not. */
+static inline void strew(struct tw_rng *rng, float *values, ptrdiff_t count, ptrdiff_t specials)
+{
+    for (ptrdiff_t i = 0; i < specials && count > 0; i++)
+        values[tw_test_integer(rng, 0, count - 1)] = telling_value(rng, i == 0);
+}
+
 static inline float *take_any(struct buffers *b, struct tw_rng *rng, ptrdiff_t count)
 {
     float *values = take(b, count);

@@ -4,70 +4,62 @@
 #ifndef TOWER_TESTS_KERNELS_GEMM_GEMM_PROBLEM_H
 #define TOWER_TESTS_KERNELS_GEMM_GEMM_PROBLEM_H
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "core/cpu.h"
-#include "kernels/gemm/gemm.h"
-#include "tests/support/test_support.h"
+#include "tests/kernels/kernel_test.h"
+#include "tests/kernels/matrix.h"
 
 struct variant {
     enum tw_isa isa;
     tw_f32_gemm_fn *gemm;
     tw_f32_gemm_workspace_fn *workspace;
+    tw_f32_gemm_algorithm_fn *algorithm;
 };
 
+#define VARIANT(isa, suffix)                                                                         \
+    {                                                                                                \
+        isa, tw_f32_gemm__##suffix, tw_f32_gemm_workspace__##suffix, tw_f32_gemm_algorithm__##suffix \
+    }
+
 static const struct variant variants[] = {
-    {TW_ISA_REFERENCE, tw_f32_gemm__reference, tw_f32_gemm_workspace__reference},
+    VARIANT(TW_ISA_REFERENCE, reference),
 #if defined(__x86_64__)
-    {TW_ISA_AVX2, tw_f32_gemm__avx2, tw_f32_gemm_workspace__avx2},
-    {TW_ISA_AVX512, tw_f32_gemm__avx512, tw_f32_gemm_workspace__avx512},
+    VARIANT(TW_ISA_AVX2, avx2),
+    VARIANT(TW_ISA_AVX512, avx512),
 #elif defined(__aarch64__)
-    {TW_ISA_NEON, tw_f32_gemm__neon, tw_f32_gemm_workspace__neon},
+    VARIANT(TW_ISA_NEON, neon),
 #endif
 };
 
 #define VARIANTS ((int)(sizeof variants / sizeof *variants))
 
-/* A matrix of rows x columns somewhere inside a buffer that holds nothing but the elements it spans. */
+/* How many of them this machine can run beside the reference; without any there is nothing to compare. */
+static int variants_to_compare(void)
+{
+    int count = 0;
+
+    for (int v = 1; v < VARIANTS; v++)
+        count += tw_isa_available(variants[v].isa);
+    if (count == 0)
+        skip();
+    return count;
+}
+
 struct matrix {
     struct tw_guard guard;
     ptrdiff_t row, column;
     float *first; /* element (0, 0) */
 };
 
-/* How the elements lie: leading dimension rows or columns, gaps in both directions, rows backwards, all rows
- * the same, rows that follow each other. */
-enum layout { ROWS, COLUMNS, GAPS, BACKWARDS, REPEATED, DENSE, LAYOUTS };
-
-static ptrdiff_t span(ptrdiff_t count, ptrdiff_t stride)
-{
-    return count > 0 ? (count - 1) * (stride < 0 ? -stride : stride) : 0;
-}
-
 static struct matrix new_matrix(struct tw_rng *rng, enum layout layout, ptrdiff_t rows, ptrdiff_t columns)
 {
-    const ptrdiff_t gap = tw_test_integer(rng, 0, layout == DENSE ? 0 : 5);
-    struct matrix matrix = {.row = columns + gap, .column = 1};
-    ptrdiff_t count;
+    const struct strides strides = random_strides(rng, layout, rows, columns);
+    struct matrix matrix = {.row = strides.row, .column = strides.column};
 
-    if (layout == COLUMNS) {
-        matrix.row = 1;
-        matrix.column = rows + gap;
-    } else if (layout == GAPS) {
-        matrix.column = 3;
-        matrix.row = 3 * columns + gap;
-    } else if (layout == BACKWARDS) {
-        matrix.row = -matrix.row;
-    } else if (layout == REPEATED) {
-        matrix.row = 0;
-    }
-    count = rows > 0 && columns > 0 ? span(rows, matrix.row) + span(columns, matrix.column) + 1 : 0;
-    matrix.guard = tw_guard_page((size_t)count * sizeof(float));
-    tw_test_fill(rng, matrix.guard.data, count, -1.0f, 1.0f);
+    matrix.guard = tw_guard_floats(strides.count);
+    tw_test_fill(rng, matrix.guard.data, strides.count, -1.0f, 1.0f);
     matrix.first = matrix.guard.data;
-    matrix.first += matrix.row < 0 ? span(rows, matrix.row) : 0;
+    matrix.first += strides.first;
     return matrix;
 }
 
@@ -82,7 +74,7 @@ static struct problem new_problem(struct tw_rng *rng, ptrdiff_t m, ptrdiff_t n, 
                                   enum layout b)
 {
     struct problem problem = {.a = new_matrix(rng, a, m, k), .b = new_matrix(rng, b, k, n)};
-    const ptrdiff_t c_row = n + tw_test_integer(rng, 0, 3);
+    const ptrdiff_t c_row = leading_dimension(rng, n);
 
     problem.shape = (struct tw_gemm_shape){.m = m,
                                            .n = n,
@@ -112,37 +104,32 @@ static void end_problem(struct problem *problem)
     test_free(problem->expected);
 }
 
-/* Equal bits, or both NaN: which NaN is not promised. */
-static void assert_same(const float *expected, const float *actual, ptrdiff_t count)
-{
-    for (ptrdiff_t i = 0; i < count; i++)
-        if (!isnan(expected[i]) || !isnan(actual[i]))
-            assert_bits_equal_f32(expected + i, actual + i, 1);
-}
-
 /* Runs one variant on buffers that end at a page without access. Gaps between rows of C are compared too. */
 static void run_variant(const struct variant *variant, const struct problem *problem)
 {
-    const size_t bytes = (size_t)problem->c_count * sizeof(float);
     const size_t workspace_bytes = variant->workspace(&problem->shape);
-    struct tw_guard c = tw_guard_page(bytes), workspace = tw_guard_page(workspace_bytes);
+    struct tw_guard c = tw_guard_floats(problem->c_count), workspace = tw_guard_page(workspace_bytes);
 
     assert_int_equal(workspace_bytes % 64, 0);
-    memcpy(c.data, problem->start, bytes);
+    memcpy(c.data, problem->start, c.bytes);
     variant->gemm(&problem->shape, problem->a.first, problem->b.first, c.data,
                   workspace_bytes > 0 ? workspace.data : NULL);
-    assert_same(problem->expected, c.data, problem->c_count);
+    assert_same_floats(problem->expected, c.data, problem->c_count, tw_isa_name(variant->isa));
     tw_guard_release(&workspace);
     tw_guard_release(&c);
 }
 
-/* All available variants; how many ran. */
-static int run_all(struct problem *problem)
+static void expect(struct problem *problem)
+{
+    tw_f32_gemm__reference(&problem->shape, problem->a.first, problem->b.first, problem->expected, NULL);
+}
+
+/* All available variants but the reference; how many ran. */
+static int run_variants(const struct problem *problem)
 {
     int ran = 0;
 
-    tw_f32_gemm__reference(&problem->shape, problem->a.first, problem->b.first, problem->expected, NULL);
-    for (int v = 0; v < VARIANTS; v++) {
+    for (int v = 1; v < VARIANTS; v++) {
         if (!tw_isa_available(variants[v].isa))
             continue;
         run_variant(&variants[v], problem);

@@ -2,6 +2,7 @@
  * short chains; finite values, and with NaN and infinity among them. Every variant against the reference, bit
  * for bit, on rows at odd distances. */
 #include "tests/kernels/kernel_test.h"
+#include "tests/kernels/matrix.h"
 
 #define MOST 70
 
@@ -17,16 +18,15 @@ struct operands {
 static struct operands new_operands(struct tw_rng *rng, ptrdiff_t n, bool special)
 {
     const ptrdiff_t m = tw_test_integer(rng, 1, 15), k = tw_test_integer(rng, 1, 40);
-    const ptrdiff_t gap = tw_test_integer(rng, 0, 3);
     const bool transposed = tw_test_integer(rng, 0, 1) == 1;
     struct operands o = {.shape = {.m = m,
                                    .n = n,
                                    .k = k,
-                                   .a_row = k + gap,
+                                   .a_row = leading_dimension(rng, k),
                                    .a_col = 1,
-                                   .b_row = transposed ? 1 : n + gap,
-                                   .b_col = transposed ? k + gap : 1,
-                                   .c_row = n + tw_test_integer(rng, 0, 3),
+                                   .b_row = transposed ? 1 : leading_dimension(rng, n),
+                                   .b_col = transposed ? leading_dimension(rng, k) : 1,
+                                   .c_row = leading_dimension(rng, n),
                                    .accumulate = tw_test_integer(rng, 0, 1) == 1}};
     const ptrdiff_t a_count = (m - 1) * o.shape.a_row + k;
     const ptrdiff_t b_count = (k - 1) * o.shape.b_row + (n - 1) * o.shape.b_col + 1;
