@@ -2,15 +2,16 @@
  *
  * The first line that fits; the numbers are in gemm_plan.c:
  *
- *   "transposed …"   few columns, many rows: most lanes of a tile would be empty. C^T = B^T A^T by what follows,
- *                    64 of its columns at a time, into a buffer. Also where B is transposed, A is not, and has at most
- *                    64 rows and half as many as B has columns, of which there are up to 512, and k is 256 or more: A is
- *                    transposed in its place
+ *   "transposed …"   k of 16 and more, few columns, many rows: most lanes of a tile would be empty. C^T = B^T A^T by what
+ *                    follows, 64 of its columns at a time, into a buffer. Also where B is transposed, A is not, and has 11
+ *                    to 64 rows and half as many as B has columns, of which there are up to 512, k is 256 or more, and
+ *                    the rows of A, as columns, leave at most an eighth of their number in lanes idle: A is transposed
+ *                    in its place
  *   "small"          m, n and k up to 48, rows of B contiguous: all is in L1, tiles without a plan
- *   "dots"           up to 8 rows (10 on AVX-512), B transposed: its columns are transposed in registers and never
- *                    written
- *   "streamed"       up to 5 rows (AVX-512: 3 while B stays in L3), B larger than L1: B passes by once in whole rows, the
- *                    few rows of C stay in L1
+ *   "dots"           up to 8 rows (10 on AVX-512; not on NEON), B transposed: its columns are transposed in registers
+ *                    and never written
+ *   "streamed"       up to 5 rows (AVX-512: 3 while B stays in L3), rows of B contiguous, of 32 floats and more, B larger
+ *                    than L1, 32 KiB: B passes by once in whole rows, the few rows of C stay in L1
  *   "one tile"       m fits in a tile: the widest of its height; B by its strides unless it is transposed
  *   "rows"           short k: the tiles go along the rows of C, without a call between them, B where it lies unless its
  *                    lines meet in L1; then only many rows of A are worth packing it
