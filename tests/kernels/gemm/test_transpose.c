@@ -1,0 +1,101 @@
+/* The transposition is a copy: every variant keeps every bit, of NaNs too, in rows of either direction, and touches
+ * nothing between them. */
+#include "tests/kernels/kernel_test.h"
+#include "tests/kernels/matrix.h"
+
+#define CASES 120
+
+struct problem {
+    ptrdiff_t rows, columns, src_row;
+    struct strides dst;
+    struct buffers buffers;
+    const float *src;
+    float *expected; /* all that dst spans */
+};
+
+static struct problem new_problem(struct tw_rng *rng, ptrdiff_t rows, ptrdiff_t columns, bool backwards)
+{
+    const ptrdiff_t dst_row = leading_dimension(rng, rows);
+    struct problem p = {.rows = rows,
+                        .columns = columns,
+                        .src_row = leading_dimension(rng, columns),
+                        .dst = strides_of(columns, rows, backwards ? -dst_row : dst_row, 1)};
+    const ptrdiff_t count = strides_of(rows, columns, p.src_row, 1).count;
+    float *src = take(&p.buffers, count);
+
+    for (ptrdiff_t i = 0; i < count; i++)
+        src[i] =
+            float_of_bits(tw_test_integer(rng, 0, 3) == 0 ? 0x7f800000u | tw_rng_u32(rng) : tw_rng_u32(rng));
+    p.src = src;
+    p.expected = take(&p.buffers, p.dst.count);
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = 0; j < columns; j++)
+            p.expected[p.dst.first + j * p.dst.row + i] = src[i * p.src_row + j];
+    return p;
+}
+
+static void check_table(struct problem *p, const struct tw_kernels *k)
+{
+    float *dst = take(&p->buffers, p->dst.count);
+
+    k->f32_transpose(p->rows, p->columns, p->src, p->src_row, dst + p->dst.first, p->dst.row);
+    assert_bits_equal_f32(p->expected, dst, p->dst.count);
+}
+
+/* The reference, too, and both directions. */
+static void check(struct tw_rng *rng, ptrdiff_t rows, ptrdiff_t columns)
+{
+    const struct variants v = variants_here();
+
+    for (int backwards = 0; backwards < 2; backwards++) {
+        struct problem p = new_problem(rng, rows, columns, backwards);
+
+        check_table(&p, tw_kernels_of(TW_ISA_REFERENCE));
+        for (int t = 0; t < v.count; t++)
+            check_table(&p, v.table[t]);
+        release(&p.buffers);
+    }
+}
+
+static void every_tail_is_copied(void **state)
+{
+    struct tw_rng rng = tw_test_rng(1);
+
+    (void)state;
+    for (ptrdiff_t size = 0; size <= 70; size++) {
+        check(&rng, size, 13);
+        check(&rng, 13, size);
+    }
+}
+
+static void random_sizes_are_copied(void **state)
+{
+    const ptrdiff_t cases = tw_test_cases(CASES);
+    struct tw_rng rng = tw_test_rng(2);
+
+    (void)state;
+    for (ptrdiff_t i = 0; i < cases; i++)
+        check(&rng, tw_test_integer(&rng, 0, 140), tw_test_integer(&rng, 0, 140));
+}
+
+/* Rows and columns far longer than any block. */
+static void long_sides_are_copied(void **state)
+{
+    static const ptrdiff_t sizes[][2] = {{1, 4099}, {4099, 1}, {7, 2049}, {2049, 7}, {515, 386}};
+    struct tw_rng rng = tw_test_rng(3);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        check(&rng, sizes[i][0], sizes[i][1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_tail_is_copied),
+        cmocka_unit_test(random_sizes_are_copied),
+        cmocka_unit_test(long_sides_are_copied),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
