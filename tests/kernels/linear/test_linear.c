@@ -3,6 +3,7 @@
 #include "tests/kernels/kernel_test.h"
 
 #define CASES 200
+#define MOST  100 /* outputs; every number of them is tried */
 
 static const struct tw_kernels *reference(void)
 {
@@ -18,26 +19,38 @@ struct problem {
     struct buffers buffers;
 };
 
+/* Any values in x or, so that not all becomes NaN, some special ones in x, weights and bias. */
+static void make_special(struct tw_rng *rng, const struct problem *p, float *w, float *bias)
+{
+    if (tw_test_integer(rng, 0, 2) == 0) {
+        fill_any(rng, p->plain, p->samples * p->shape.in);
+        return;
+    }
+    strew(rng, p->plain, p->samples * p->shape.in, p->samples / 3);
+    strew(rng, w, p->shape.out * p->shape.in, (p->shape.out + 2) / 3);
+    strew(rng, bias, bias ? p->shape.out : 0, (p->shape.out + 2) / 3);
+}
+
 /* Small shapes of every kind, and now and then a sum long enough to be taken in parts. */
-static struct problem problem_new(struct tw_rng *rng, bool special)
+static struct problem problem_new(struct tw_rng *rng, ptrdiff_t out, bool special)
 {
     struct problem p = {.samples = tw_test_integer(rng, 0, 30)};
     const bool blocked = tw_test_integer(rng, 0, 1) == 1, long_sum = tw_test_integer(rng, 0, 9) == 0;
-    float *x;
+    float *x, *w, *bias;
 
     p.shape.plane = blocked ? tw_test_integer(rng, 1, 60) : 0;
     p.shape.in = long_sum ? tw_test_integer(rng, 700, 1700) : tw_test_integer(rng, 0, 70);
     p.shape.in = blocked ? (p.shape.in / p.shape.plane + 1) * p.shape.plane : p.shape.in;
-    p.shape.out = tw_test_integer(rng, 1, 100);
+    p.shape.out = out;
     p.shape.relu = tw_test_integer(rng, 0, 1) == 1;
     p.blocks = tw_blocks(p.shape.out);
     x = take(&p.buffers, p.samples * tw_linear_x_size(&p.shape));
-    p.plain = take(&p.buffers, p.samples * p.shape.in);
+    p.plain = take_uniform(&p.buffers, rng, p.samples * p.shape.in, -1.0f, 1.0f);
     p.packed = take(&p.buffers, p.blocks * TW_BLOCK * p.shape.in);
+    w = take_uniform(&p.buffers, rng, p.shape.out * p.shape.in, -1.0f, 1.0f);
+    bias = tw_test_integer(rng, 0, 3) > 0 ? take_uniform(&p.buffers, rng, p.shape.out, -1.0f, 1.0f) : NULL;
     if (special) {
-        fill_any(rng, p.plain, p.samples * p.shape.in);
-    } else {
-        tw_test_fill(rng, p.plain, p.samples * p.shape.in, -1.0f, 1.0f);
+        make_special(rng, &p, w, bias);
     }
     for (ptrdiff_t n = 0; n < p.samples; n++) {
         for (ptrdiff_t i = 0; i < p.shape.in; i++) {
@@ -45,8 +58,8 @@ static struct problem problem_new(struct tw_rng *rng, bool special)
         }
     }
     p.x = x;
-    p.w = take_uniform(&p.buffers, rng, p.shape.out * p.shape.in, -1.0f, 1.0f);
-    p.bias = tw_test_integer(rng, 0, 3) > 0 ? take_uniform(&p.buffers, rng, p.shape.out, -1.0f, 1.0f) : NULL;
+    p.w = w;
+    p.bias = bias;
     tw_f32_pack_linear_weights(&p.shape, p.w, p.packed, 0, p.blocks);
     return p;
 }
@@ -65,7 +78,7 @@ static void reference_is_gemm_then_relu(void **state)
 
     (void)state;
     for (ptrdiff_t i = 0; i < cases; i++) {
-        struct problem p = problem_new(&rng, i % 2 == 0);
+        struct problem p = problem_new(&rng, tw_test_integer(&rng, 1, MOST), i % 2 == 0);
         const ptrdiff_t count = p.samples * p.shape.out;
         float *expected = take(&p.buffers, count), *actual = take(&p.buffers, count);
         const struct tw_gemm_shape gemm = {.m = p.samples,
@@ -92,24 +105,32 @@ static void reference_is_gemm_then_relu(void **state)
     assert_true(cases > 0);
 }
 
+/* In an emulator only some of the numbers of outputs, from a random one on. */
 static void variants_equal_the_reference(void **state)
 {
     const struct variants v = variants_here();
+    const ptrdiff_t cases = tw_test_cases(4 * MOST);
     struct tw_rng rng = tw_test_rng(2);
-    const ptrdiff_t cases = tw_test_cases(2 * CASES) * v.count;
+    const ptrdiff_t first = tw_test_integer(&rng, 0, MOST - 1);
 
     (void)state;
+    if (v.count == 0) {
+        skip();
+    }
     for (ptrdiff_t i = 0; i < cases; i++) {
-        struct problem p = problem_new(&rng, i % 4 == 0);
+        struct problem p = problem_new(&rng, 1 + (first + i) % MOST, (i + i / MOST) % 2 == 1);
         const ptrdiff_t count = p.samples * p.shape.out;
-        float *expected = take(&p.buffers, count), *actual = take(&p.buffers, count);
+        float *expected = take(&p.buffers, count);
 
         run(reference(), &p, p.blocks, expected);
-        run(v.table[i % v.count], &p, tw_test_integer(&rng, 0, p.blocks), actual);
-        assert_same_floats(expected, actual, count, "y");
+        for (int t = 0; t < v.count; t++) {
+            float *actual = take(&p.buffers, count);
+
+            run(v.table[t], &p, tw_test_integer(&rng, 0, p.blocks), actual);
+            assert_same_floats(expected, actual, count, "y");
+        }
         release(&p.buffers);
     }
-    assert_true(cases > 0 || v.count == 0);
 }
 
 /* What a share does not own stays as it was. */
