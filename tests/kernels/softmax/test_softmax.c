@@ -264,8 +264,13 @@ static void compare(const struct tw_kernels *k, row_fn *run, bool gradient, stru
     float *x = take_uniform(&b, rng, n, -20.0f, 20.0f), *dy = take_uniform(&b, rng, n, -1.0f, 1.0f);
     float *expected = take(&b, n), *y = take(&b, n), *in_place = gradient ? dy : x;
 
-    for (ptrdiff_t r = 0; r < rows; r += 3) /* every third row takes a special value */
-        x[r * columns + tw_test_integer(rng, 0, columns - 1)] = special_value(tw_test_integer(rng, 0, 1000));
+    for (ptrdiff_t r = 0; r < rows; r++) { /* of three rows one takes a special value in x, one in dy */
+        const ptrdiff_t at = r * columns + tw_test_integer(rng, 0, columns - 1);
+        const float special = special_value(tw_test_integer(rng, 0, 1000));
+
+        if (r % 3 < 2)
+            (r % 3 == 0 ? x : dy)[at] = special;
+    }
     run(reference(), rows, columns, x, dy, expected);
     run(k, rows, columns, x, dy, y);
     assert_same_floats(expected, y, n, "row kernel");
