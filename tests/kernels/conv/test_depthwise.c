@@ -2,39 +2,44 @@
 
 static void random_shapes_equal_the_reference(void **state)
 {
-    const ptrdiff_t cases = tw_test_cases(600);
+    const int cases = (int)tw_test_cases(600), available = variants_to_compare();
     struct tw_rng rng = tw_test_rng(1);
+    int ran = 0;
 
     (void)state;
-    for (ptrdiff_t i = 0; i < cases; i++) {
+    for (int i = 0; i < cases; i++) {
         const struct tw_conv2d_shape shape = rows_shape(&rng);
 
-        check(&rng, &shape, tw_test_integer(&rng, 0, 2), false);
+        ran += check(&rng, &shape, tw_test_integer(&rng, 0, 2), false);
     }
+    assert_int_equal(ran, cases * available);
 }
 
 static void special_values_flow(void **state)
 {
-    const ptrdiff_t cases = tw_test_cases(300);
+    const int cases = (int)tw_test_cases(300), available = variants_to_compare();
     struct tw_rng rng = tw_test_rng(2);
+    int ran = 0;
 
     (void)state;
-    for (ptrdiff_t i = 0; i < cases; i++) {
+    for (int i = 0; i < cases; i++) {
         const struct tw_conv2d_shape shape = rows_shape(&rng);
 
-        check(&rng, &shape, 2, true);
+        ran += check(&rng, &shape, 2, true);
     }
+    assert_int_equal(ran, cases * available);
 }
 
 /* 3 x 3 and 5 x 5 in steps of 1 and 2 without dilation, whose rows are read in place: results of 1 … 70 columns and up to
  * 30 rows, padding up to beyond the kernel, several planes. */
 static void kernels_in_place_equal_the_reference(void **state)
 {
-    const ptrdiff_t cases = tw_test_cases(600);
+    const int cases = (int)tw_test_cases(600), available = variants_to_compare();
     struct tw_rng rng = tw_test_rng(5);
+    int shapes = 0, ran = 0;
 
     (void)state;
-    for (ptrdiff_t i = 0; i < cases; i++) {
+    for (int i = 0; i < cases; i++) {
         const ptrdiff_t stride = tw_test_integer(&rng, 1, 2), kernel = i % 3 == 2 ? 5 : 3;
         const ptrdiff_t padding = tw_test_integer(&rng, 0, 1) == 0 ? tw_test_integer(&rng, 0, 5) : kernel / 2;
         const ptrdiff_t ipg = tw_test_integer(&rng, 0, 3) == 0 ? tw_test_integer(&rng, 2, 4) : 1;
@@ -51,9 +56,12 @@ static void kernels_in_place_equal_the_reference(void **state)
         shape.out_channels = shape.groups * (tw_test_integer(&rng, 0, 2) == 0 ? 2 : 1);
         set_output(&shape);
         if (shape.out_height > 0 && shape.out_width > 0 && products(&shape) <= 2 * PRODUCTS_MOST) {
-            check(&rng, &shape, tw_test_integer(&rng, 1, 3), i % 4 == 3);
+            ran += check(&rng, &shape, tw_test_integer(&rng, 1, 3), i % 4 == 3);
+            shapes++;
         }
     }
+    assert_int_equal(ran, shapes * available);
+    assert_true(shapes > cases / 4); /* most are not too large */
 }
 
 /* Planes that do not fit into the copy as a whole, nor into L1: bands, with and without phases, more small planes than
@@ -68,6 +76,7 @@ static void bands_equal_the_reference(void **state)
         {1, 40, 3, 13, 20, 3, 1}, {1, 33, 2, 17, 12, 5, 2}, {2, 30, 1, 12, 19, 7, 1},
         {3, 1, 1, 45, 118, 3, 1}, {2, 1, 2, 41, 75, 3, 1},  {2, 1, 1, 90, 67, 3, 2},
     };
+    const int available = variants_to_compare();
     struct tw_rng rng = tw_test_rng(3);
 
     (void)state;
@@ -85,7 +94,7 @@ static void bands_equal_the_reference(void **state)
                                         .groups = planes[i].groups};
 
         set_output(&shape);
-        check(&rng, &shape, 2, false);
+        assert_int_equal(check(&rng, &shape, 2, false), available);
     }
 }
 

@@ -16,8 +16,8 @@ static void column_matrix_follows_the_formula(void **state)
         const ptrdiff_t channels = s.in_channels / s.groups, plane = s.in_height * s.in_width;
         const ptrdiff_t rows = channels * s.kernel_height * s.kernel_width,
                         positions = s.out_height * s.out_width;
-        struct tw_guard x = tw_guard_page((size_t)(channels * plane) * sizeof(float));
-        struct tw_guard column = tw_guard_page((size_t)(rows * positions) * sizeof(float));
+        struct tw_guard x = tw_guard_floats(channels * plane);
+        struct tw_guard column = tw_guard_floats(rows * positions);
         const float *from = x.data, *to = column.data;
 
         tw_test_fill(&rng, x.data, channels * plane, 1.0f, 2.0f);
