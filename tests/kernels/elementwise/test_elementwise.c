@@ -1,6 +1,7 @@
 /* Every variant of kernels/elementwise against the reference, bit for bit, over lengths that end anywhere in
  * a vector; the reference itself is checked by test_elementwise_reference.c. */
 #include "tests/kernels/kernel_test.h"
+#include "tests/kernels/matrix.h"
 
 static const struct tw_kernels *reference(void)
 {
@@ -115,7 +116,7 @@ static void sums_case(const struct tw_kernels *k, struct tw_rng *rng, ptrdiff_t 
 
 static void fold_slots_case(const struct tw_kernels *k, struct tw_rng *rng, ptrdiff_t n, struct buffers *b)
 {
-    const ptrdiff_t stride = n + tw_test_integer(rng, 0, 20);
+    const ptrdiff_t stride = leading_dimension(rng, n + tw_test_integer(rng, 0, 15));
     const float *slots = take_any(b, rng, (TW_GRADIENT_SLOTS - 1) * stride + n);
     float *expected = take(b, n), *y = take(b, n);
 
@@ -127,7 +128,8 @@ static void fold_slots_case(const struct tw_kernels *k, struct tw_rng *rng, ptrd
 /* n columns, rows apart by more than that; what lies between the rows of the output must stay. */
 static void rows_case(const struct tw_kernels *k, struct tw_rng *rng, ptrdiff_t n, struct buffers *b)
 {
-    const ptrdiff_t rows = tw_test_integer(rng, n == 0 ? 1 : 0, 9), row = n + tw_test_integer(rng, 0, 20);
+    const ptrdiff_t rows = tw_test_integer(rng, n == 0 ? 1 : 0, 9);
+    const ptrdiff_t row = leading_dimension(rng, n + tw_test_integer(rng, 0, 15));
     const ptrdiff_t total = rows == 0 ? 0 : (rows - 1) * row + n;
     const float *x = take_any(b, rng, total), *bias = take_any(b, rng, n);
     float *expected = take_copy(b, x, total), *y = take_copy(b, x, total);

@@ -1,9 +1,6 @@
 /* The kernel that peaks are measured with performs what it is said to perform. */
 #include "kernels/peak/peak.h"
-
-#include <math.h>
-
-#include "tests/support/test_support.h"
+#include "tests/kernels/kernel_test.h"
 
 static void test_every_chain_and_round_is_performed(void **state)
 {
@@ -22,7 +19,10 @@ static void test_every_chain_and_round_is_performed(void **state)
         }
         kernels++;
     }
-    print_message("%d kernels\n", kernels);
+    assert_int_equal(kernels, variants_here().count);
+    if (kernels == 0) {
+        skip();
+    }
 }
 
 /* A core of this decade: from an emulated one up to 64 lanes times 2 at 6 GHz. */
