@@ -58,6 +58,12 @@ static inline double bound_of(double roundings, double size)
     return 1.01 * TW_UNIT_ROUNDOFF * roundings * size;
 }
 
+/* Roundings an element goes through in a 16-lane sum. */
+static inline double lane_roundings(ptrdiff_t count)
+{
+    return (double)((count + TW_LANES - 1) / TW_LANES + 4);
+}
+
 /* A chain of `length` fma or additions. */
 static inline void accuracy_add_chain(struct accuracy *a, float found, double exact, double size)
 {
@@ -77,7 +83,7 @@ static inline void accuracy_heading(void)
 static inline void accuracy_report(const struct accuracy *a)
 {
     assert_true(a->count > 0);
-    print_message("%-34s %6.0f %9td  %-9.2g %-9.2g %.3f\n", a->what, a->length, a->count, a->largest,
+    print_message("%-34s %6.0f %9td  %-9.2g %-9.2g %.2g\n", a->what, a->length, a->count, a->largest,
                   accuracy_rms(a), a->share);
 }
 
@@ -127,6 +133,17 @@ static inline void exact_add(struct exact *exact, ptrdiff_t at, float a, float b
 
     exact->sum[at] += product;
     exact->size[at] += fabs(product);
+}
+
+/* Results each of which is one chain of a->length terms at most, reported; gives `exact` back. */
+static inline void accuracy_of_chains(struct accuracy *a, const float *found, struct exact *exact,
+                                      ptrdiff_t count)
+{
+    for (ptrdiff_t i = 0; i < count; i++) {
+        accuracy_add_chain(a, found[i], exact->sum[i], exact->size[i]);
+    }
+    accuracy_report(a);
+    exact_release(exact);
 }
 
 #endif

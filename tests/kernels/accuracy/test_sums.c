@@ -1,4 +1,4 @@
-/* Errors of matrix products, sums and softmax: asserted to keep their bounds, and printed
+/* Errors of sums, softmax and losses: asserted to keep their bounds, and printed
  * (docs/numerics.md has the table). */
 #include "tests/kernels/accuracy/accuracy.h"
 
@@ -12,49 +12,6 @@ static int choose_kernels(void **state)
     rng = tw_test_rng(1);
     accuracy_heading();
     return 0;
-}
-
-/* Roundings an element goes through in a 16-lane sum. */
-static double lane_roundings(ptrdiff_t count)
-{
-    return (double)((count + TW_LANES - 1) / TW_LANES + 4);
-}
-
-/* --- matrix products ------------------------------------------------------------------------------------ */
-
-static void measure_gemm(const char *what, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
-{
-    const struct tw_gemm_shape shape = {
-        .m = m, .n = n, .k = k, .a_row = k, .a_col = 1, .b_row = 1, .b_col = k, .c_row = n};
-    struct accuracy accuracy = accuracy_of(what, k);
-    float *a = new_uniform(&rng, m * k, -1, 1), *b = new_uniform(&rng, n * k, -1, 1), *c = new_values(m * n);
-    void *workspace = new_bytes(kernels->f32_gemm_workspace(&shape));
-
-    kernels->f32_gemm(&shape, a, b, c, workspace);
-    for (ptrdiff_t at = 0; at < m * n; at++) {
-        double sum = 0, size = 0;
-
-        for (ptrdiff_t p = 0; p < k; p++) {
-            const double product = (double)a[at / n * k + p] * (double)b[at % n * k + p];
-
-            sum += product;
-            size += fabs(product);
-        }
-        accuracy_add_chain(&accuracy, c[at], sum, size);
-    }
-    accuracy_report(&accuracy);
-    free(a);
-    free(b);
-    free(c);
-    free(workspace);
-}
-
-static void test_gemm(void **state)
-{
-    (void)state;
-    measure_gemm("GEMM, k of fc1", 16, 40, 3136);
-    measure_gemm("GEMM, k of fc2", 64, 10, 128);
-    measure_gemm("GEMM, k of a batch", 40, 70, 64);
 }
 
 /* --- sums ----------------------------------------------------------------------------------------------- */
@@ -241,6 +198,37 @@ static void test_nll(void **state)
     accuracy_report(&accuracy);
 }
 
+/* A row: a 16-lane sum over its columns, times the share, plus the label's; then as above. */
+static void test_smoothed_nll(void **state)
+{
+    const ptrdiff_t rows = 64, columns = 10, cases = tw_test_cases(100);
+    const struct tw_smoothing smoothing = {.keep = 0.9f, .share = 0.01f};
+    struct accuracy accuracy = accuracy_of("smoothed NLL", rows);
+    const float scale = 1.0f / 64;
+
+    (void)state;
+    for (ptrdiff_t i = 0; i < cases; i++) {
+        float *x = new_uniform(&rng, rows * columns, -5, 0), total;
+        struct exact exact = exact_new(1);
+        int32_t label[64];
+
+        for (ptrdiff_t at = 0; at < rows * columns; at++) {
+            const ptrdiff_t r = at / columns;
+
+            label[r] = at % columns == 0 ? (int32_t)tw_test_integer(&rng, 0, columns - 1) : label[r];
+            exact_add(&exact, 0, x[at], smoothing.share);
+            exact_add(&exact, 0, x[at], at % columns == label[r] ? smoothing.keep : 0.0f);
+        }
+        kernels->f32_smoothed_nll_forward(rows, columns, x, label, smoothing, scale, &total);
+        accuracy_add(
+            &accuracy, total, -(double)scale * exact.sum[0], (double)scale * exact.size[0],
+            bound_of(lane_roundings(columns) + 2 + lane_roundings(rows) + 1, (double)scale * exact.size[0]));
+        exact_release(&exact);
+        free(x);
+    }
+    accuracy_report(&accuracy);
+}
+
 static void test_exp_log(void **state)
 {
     const ptrdiff_t count = 4000;
@@ -271,8 +259,9 @@ static void test_exp_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gemm),    cmocka_unit_test(test_sums), cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_softmax), cmocka_unit_test(test_nll),  cmocka_unit_test(test_softmax_gradients),
+        cmocka_unit_test(test_sums),    cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_softmax), cmocka_unit_test(test_softmax_gradients),
+        cmocka_unit_test(test_nll),     cmocka_unit_test(test_smoothed_nll),
         cmocka_unit_test(test_exp_log),
     };
 

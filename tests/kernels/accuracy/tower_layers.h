@@ -1,10 +1,10 @@
 /* The two convolutions of the tower on data as in training: synthetic digits, PyTorch's initial weights, the
- * second layer's input the pooled output of the first. And convolutions in double. */
+ * second layer's input the pooled output of the first. And layers of other sizes like them. */
 #ifndef TOWER_TESTS_KERNELS_ACCURACY_TOWER_LAYERS_H
 #define TOWER_TESTS_KERNELS_ACCURACY_TOWER_LAYERS_H
 
 #include "layers/data/dataset.h"
-#include "tests/kernels/accuracy/accuracy.h"
+#include "tests/kernels/accuracy/exact_convolution.h"
 
 struct layer {
     ptrdiff_t samples;
@@ -60,23 +60,24 @@ static inline void make_buffers(struct layer *l, const struct tw_kernels *k, str
 }
 
 static inline struct layer layer_new(const struct tw_kernels *k, struct tw_rng *rng, ptrdiff_t samples,
-                                     ptrdiff_t in_channels, ptrdiff_t out_channels, ptrdiff_t extent)
+                                     ptrdiff_t in_channels, ptrdiff_t out_channels, ptrdiff_t height,
+                                     ptrdiff_t width)
 {
     struct layer l = {
         .samples = samples,
         .conv = {.in_channels = in_channels,
-                 .in_height = extent,
-                 .in_width = extent,
+                 .in_height = height,
+                 .in_width = width,
                  .out_channels = out_channels,
-                 .out_height = extent,
-                 .out_width = extent,
+                 .out_height = height,
+                 .out_width = width,
                  .kernel_height = 3,
                  .kernel_width = 3,
                  .stride = {1, 1},
                  .padding = {1, 1},
                  .dilation = {1, 1},
                  .groups = 1},
-        .pool = {.in_channels = in_channels, .out_channels = out_channels, .height = extent, .width = extent},
+        .pool = {.in_channels = in_channels, .out_channels = out_channels, .height = height, .width = width},
     };
 
     l.x = new_values(x_count(&l));
@@ -139,7 +140,7 @@ static inline void draw_gradient(struct layer *l, struct tw_rng *rng)
 
 static inline struct layer first_layer(const struct tw_kernels *k, struct tw_rng *rng, ptrdiff_t samples)
 {
-    struct layer l = layer_new(k, rng, samples, 1, 32, 28);
+    struct layer l = layer_new(k, rng, samples, 1, 32, 28, 28);
     struct tw_dataset digits;
 
     assert_ok(tw_dataset_synthetic(samples, TW_SUBSET_TRAIN, tw_rng_u32(rng), &digits));
@@ -153,7 +154,7 @@ static inline struct layer first_layer(const struct tw_kernels *k, struct tw_rng
 static inline struct layer second_layer(const struct tw_kernels *k, struct tw_rng *rng,
                                         const struct layer *first)
 {
-    struct layer l = layer_new(k, rng, first->samples, 32, 64, 14);
+    struct layer l = layer_new(k, rng, first->samples, 32, 64, 14, 14);
 
     memcpy(l.x, first->y, (size_t)x_count(&l) * sizeof(float));
     run_forward(&l, k);
@@ -170,66 +171,10 @@ static inline void layer_release(struct layer *l)
     }
 }
 
-/* --- in double ------------------------------------------------------------------------------------------ */
-
-/* The sums one convolution is: over (x, w) into y, over (dy, w) into dx, over (x, dy) into dw. */
-enum sums { INTO_Y, INTO_DX, INTO_DW };
-
-static inline void exact_tap(const struct layer *l, enum sums into, ptrdiff_t y, ptrdiff_t x, ptrdiff_t w,
-                             struct exact *exact)
+/* The convolution of a layer, for exact_convolution.h; its gradients are those of the dense dy. */
+static inline struct convolution convolution_of(const struct layer *l)
 {
-    if (into == INTO_Y) {
-        exact_add(exact, y, l->x[x], l->w[w]);
-    } else if (into == INTO_DX) {
-        exact_add(exact, x, l->dense[y], l->w[w]);
-    } else {
-        exact_add(exact, w, l->x[x], l->dense[y]);
-    }
-}
-
-/* Element `y` of the output meets all its taps inside the image. */
-static inline void exact_window(const struct layer *l, enum sums into, ptrdiff_t y, struct exact *exact)
-{
-    const ptrdiff_t height = l->conv.in_height, width = l->conv.in_width, in = l->conv.in_channels;
-    const ptrdiff_t c = y % width, r = y / width % height, o = y / width / height % l->conv.out_channels;
-    const ptrdiff_t n = y / width / height / l->conv.out_channels;
-
-    for (ptrdiff_t i = 0; i < in; i++) {
-        for (ptrdiff_t tap = 0; tap < 9; tap++) {
-            const ptrdiff_t row = r + tap / 3 - 1, column = c + tap % 3 - 1;
-
-            if (row >= 0 && row < height && column >= 0 && column < width) {
-                exact_tap(l, into, y, ((n * in + i) * height + row) * width + column, (o * in + i) * 9 + tap,
-                          exact);
-            }
-        }
-    }
-}
-
-static inline struct exact exact_convolution(const struct layer *l, enum sums into)
-{
-    const ptrdiff_t results = into == INTO_Y ? y_count(l) : into == INTO_DX ? x_count(l) : w_count(l);
-    struct exact exact = exact_new(results);
-
-    for (ptrdiff_t y = 0; y < y_count(l); y++) {
-        exact_window(l, into, y, &exact);
-    }
-    for (ptrdiff_t y = 0; into == INTO_Y && y < results; y++) {
-        exact_add(&exact, y, l->bias[y / (l->conv.in_height * l->conv.in_width) % l->conv.out_channels], 1);
-    }
-    return exact;
-}
-
-/* The bias gradient. */
-static inline struct exact exact_bias(const struct layer *l)
-{
-    const ptrdiff_t plane = l->conv.out_height * l->conv.out_width;
-    struct exact exact = exact_new(l->conv.out_channels);
-
-    for (ptrdiff_t y = 0; y < y_count(l); y++) {
-        exact_add(&exact, y / plane % l->conv.out_channels, l->dense[y], 1);
-    }
-    return exact;
+    return (struct convolution){l->conv, l->samples, l->x, l->w, l->bias, l->dense};
 }
 
 #endif
