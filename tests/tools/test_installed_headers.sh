@@ -1,0 +1,41 @@
+#!/bin/sh
+# Tests what a build installs: every header compiles alone, as C17, and none says that it is private.
+#
+#   tests/tools/test_installed_headers.sh BUILD COMPILER
+#
+# Installs the build folder BUILD to BUILD/tests/installed. Exit status: 0 passed, 1 failed.
+set -eu
+unset DESTDIR
+
+build=$1
+compiler=$2
+prefix=$build/tests/installed
+
+fail() {
+    printf 'FAILED: %s\n' "$1"
+    exit 1
+}
+
+rm -rf "$prefix"
+cmake --install "$build" --prefix "$prefix" >"$build/tests/installed.log" 2>&1 ||
+    fail "cmake --install: $(tail -n 3 "$build/tests/installed.log")"
+cd "$prefix/include"
+
+# Twice, as a program may: what guards a header has to be its own.
+tried=0
+failures=0
+for header in $(find tower -name '*.h' | sort); do
+    tried=$((tried + 1))
+    if ! printf '#include <%s>\n#include <%s>\n' "$header" "$header" |
+        "$compiler" -std=c17 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I. -x c -; then
+        printf '%s does not compile alone\n' "$header"
+        failures=$((failures + 1))
+    fi
+    if grep -q 'Private to' "$header"; then
+        printf '%s says that it is private\n' "$header"
+        failures=$((failures + 1))
+    fi
+done
+[ -f tower/tower.h ] || fail "there is no tower/tower.h"
+[ "$failures" -eq 0 ] || fail "$failures complaints about $tried headers"
+printf '%d headers compile alone\n' "$tried"
