@@ -124,11 +124,6 @@ static inline struct tw_words tw_words_sub(struct tw_words a, struct tw_words b)
     return (struct tw_words){_mm256_sub_epi32(a.low, b.low), _mm256_sub_epi32(a.high, b.high)};
 }
 
-static inline struct tw_words tw_words_and(struct tw_words a, struct tw_words b)
-{
-    return (struct tw_words){_mm256_and_si256(a.low, b.low), _mm256_and_si256(a.high, b.high)};
-}
-
 static inline struct tw_words tw_words_xor(struct tw_words a, struct tw_words b)
 {
     return (struct tw_words){_mm256_xor_si256(a.low, b.low), _mm256_xor_si256(a.high, b.high)};

@@ -107,11 +107,6 @@ static inline struct tw_words tw_words_sub(struct tw_words a, struct tw_words b)
     return (struct tw_words){_mm512_sub_epi32(a.all, b.all)};
 }
 
-static inline struct tw_words tw_words_and(struct tw_words a, struct tw_words b)
-{
-    return (struct tw_words){_mm512_and_si512(a.all, b.all)};
-}
-
 static inline struct tw_words tw_words_xor(struct tw_words a, struct tw_words b)
 {
     return (struct tw_words){_mm512_xor_si512(a.all, b.all)};

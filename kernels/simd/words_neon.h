@@ -120,11 +120,6 @@ static inline struct tw_words tw_words_sub(struct tw_words a, struct tw_words b)
     TW_FOUR(tw_words, vsubq_u32(a.part[i], b.part[i]));
 }
 
-static inline struct tw_words tw_words_and(struct tw_words a, struct tw_words b)
-{
-    TW_FOUR(tw_words, vandq_u32(a.part[i], b.part[i]));
-}
-
 static inline struct tw_words tw_words_xor(struct tw_words a, struct tw_words b)
 {
     TW_FOUR(tw_words, veorq_u32(a.part[i], b.part[i]));
