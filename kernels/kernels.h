@@ -1,8 +1,10 @@
 /* The table of kernels: one pointer per operation, filled per ISA.
  *
  * A table starts as the reference and is overwritten by what the ISA has, so every pointer is always set.
- * Kernels take raw pointers, sizes and strides; they allocate nothing, start no threads and keep no state,
- * and may be called from any number of threads at once on disjoint outputs. Contracts: the family headers.
+ * Kernels take raw pointers, sizes and strides; they allocate nothing, start no threads and keep no state, not even
+ * a pointer: all arrays stay the caller's. Any number of threads may call them at once on results, and workspaces,
+ * that do not overlap; inputs may be shared. They check nothing and report no errors: what a contract excludes is the
+ * caller's to exclude. Contracts: the family headers.
  */
 #ifndef TOWER_KERNELS_KERNELS_H
 #define TOWER_KERNELS_KERNELS_H

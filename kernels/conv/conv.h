@@ -37,8 +37,11 @@
  * for the last two.
  *
  * Every function writes its whole output and nothing else, reads nothing outside its inputs, and needs no
- * alignment. Outputs must not overlap inputs. `samples` may be 0 (weight gradient: zeros are written). All extents are at
- * least 1, those of the output too.
+ * alignment but of `workspace`. Outputs must overlap neither inputs nor each other. `samples` may be 0 (weight gradient:
+ * zeros are written). All extents are at least 1, those of the output too; groups divide both numbers of channels.
+ *
+ * Kernels check nothing and allocate nothing; any number of threads may run them on results and workspaces that do not
+ * overlap (kernels.h).
  */
 #ifndef TOWER_KERNELS_CONV_CONV_H
 #define TOWER_KERNELS_CONV_CONV_H

@@ -35,7 +35,18 @@
  *                       dx  one fma chain per element over (groups of 64 output channels, winners by their
  *                           position in the convolution's output row by row, o)
  *
- * Where every product is finite these are the sums of kernels/conv's dense gradients in another order.
+ * Where every product is finite these are the sums of kernels/conv's dense gradients in another order. Where not: NaN
+ * and infinity flow as in the formulas above, in which the zeros of the padding are multiplied like any other value, and
+ * Winograd's differences make NaN of infinities. What dy holds at a closed window never matters. What x holds under one
+ * does in the planar gradient only, which multiplies it by zero. In dx the channels beyond the last are 0 times dy: not 0
+ * if that is infinite or NaN, but closed, so that no gradient meets them.
+ *
+ * `samples` may be 0: the forwards then write nothing, the gradients zeros into dw and db. No alignment is needed but of
+ * `workspace`. Outputs must overlap neither inputs nor each other. (height + 2) (width + 2) 16 is less than 2^31: offsets
+ * have 32 bits. Codes are 0 to 4, and closed in the channels beyond the last, as the forwards write them.
+ *
+ * Kernels check nothing and allocate nothing; any number of threads may run them on results and workspaces that do not
+ * overlap (kernels.h): forwards are split by samples, gradients by gradient slots (kernels/elementwise).
  */
 #ifndef TOWER_KERNELS_CONV_POOL_CONV_POOL_H
 #define TOWER_KERNELS_CONV_POOL_CONV_POOL_H
@@ -88,7 +99,8 @@ static inline ptrdiff_t tw_code_size(const struct tw_conv_pool_shape *shape)
  *   scatter   [in/lanes][out][9][lanes in]       for the blocked gradients, and what the weight gradient comes in;
  *                                                lanes = tw_kernels.vector_lanes, a divisor of 16
  *
- * Units are blocks of 16 channels (out/16 for the first two, in/16 for the third): [begin, end) is written. */
+ * Units are blocks of 16 channels (out/16 for the first two, in/16 for the third): [begin, end) is written. w and packed
+ * must not overlap. */
 void tw_f32_pack_planar_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
                                 ptrdiff_t begin, ptrdiff_t end);
 void tw_f32_pack_winograd_weights(const struct tw_conv_pool_shape *shape, const float *w, float *packed,
@@ -99,8 +111,8 @@ void tw_f32_pack_scatter_weights(const struct tw_conv_pool_shape *shape, ptrdiff
 void tw_f32_unpack_scatter_weights(const struct tw_conv_pool_shape *shape, ptrdiff_t lanes,
                                    const float *packed, float *w, ptrdiff_t begin, ptrdiff_t end);
 
-/* One sample between (channels, height, width) and blocked without (unblock: with any) halo; block writes
- * zeros into the halo and the channels beyond the last. */
+/* One sample between (channels, height, width) and blocked with any halo; block writes zeros into the halo and the
+ * channels beyond the last, unblock ignores both. They must not overlap. */
 void tw_f32_block(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdiff_t halo, const float *x,
                   float *blocked);
 void tw_f32_unblock(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdiff_t halo,
@@ -108,8 +120,9 @@ void tw_f32_unblock(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdi
 
 /* --- kernels ---------------------------------------------------------------------------------------------- */
 
-/* `bias` may be NULL. y's halo is written with zeros. `workspace`: the bytes told below, aligned to 64,
- * private to the call. `code` may be NULL: predictions have no use for it, and y is the same. */
+/* `pixels` NULL: x is floats, else bytes. `bias` may be NULL. All of y and `code` is written, zeros in y's halo.
+ * `workspace`: the bytes told below, aligned to 64, private to the call; its content does not matter before or after.
+ * `code` may be NULL: predictions have no use for it, and y is the same. */
 typedef void tw_f32_conv_pool_planar_forward_fn(const struct tw_conv_pool_shape *shape, ptrdiff_t samples,
                                                 const void *x, const struct tw_pixel_scale *pixels,
                                                 const float *planar_weights, const float *bias, float *y,

@@ -1,7 +1,12 @@
 /* Operations on vectors of `count` floats, and the two fixed-order reductions everything else uses.
  *
- * No alignment needed. An output may be the same array as an input (in place), but must not overlap it
- * partially. Elementwise results are the formula, each operation rounded once, in every variant bit for bit.
+ * No alignment needed. Of relu, add, scale, dropout and their gradients the output may be the same array as an input
+ * (in place); otherwise outputs must not overlap inputs, not even partially. `count`, `rows` and `columns` may be 0:
+ * nothing is written then, but a sum of nothing is +0. Elementwise results are the formula, each operation rounded
+ * once, in every variant bit for bit.
+ *
+ * Kernels check nothing and allocate nothing; any number of threads may run them on results that do not overlap
+ * (kernels.h).
  *
  * The 16-lane sum of v[0 … count-1]: lane l (0 … 15) adds v[l], v[l+16], v[l+32], … in this order, starting
  * from +0 (lanes beyond the end add nothing); then lanes fold: l += l+8 for l < 8, l += l+4 for l < 4,

@@ -14,6 +14,9 @@
  * C is written only inside m x n, read only when `accumulate` is set (then also inside m x n only), and must
  * not overlap A or B. A and B are read only at the elements named above. m, n or k may be 0 (k 0: C becomes
  * 0, or stays when accumulating). No alignment is required. NaN and infinity flow as in the formula.
+ *
+ * Kernels check nothing and allocate nothing; any number of threads may run them on results and workspaces that do not
+ * overlap (kernels.h).
  */
 #ifndef TOWER_KERNELS_GEMM_GEMM_H
 #define TOWER_KERNELS_GEMM_GEMM_H

@@ -6,8 +6,9 @@
  *   for p = 0 … k-1:   acc[i][j] = fma(a[row[i] + at[p]], b[b_at[p]*columns + j], acc[i][j])
  *   c[c_at[i] + j] = acc[i][j]
  *
- * So A is never interleaved, and neither it nor C needs to be a matrix in memory: a convolution reads the image
- * itself through the distances of positions and taps ("indirect GEMM"), and no column matrix exists.
+ * So A is not interleaved, and neither it nor C needs to be a matrix in memory: a convolution reads the image
+ * itself through the distances of positions and taps ("indirect GEMM"), and no column matrix exists. (A product's
+ * strided tiles, below, may read a transposed A that gemm_pack.c has interleaved.)
  *
  * B comes in panels: the columns of B in strips, each strip stored row by row, the last one filled up with
  * zeros:

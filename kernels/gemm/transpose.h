@@ -3,7 +3,8 @@
  *   dst[j*dst_row + i] = src[i*src_row + j]   for i = 0 … rows-1, j = 0 … columns-1
  *
  * Strides count elements; dst_row may be negative. dst must not overlap src. No alignment is required; nothing else is
- * read or written.
+ * read or written. rows or columns may be 0: then nothing is. Nothing is checked, nothing allocated; any number of
+ * threads may transpose into places that do not overlap (kernels.h).
  */
 #ifndef TOWER_KERNELS_GEMM_TRANSPOSE_H
 #define TOWER_KERNELS_GEMM_TRANSPOSE_H

@@ -12,7 +12,11 @@
  *
  * packed   [out/16, rounded up][in][16 out]     outputs beyond the last are 0
  *
- * A thread streams the blocks of 16 outputs it is given. NaN and infinity flow as in the formula.
+ * A thread streams the blocks of 16 outputs it is given. NaN and infinity flow as in the formula. `samples` may be 0:
+ * nothing is written; `in` may be 0: the sums stay where they start. No alignment is required.
+ *
+ * Kernels check nothing and allocate nothing; any number of threads may run them on blocks that do not overlap
+ * (kernels.h).
  */
 #ifndef TOWER_KERNELS_LINEAR_LINEAR_H
 #define TOWER_KERNELS_LINEAR_LINEAR_H
@@ -46,12 +50,13 @@ static inline ptrdiff_t tw_linear_x_at(const struct tw_linear_shape *shape, ptrd
     return (channel / TW_BLOCK * shape->plane + p % shape->plane) * TW_BLOCK + channel % TW_BLOCK;
 }
 
-/* Weights (out, in) to packed: blocks [begin, end) are written. Portable, run once per change of the weights. */
+/* Weights (out, in) to packed, which must not overlap them: blocks [begin, end) of tw_blocks(out) are written. Portable,
+ * run once per change of the weights. */
 void tw_f32_pack_linear_weights(const struct tw_linear_shape *shape, const float *w, float *packed,
                                 ptrdiff_t begin, ptrdiff_t end);
 
 /* Writes y (samples, out) in the columns of blocks [begin, end), and nothing else of it. `bias` (out) may be NULL. y
- * must not overlap the rest. No alignment is required. */
+ * must not overlap x, packed or bias; these are only read and may overlap as they like. */
 typedef void tw_f32_linear_forward_fn(const struct tw_linear_shape *shape, ptrdiff_t samples, const float *x,
                                       const float *packed, const float *bias, float *y, ptrdiff_t begin,
                                       ptrdiff_t end);

@@ -3,7 +3,10 @@
  *
  * The formulas are PyTorch 1.13's (torch/optim/_functional: single-tensor path) in exact arithmetic, so that
  * trajectories agree to rounding. Coefficients come in as float; the optimizer (layers/optim) computes them
- * in double. No alignment needed; the arrays must not overlap.
+ * in double. No alignment needed; the arrays must not overlap. `count` may be 0: nothing is written.
+ *
+ * Kernels check nothing and allocate nothing; any number of threads may update elements that do not overlap
+ * (kernels.h).
  */
 #ifndef TOWER_KERNELS_OPTIMIZER_OPTIMIZER_H
 #define TOWER_KERNELS_OPTIMIZER_OPTIMIZER_H

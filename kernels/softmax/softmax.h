@@ -1,7 +1,7 @@
 /* Softmax, log-softmax and negative log-likelihood over the rows of a (rows, columns) matrix, contiguous.
  *
  * exp and log are polynomials of ours (kernels/simd), written with fma in one fixed order, so that reference,
- * AVX2 and AVX-512 give the same bits; at most 2 units in the last place from the true value over the whole
+ * AVX2, AVX-512 and NEON give the same bits; at most 2 units in the last place from the true value over the whole
  * range, exp(-inf) = 0, exp of what underflows = 0 or a subnormal, exp(+inf) = +inf, NaN stays.
  *
  * With m = max of the row (plain comparisons, NaN wins) and s = the 16-lane sum (kernels/elementwise) of
@@ -24,7 +24,12 @@
  * as above. Its gradient, with g = -(dloss * scale): dx = g * share, but g * (keep + share) at the label. For a
  * smoothing e over `columns` classes keep = 1 - e and share = e / columns; each is rounded to float by the caller.
  *
- * In place (y == x, dx == dy) is allowed. Nothing else is written.
+ * No alignment needed. In place (y == x, dx == dy) is allowed; otherwise outputs must not overlap inputs, not even
+ * partially. Nothing else is written. `rows` and the maps' `count` may be 0: then nothing is, but `total`, which is
+ * +0 * scale.
+ *
+ * Kernels check nothing and allocate nothing; any number of threads may run them on results that do not overlap
+ * (kernels.h): rows are independent, but for `total`.
  */
 #ifndef TOWER_KERNELS_SOFTMAX_SOFTMAX_H
 #define TOWER_KERNELS_SOFTMAX_SOFTMAX_H

@@ -17,6 +17,9 @@
  *
  * C is written only inside m x n, read only when `accumulate` is set, and must not overlap A or B. m, n or k may be 0.
  * No alignment is required, but of `workspace`: TW_SPARSE_GEMM_WORKSPACE bytes aligned to 64, private to the call.
+ *
+ * Kernels check nothing and allocate nothing; any number of threads may run them on results and workspaces that do not
+ * overlap (kernels.h).
  */
 #ifndef TOWER_KERNELS_SPARSE_SPARSE_H
 #define TOWER_KERNELS_SPARSE_SPARSE_H
