@@ -38,13 +38,24 @@ struct tw_contest tw_contest_new(struct tw_session *session, const char *operati
     return contest;
 }
 
+void *tw_contest_page(void *block)
+{
+    const uintptr_t page = TW_CONTEST_PAGE;
+
+    return (unsigned char *)block + (page - (uintptr_t)block % page) % page;
+}
+
 void *tw_contest_bytes(struct tw_contest *contest, size_t bytes)
 {
+    void *block;
+
     if (contest->block_count == TW_CONTEST_BLOCKS) {
         fprintf(stderr, "tower-bench: %s: more than %d blocks\n", contest->name, TW_CONTEST_BLOCKS);
         exit(1);
     }
-    return contest->blocks[contest->block_count++] = checked(tw_alloc(bytes));
+    block = checked(tw_alloc(bytes + TW_CONTEST_PAGE));
+    contest->blocks[contest->block_count++] = block;
+    return tw_contest_page(block);
 }
 
 float *tw_contest_zeros(struct tw_contest *contest, ptrdiff_t count)
@@ -64,7 +75,8 @@ void tw_contest_set_traffic(struct tw_contest *contest, enum tw_traffic traffic,
                             size_t working_set)
 {
     contest->work.bytes = bytes;
-    contest->work.peak_bytes = tw_peak_bandwidth(contest->session->kernels->isa, traffic, working_set);
+    contest->traffic = traffic;
+    contest->working_set = working_set;
 }
 
 void tw_contest_check_exact(struct tw_contest *contest, const float *expected, const float *actual,
@@ -120,27 +132,42 @@ void tw_contest_enter_peer(struct tw_contest *contest, struct tw_entrant peer, c
     }
     check_close(contest, peer.name, expected, fetched ? fetched : result, count, terms);
     tw_free(fetched);
+    peer.peer = true;
     add(contest, peer);
 }
 
-void tw_contest_hold(struct tw_contest *contest)
+static void time_entrants(struct tw_contest *contest)
 {
     struct tw_bench_row rows[TW_CONTEST_ENTRANTS];
     char names[TW_CONTEST_ENTRANTS][sizeof contest->name + 32];
+
+    struct tw_stream stream;
+    struct tw_bench_row stream_row = {.name = "stream", .run = tw_stream_run, .context = &stream};
+    const bool streams = contest->working_set > 0 && tw_stream_begin(&stream, contest->session->kernels->isa,
+                                                                     contest->traffic, contest->working_set);
 
     for (int i = 0; i < contest->count; i++) {
         const struct tw_entrant *entrant = &contest->entrants[i];
 
         snprintf(names[i], sizeof names[i], "%s/%s", contest->name, entrant->name);
-        rows[i] = (struct tw_bench_row){names[i], entrant->run, entrant->context, contest->work};
+        rows[i] =
+            (struct tw_bench_row){names[i], entrant->run, entrant->context, contest->work, entrant->peer};
         if (entrant->flops > 0.0)
             rows[i].work.flops = entrant->flops;
     }
+    stream_row.work.bytes = streams ? stream.bytes : 0.0;
+    tw_bench_run(rows, contest->count, streams ? &stream_row : NULL);
+    if (streams)
+        tw_stream_end(&stream);
+    contest->session->held++;
+}
+
+void tw_contest_hold(struct tw_contest *contest)
+{
     if (contest->refused)
         contest->session->refused++;
     else
-        tw_bench_run(rows, contest->count);
-    contest->session->held += !contest->refused;
+        time_entrants(contest);
     for (int i = 0; i < contest->count; i++)
         if (contest->entrants[i].release)
             contest->entrants[i].release(contest->entrants[i].context);

@@ -25,13 +25,13 @@ struct tw_entrant {
     void (*fetch)(void *context, float *result);
     void (*release)(void *context); /* NULL: nothing to release */
     double flops;                   /* where it gets by with other work than the contest's; else 0 */
+    bool peer;                      /* set by tw_contest_enter_peer */
 };
 
 /* What all contests of a run share. */
 struct tw_session {
     const struct tw_kernels *kernels, *reference;
-    const char *only_shape; /* part of the name, or NULL */
-    bool quick;             /* small batches, each function once: does it still work? */
+    bool quick; /* small batches, each function once: does it still work? */
     bool peers;
     int held, refused;
 };
@@ -43,6 +43,8 @@ struct tw_contest {
     struct tw_session *session;
     char name[96]; /* operation/shape */
     struct tw_bench_work work;
+    enum tw_traffic traffic; /* whose bandwidth counts, unless `working_set` is 0 */
+    size_t working_set;
     struct tw_entrant entrants[TW_CONTEST_ENTRANTS];
     int count;
     struct tw_rng rng;
@@ -54,14 +56,19 @@ struct tw_contest {
 /* Starts with data drawn from a fixed seed, the peak of the session's ISA filled in, and no entrant. */
 struct tw_contest tw_contest_new(struct tw_session *session, const char *operation, const char *shape);
 
-/* Memory that lives as long as the contest, aligned to 64; the floats are zeros, or uniform in [-1, 1).
- * Without memory the program ends. */
+/* Memory that lives as long as the contest, at the beginning of a page: how arrays lie to each other modulo a page changes
+ * the speed of what streams through them (a load behind a store that looks alike waits), and is not to differ by chance.
+ * The floats are zeros, or uniform in [-1, 1). Without memory the program ends. */
 void *tw_contest_bytes(struct tw_contest *contest, size_t bytes);
 float *tw_contest_zeros(struct tw_contest *contest, ptrdiff_t count);
 float *tw_contest_uniform(struct tw_contest *contest, ptrdiff_t count);
 
-/* Sets work.bytes to `bytes`, and work.peak_bytes to what `traffic` gets through on a working set as large as
- * the arrays of the operation (`working_set` bytes). */
+/* Where the first page of a block begins that has TW_CONTEST_PAGE bytes more than are needed. */
+#define TW_CONTEST_PAGE 4096
+void *tw_contest_page(void *block);
+
+/* Sets work.bytes to `bytes`, and has a loop of that traffic, on a working set as large as the arrays of the operation
+ * (`working_set` bytes), timed among the entrants: what their bandwidth is a per cent of. */
 void tw_contest_set_traffic(struct tw_contest *contest, enum tw_traffic traffic, double bytes,
                             size_t working_set);
 

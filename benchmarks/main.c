@@ -13,7 +13,7 @@ struct options {
     const char *isa, *shape, *json;
     char **names; /* families or shape files; none: all */
     int name_count;
-    double seconds;
+    double seconds, spread;
     int repetitions;
     bool quick, no_peers;
 };
@@ -36,7 +36,9 @@ static const struct argp_option option_list[] = {
     {"isa", 'i', "NAME", 0, "kernels of this ISA, peers limited to it (avx2, avx512 …)", 0},
     {"shape", 's', "TEXT", 0, "only shapes whose name contains TEXT", 0},
     {"repetitions", 'r', "N", 0, "times each row is measured (default 7)", 0},
-    {"seconds", 't', "S", 0, "least time of a repetition (default 0.03)", 0},
+    {"seconds", 't', "S", 0, "least time of a repetition (default 0.02)", 0},
+    {"spread", 'p', "PER CENT", 0,
+     "measure a contest again, up to twice, if the spread of its ratio is larger (default 15)", 0},
     {"json", 'j', "FILE", 0, "write all measurements there", 0},
     {"no-peers", 'n', NULL, 0, "Tower alone", 0},
     {"quick", 'q', NULL, 0, "small batches, once each: a test that everything runs", 0},
@@ -66,9 +68,14 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case 'r':
         options->repetitions = (int)positive(state, "repetitions", value);
+        if (options->repetitions < 1)
+            argp_error(state, "--repetitions: at least 1");
         return 0;
     case 't':
         options->seconds = positive(state, "seconds", value);
+        return 0;
+    case 'p':
+        options->spread = positive(state, "spread", value) / 100.0;
         return 0;
     case 'j':
         options->json = value;
@@ -169,7 +176,8 @@ static int hold_and_report(struct run *run)
     const struct options *options = run->options;
     const struct tw_bench_settings settings = {.json_path = options->json,
                                                .seconds = options->quick ? 1e-6 : options->seconds,
-                                               .repetitions = options->quick ? 1 : options->repetitions};
+                                               .repetitions = options->quick ? 1 : options->repetitions,
+                                               .spread = options->spread};
     bool ok;
 
     if (!tw_bench_open(&settings)) {
@@ -191,7 +199,7 @@ static int hold_and_report(struct run *run)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.seconds = 0.03, .repetitions = 7};
+    struct options options = {.seconds = 0.02, .repetitions = 7, .spread = 0.15};
     struct run run = {.options = &options};
 
     argp_err_exit_status = 2;

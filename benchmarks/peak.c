@@ -1,12 +1,11 @@
 #include "benchmarks/peak.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <time.h>
 
 #include "core/memory.h"
 #include "kernels/peak/peak.h"
-
-#define MOST_ARRAYS 4
 
 static const struct {
     int arrays, streams;
@@ -55,52 +54,87 @@ double tw_peak_flops(enum tw_isa isa)
     return peaks[isa];
 }
 
-/* `count` floats; written, for pages that nobody wrote share one page of zeros, which never leaves the cache. */
-static float *new_array(ptrdiff_t count)
+/* Arrays, written, for pages that nobody wrote share one page of zeros, which never leaves the cache. */
+static bool new_arrays(struct tw_stream *stream, int number, size_t bytes)
 {
-    float *array = tw_alloc_array((size_t)count, sizeof *array);
+    const size_t page = 4096, each = bytes / (size_t)number / sizeof(float);
+    unsigned char *begin;
+    size_t pages;
 
-    for (ptrdiff_t i = 0; array && i < count; i++)
-        array[i] = 1.0f;
-    return array;
+    stream->count = (ptrdiff_t)(each / TW_PEAK_STEP + 1) * TW_PEAK_STEP;
+    pages = ((size_t)stream->count * sizeof(float) + page - 1) / page;
+    begin = stream->block = tw_alloc(((size_t)number * pages + 1) * page);
+    if (!begin)
+        return false;
+    begin += (page - (uintptr_t)begin % page) % page;
+    for (int i = 0; i < number; i++) {
+        stream->arrays[i] = (float *)(begin + (size_t)i * pages * page);
+        for (ptrdiff_t at = 0; at < stream->count; at++)
+            stream->arrays[i][at] = 1.0f;
+    }
+    return true;
 }
 
-/* Best time of one pass: 5 runs of some milliseconds, after one to warm up. */
-static double best_pass(void (*pass)(float *const *, ptrdiff_t), float *const *arrays, ptrdiff_t count)
+void tw_stream_run(void *context)
 {
-    enum { RUNS = 6, BYTES_PER_RUN = 64 << 20 };
-    const ptrdiff_t passes = BYTES_PER_RUN / (count * (ptrdiff_t)sizeof(float)) + 1;
-    double best = 1e30;
+    const struct tw_stream *stream = context;
 
-    for (int run = 0; run < RUNS; run++) {
+    stream->pass(stream->arrays, stream->count);
+}
+
+/* Best time of a run: of some goes of a millisecond or so, after one to warm up. */
+static double best_run(struct tw_stream *stream, int goes)
+{
+    const int runs = (int)(16e6 / stream->bytes) + 1;
+    double best = INFINITY;
+
+    for (int go = 0; go <= goes; go++) {
         const double begin = now();
         double time;
 
-        for (ptrdiff_t i = 0; i < passes; i++)
-            pass(arrays, count);
-        time = (now() - begin) / (double)passes;
-        best = run > 0 && time < best ? time : best;
+        for (int i = 0; i < runs; i++)
+            tw_stream_run(stream);
+        time = (now() - begin) / runs;
+        best = go > 0 && time < best ? time : best;
     }
     return best;
 }
 
-double tw_peak_bandwidth(enum tw_isa isa, enum tw_traffic traffic, size_t bytes)
+bool tw_stream_begin(struct tw_stream *stream, enum tw_isa isa, enum tw_traffic traffic, size_t bytes)
 {
     const struct tw_peak_loops *loops = loops_of(isa);
-    const size_t each = bytes / (size_t)traffics[traffic].arrays / sizeof(float);
-    const ptrdiff_t count = (ptrdiff_t)(each / TW_PEAK_STEP + 1) * TW_PEAK_STEP;
-    float *arrays[MOST_ARRAYS] = {NULL};
-    double bandwidth = 0.0;
+    tw_peak_pass_fn *fastest = NULL;
+    double best = INFINITY;
 
-    if (!loops)
+    *stream = (struct tw_stream){.count = 0};
+    if (!loops || !new_arrays(stream, traffics[traffic].arrays, bytes))
+        return false;
+    stream->bytes = (double)traffics[traffic].streams * (double)stream->count * sizeof(float);
+    for (int way = 0; way < TW_PEAK_WAYS && loops->pass[traffic][way]; way++) {
+        double time;
+
+        stream->pass = loops->pass[traffic][way];
+        time = best_run(stream, 5);
+        fastest = time < best ? stream->pass : fastest;
+        best = fmin(best, time);
+    }
+    stream->pass = fastest;
+    return true;
+}
+
+void tw_stream_end(struct tw_stream *stream)
+{
+    tw_free(stream->block);
+}
+
+double tw_peak_bandwidth(enum tw_isa isa, enum tw_traffic traffic, size_t bytes)
+{
+    struct tw_stream stream;
+    double bandwidth;
+
+    if (!tw_stream_begin(&stream, isa, traffic, bytes))
         return 0.0;
-    for (int i = 0; i < traffics[traffic].arrays; i++)
-        if (!(arrays[i] = new_array(count)))
-            goto out;
-    bandwidth = (double)traffics[traffic].streams * (double)count * sizeof(float) /
-                best_pass(loops->pass[traffic], arrays, count);
-out:
-    for (int i = 0; i < MOST_ARRAYS; i++)
-        tw_free(arrays[i]);
+    bandwidth = stream.bytes / best_run(&stream, 10);
+    tw_stream_end(&stream);
     return bandwidth;
 }

@@ -5,6 +5,7 @@
 #ifndef TOWER_BENCHMARKS_PEAK_H
 #define TOWER_BENCHMARKS_PEAK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/cpu.h"
@@ -28,17 +29,36 @@ int tw_traffic_streams(enum tw_traffic traffic);
  * kernel in kernels/peak. Measured at the first call. */
 double tw_peak_flops(enum tw_isa isa);
 
-/* Bytes per second, every stream counted, of one thread going again and again through arrays of `bytes` bytes
- * in all; 0 as above, or if there is no memory for them. Measured at every call (some milliseconds). */
-double tw_peak_bandwidth(enum tw_isa isa, enum tw_traffic traffic, size_t bytes);
+/* One pass over `count` floats, a multiple of TW_PEAK_STEP, in each of the arrays. */
+typedef void tw_peak_pass_fn(float *const *arrays, ptrdiff_t count);
 
-/* The loops of an ISA. */
-struct tw_peak_loops {
-    /* One pass over `count` floats, a multiple of TW_PEAK_STEP, in each of the aligned arrays. */
-    void (*pass[TW_TRAFFIC_COUNT])(float *const *arrays, ptrdiff_t count);
+#define TW_PEAK_STEP   128 /* floats */
+#define TW_PEAK_ARRAYS 4
+
+/* A loop that goes through arrays of `bytes` bytes in all, each at the beginning of a page, and does nothing else: the
+ * fastest of some ways to write it. */
+struct tw_stream {
+    tw_peak_pass_fn *pass;
+    float *arrays[TW_PEAK_ARRAYS];
+    ptrdiff_t count; /* floats of each */
+    double bytes;    /* of a run, every stream counted */
+    void *block;
 };
 
-#define TW_PEAK_STEP 128 /* floats */
+/* False where the ISA has no such loops, or without memory; nothing is to be ended then. */
+bool tw_stream_begin(struct tw_stream *stream, enum tw_isa isa, enum tw_traffic traffic, size_t bytes);
+void tw_stream_run(void *stream);
+void tw_stream_end(struct tw_stream *stream);
+
+/* Its bytes per second, of one thread, at best; 0 where it cannot begin. Measured at every call (some milliseconds). */
+double tw_peak_bandwidth(enum tw_isa isa, enum tw_traffic traffic, size_t bytes);
+
+#define TW_PEAK_WAYS 4
+
+/* The loops of an ISA; NULL after the last way. */
+struct tw_peak_loops {
+    tw_peak_pass_fn *pass[TW_TRAFFIC_COUNT][TW_PEAK_WAYS];
+};
 
 extern const struct tw_peak_loops tw_peak_loops__avx2, tw_peak_loops__avx512;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "benchmarks/peers/gemm.h"
+#include "core/memory.h"
 
 void tw_onednn_note(struct tw_onednn *onednn, dnnl_status_t status)
 {
@@ -38,8 +39,10 @@ void tw_onednn_release(void *context)
     struct tw_onednn *onednn = context;
 
     tw_onednn_forget_steps(onednn);
-    for (int i = 0; i < onednn->memory_count; i++)
-        dnnl_memory_destroy(onednn->memories[i]);
+    for (int i = 0; i < onednn->memory_count; i++) {
+        dnnl_memory_destroy(onednn->memories[i].memory);
+        tw_free(onednn->memories[i].block);
+    }
     dnnl_stream_destroy(onednn->stream);
     dnnl_engine_destroy(onednn->engine);
     free(onednn);
@@ -79,14 +82,18 @@ dnnl_memory_desc_t tw_onednn_wanted(struct tw_onednn *onednn, const_dnnl_primiti
 dnnl_memory_t tw_onednn_memory(struct tw_onednn *onednn, const dnnl_memory_desc_t *desc)
 {
     dnnl_memory_t memory = NULL;
+    struct tw_onednn_memory *next = &onednn->memories[onednn->memory_count];
 
     if (onednn->status == dnnl_success && onednn->memory_count == TW_ONEDNN_MEMORIES)
         tw_onednn_note(onednn, dnnl_out_of_memory);
     if (onednn->status != dnnl_success)
         return NULL;
-    tw_onednn_note(onednn, dnnl_memory_create(&memory, desc, onednn->engine, DNNL_MEMORY_ALLOCATE));
-    if (memory)
-        onednn->memories[onednn->memory_count++] = memory;
+    next->block = tw_alloc(dnnl_memory_desc_get_size(desc) + TW_CONTEST_PAGE);
+    tw_onednn_note(
+        onednn, next->block ? dnnl_memory_create(&memory, desc, onednn->engine, tw_contest_page(next->block))
+                            : dnnl_out_of_memory);
+    next->memory = memory;
+    onednn->memory_count++;
     return memory;
 }
 

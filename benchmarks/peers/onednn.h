@@ -31,7 +31,10 @@ struct tw_onednn {
     dnnl_stream_t stream;
     struct tw_onednn_step steps[TW_ONEDNN_STEPS];
     int step_count;
-    dnnl_memory_t memories[TW_ONEDNN_MEMORIES];
+    struct tw_onednn_memory {
+        dnnl_memory_t memory;
+        void *block; /* what it lies in, at the beginning of a page like Tower's arrays */
+    } memories[TW_ONEDNN_MEMORIES];
     int memory_count;
     struct {
         dnnl_memory_t memory;
