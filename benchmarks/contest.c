@@ -6,7 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "benchmarks/families.h"
+#include "benchmarks/selection.h"
 #include "core/memory.h"
+
+bool tw_session_wants(const struct tw_session *session, const char *operation)
+{
+    return tw_selection_wants(session->selection, operation);
+}
 
 static void *checked(void *block)
 {
@@ -31,9 +38,13 @@ __attribute__((format(printf, 2, 3))) static void refuse(struct tw_contest *cont
 
 struct tw_contest tw_contest_new(struct tw_session *session, const char *operation, const char *shape)
 {
-    struct tw_contest contest = {.session = session, .work.peak_flops = tw_peak_flops(session->kernels->isa)};
+    struct tw_contest contest = {.session = session,
+                                 .wanted = tw_session_wants(session, operation),
+                                 .work.peak_flops = tw_peak_flops(session->kernels->isa)};
 
     snprintf(contest.name, sizeof contest.name, "%s/%s", operation, shape);
+    if (!tw_family_of(operation))
+        refuse(&contest, "families.c does not name this operation");
     tw_rng_seed(&contest.rng, 1);
     return contest;
 }
@@ -166,7 +177,7 @@ void tw_contest_hold(struct tw_contest *contest)
 {
     if (contest->refused)
         contest->session->refused++;
-    else
+    else if (contest->wanted)
         time_entrants(contest);
     for (int i = 0; i < contest->count; i++)
         if (contest->entrants[i].release)

@@ -31,10 +31,14 @@ struct tw_entrant {
 /* What all contests of a run share. */
 struct tw_session {
     const struct tw_kernels *kernels, *reference;
+    const struct tw_selection *selection;
     bool quick; /* small batches, each function once: does it still work? */
     bool peers;
     int held, refused;
 };
+
+/* Whether contests of that operation were asked for: no work need be put into others, they are not held. */
+bool tw_session_wants(const struct tw_session *session, const char *operation);
 
 #define TW_CONTEST_ENTRANTS 6
 #define TW_CONTEST_BLOCKS   48
@@ -42,6 +46,7 @@ struct tw_session {
 struct tw_contest {
     struct tw_session *session;
     char name[96]; /* operation/shape */
+    bool wanted;
     struct tw_bench_work work;
     enum tw_traffic traffic; /* whose bandwidth counts, unless `working_set` is 0 */
     size_t working_set;
@@ -85,7 +90,7 @@ void tw_contest_enter(struct tw_contest *contest, struct tw_entrant tower);
 void tw_contest_enter_peer(struct tw_contest *contest, struct tw_entrant peer, const float *expected,
                            const float *result, ptrdiff_t count, ptrdiff_t terms);
 
-/* Times the entrants, unless refused, and releases everything. */
+/* Times the entrants, unless refused or not wanted, and releases everything. */
 void tw_contest_hold(struct tw_contest *contest);
 
 #endif

@@ -12,8 +12,22 @@ tw_family_fn tw_family_conv2d;    /* forward, input and weight gradient */
 tw_family_fn tw_family_conv_pool; /* convolution, bias, relu and pool in one, and its gradients */
 tw_family_fn tw_family_pool;      /* max-pooling, forward and gradient */
 tw_family_fn tw_family_relu;      /* forward and gradient */
+tw_family_fn
+    tw_family_elementwise; /* vectors: sums of two, products, exp, log, dropout, pixels, sums of all … */
 tw_family_fn tw_family_softmax;   /* log-softmax */
 tw_family_fn tw_family_optimizer; /* Adam and SGD with momentum */
+
+#define TW_FAMILY_OPERATIONS 12
+
+struct tw_family {
+    const char *name;
+    tw_family_fn *hold;
+    const char *operations[TW_FAMILY_OPERATIONS]; /* what its contests are called; NULL after the last */
+};
+
+/* The family of that name, or the one that holds contests of that operation; NULL: there is none. */
+const struct tw_family *tw_family_named(const char *name);
+const struct tw_family *tw_family_of(const char *operation);
 
 /* Multiply-adds that the check of one contest may cost the reference, which does about a thousand million of them
  * in a second or two. */
@@ -36,6 +50,14 @@ static inline ptrdiff_t tw_batch(const struct tw_session *session, const struct 
     const ptrdiff_t samples = tw_shape_size(shape, "samples", 64);
 
     return session->quick && samples > 2 ? 2 : samples;
+}
+
+/* Elements of a vector to benchmark. */
+static inline ptrdiff_t tw_vector_count(const struct tw_session *session, const struct tw_shape *shape)
+{
+    const ptrdiff_t count = tw_shape_size(shape, "count", 1);
+
+    return session->quick && count > 1000 ? 1000 : count;
 }
 
 #endif

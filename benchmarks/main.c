@@ -8,33 +8,19 @@
 #include "benchmarks/families.h"
 #include "benchmarks/notes.h"
 #include "benchmarks/peers/limit.h"
+#include "benchmarks/selection.h"
 
 struct options {
-    const char *isa, *shape, *json;
-    char **names; /* families or shape files; none: all */
-    int name_count;
+    const char *isa, *json;
+    struct tw_selection selection;
     double seconds, spread;
     int repetitions;
     bool quick, no_peers;
 };
 
-static const struct {
-    const char *name;
-    tw_family_fn *hold;
-} families[] = {
-    {"gemm", tw_family_gemm},           {"linear", tw_family_linear},       {"conv2d", tw_family_conv2d},
-    {"conv_pool", tw_family_conv_pool}, {"pool", tw_family_pool},           {"relu", tw_family_relu},
-    {"softmax", tw_family_softmax},     {"optimizer", tw_family_optimizer},
-};
-
-/* The shapes of TOWER_SHAPES_DIR. */
-static const char *const files[] = {"tower", "gemm", "resnet"};
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 static const struct argp_option option_list[] = {
     {"isa", 'i', "NAME", 0, "kernels of this ISA, peers limited to it (avx2, avx512 …)", 0},
-    {"shape", 's', "TEXT", 0, "only shapes whose name contains TEXT", 0},
+    {"shape", 's', "TEXT", 0, "only the shape TEXT; if there is none, those whose name contains it", 0},
     {"repetitions", 'r', "N", 0, "times each row is measured (default 7)", 0},
     {"seconds", 't', "S", 0, "least time of a repetition (default 0.02)", 0},
     {"spread", 'p', "PER CENT", 0,
@@ -64,7 +50,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         options->isa = value;
         return 0;
     case 's':
-        options->shape = value;
+        options->selection.shape = value;
         return 0;
     case 'r':
         options->repetitions = (int)positive(state, "repetitions", value);
@@ -87,74 +73,34 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         options->quick = true;
         return 0;
     case ARGP_KEY_ARGS:
-        options->names = state->argv + state->next;
-        options->name_count = state->argc - state->next;
+        options->selection.names = state->argv + state->next;
+        options->selection.count = state->argc - state->next;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp parser = {.options = option_list,
-                                   .parser = parse_option,
-                                   .args_doc = "[FAMILY|SHAPES …]",
-                                   .doc = "Times Tower's kernels beside those of other libraries."};
-
-/* What reading a shape file needs to know. */
-struct run {
-    struct tw_session session;
-    const struct options *options;
-    const char *file;
-};
-
-static bool is_named(const struct options *options, const char *name)
-{
-    for (int i = 0; i < options->name_count; i++)
-        if (strcmp(options->names[i], name) == 0)
-            return true;
-    return options->name_count == 0;
-}
-
-static bool is_known(const char *name)
-{
-    for (size_t i = 0; i < COUNT(families); i++)
-        if (strcmp(families[i].name, name) == 0)
-            return true;
-    for (size_t i = 0; i < COUNT(files); i++)
-        if (strcmp(files[i], name) == 0)
-            return true;
-    return false;
-}
+static const struct argp parser = {
+    .options = option_list,
+    .parser = parse_option,
+    .args_doc = "[FAMILY|CONTEST|SHAPES …]",
+    .doc =
+        "Times Tower's kernels beside those of other libraries.\v"
+        "Families and contests (conv2d, conv2d-forward …; the tables name them) and files of shapes (tower, "
+        "resnet, or a path) can be combined: \"tower linear relu\" is what tower.txt has of these two."};
 
 static void hold(const struct tw_shape *shape, void *context)
 {
-    struct run *run = context;
-    const struct options *options = run->options;
+    struct tw_session *session = context;
+    const struct tw_family *family = tw_family_named(shape->family);
 
-    if (options->shape && !strstr(shape->name, options->shape))
+    if (family) {
+        family->hold(session, shape);
         return;
-    if (!is_named(options, run->file) && !is_named(options, shape->family))
-        return;
-    for (size_t i = 0; i < COUNT(families); i++)
-        if (strcmp(families[i].name, shape->family) == 0) {
-            families[i].hold(&run->session, shape);
-            return;
-        }
-    fprintf(stderr, "tower-bench: shape %s: no family \"%s\"\n", shape->name, shape->family);
-    run->session.refused++;
-}
-
-static bool hold_all(struct run *run)
-{
-    char path[4096];
-
-    for (size_t i = 0; i < COUNT(files); i++) {
-        run->file = files[i];
-        snprintf(path, sizeof path, "%s/%s.txt", TOWER_SHAPES_DIR, files[i]);
-        if (tw_shapes_read(path, hold, run) < 0)
-            return false;
     }
-    return true;
+    fprintf(stderr, "tower-bench: shape %s: no family \"%s\"\n", shape->name, shape->family);
+    session->refused++;
 }
 
 /* Kernels of the ISA asked for or of the best one; false after printing why not. */
@@ -171,9 +117,8 @@ static bool choose_kernels(struct tw_session *session, const char *name)
     return session->kernels && session->reference;
 }
 
-static int hold_and_report(struct run *run)
+static int hold_and_report(struct tw_session *session, const struct options *options)
 {
-    const struct options *options = run->options;
     const struct tw_bench_settings settings = {.json_path = options->json,
                                                .seconds = options->quick ? 1e-6 : options->seconds,
                                                .repetitions = options->quick ? 1 : options->repetitions,
@@ -184,38 +129,34 @@ static int hold_and_report(struct run *run)
         fprintf(stderr, "tower-bench: %s: %s\n", options->json, strerror(errno));
         return 1;
     }
-    tw_notes_write(&run->session);
-    ok = hold_all(run);
+    tw_notes_write(session);
+    ok = tw_selection_shapes(&options->selection, hold, session);
     if (!tw_bench_close()) {
         fprintf(stderr, "tower-bench: %s: could not be written\n", options->json);
         ok = false;
     }
-    if (run->session.held == 0)
-        fprintf(stderr, "tower-bench: nothing matches\n");
-    if (run->session.refused > 0)
-        fprintf(stderr, "tower-bench: %d refused\n", run->session.refused);
-    return ok && run->session.held > 0 && run->session.refused == 0 ? 0 : 1;
+    if (session->held == 0)
+        fprintf(stderr, "tower-bench: nothing was measured\n");
+    if (session->refused > 0)
+        fprintf(stderr, "tower-bench: %d refused\n", session->refused);
+    return ok && session->held > 0 && session->refused == 0 ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
     struct options options = {.seconds = 0.02, .repetitions = 7, .spread = 0.15};
-    struct run run = {.options = &options};
+    struct tw_session session = {.selection = &options.selection};
 
     argp_err_exit_status = 2;
     argp_parse(&parser, argc, argv, 0, NULL, &options);
-    for (int i = 0; i < options.name_count; i++)
-        if (!is_known(options.names[i])) {
-            fprintf(stderr, "tower-bench: \"%s\" is neither a family nor a file of shapes\n",
-                    options.names[i]);
-            return 2;
-        }
-    if (!choose_kernels(&run.session, options.isa)) {
+    if (!tw_selection_is_valid(&options.selection))
+        return 2;
+    if (!choose_kernels(&session, options.isa)) {
         fprintf(stderr, "tower-bench: %s\n", tw_error_message());
         return 1;
     }
-    run.session.quick = options.quick;
-    run.session.peers = !options.no_peers && run.session.kernels->isa >= TW_ISA_AVX2;
-    tw_peers_limit(run.session.kernels->isa);
-    return hold_and_report(&run);
+    session.quick = options.quick;
+    session.peers = !options.no_peers && session.kernels->isa >= TW_ISA_AVX2;
+    tw_peers_limit(session.kernels->isa);
+    return hold_and_report(&session, &options);
 }

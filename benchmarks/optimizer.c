@@ -46,7 +46,7 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, const
                  void (*run)(void *), enum tw_traffic traffic)
 {
     struct tw_contest contest = tw_contest_new(session, operation, shape->name);
-    const ptrdiff_t count = tw_shape_size(shape, "count", 1);
+    const ptrdiff_t count = tw_vector_count(session, shape);
     const float *gradient = tw_contest_uniform(&contest, count);
     struct optimizer tower = new_optimizer(&contest, session->kernels, count, gradient);
     struct optimizer reference = new_optimizer(&contest, session->reference, count, gradient);
@@ -66,6 +66,8 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, const
 /* Size count. No peer has these; what counts is the bandwidth of their streams. */
 void tw_family_optimizer(struct tw_session *session, const struct tw_shape *shape)
 {
-    hold(session, shape, "adam", run_adam, TW_TRAFFIC_ADAM);
-    hold(session, shape, "sgd-momentum", run_sgd, TW_TRAFFIC_MOMENTUM);
+    if (tw_session_wants(session, "adam"))
+        hold(session, shape, "adam", run_adam, TW_TRAFFIC_ADAM);
+    if (tw_session_wants(session, "sgd-momentum"))
+        hold(session, shape, "sgd-momentum", run_sgd, TW_TRAFFIC_MOMENTUM);
 }

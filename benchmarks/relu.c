@@ -41,7 +41,7 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, bool 
 {
     struct tw_contest contest =
         tw_contest_new(session, forward ? "relu-forward" : "relu-gradient", shape->name);
-    const ptrdiff_t all = tw_shape_size(shape, "count", 1), count = session->quick && all > 1000 ? 1000 : all;
+    const ptrdiff_t count = tw_vector_count(session, shape);
     struct vector v = {.kernels = session->kernels, .count = count};
     const size_t bytes = (size_t)count * sizeof(float) * (forward ? 2 : 3);
 
@@ -62,6 +62,8 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, bool 
 /* Size count. The gradient has no peer: oneDNN 2.6's is known to be six times slower than its successors'. */
 void tw_family_relu(struct tw_session *session, const struct tw_shape *shape)
 {
-    hold(session, shape, true);
-    hold(session, shape, false);
+    if (tw_session_wants(session, "relu-forward"))
+        hold(session, shape, true);
+    if (tw_session_wants(session, "relu-gradient"))
+        hold(session, shape, false);
 }

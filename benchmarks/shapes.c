@@ -54,7 +54,7 @@ static bool parse_word(struct tw_shape *shape, int position, const char *word)
 
     if (position >= 2)
         return parse_size(shape, word);
-    return snprintf(name, TW_SHAPE_NAME, "%s", word) < TW_SHAPE_NAME;
+    return snprintf(name, TW_SHAPE_NAME, "%s", word) < TW_SHAPE_NAME && !strchr(word, '/');
 }
 
 /* The number of words, or -1 after printing which one is wrong. */
@@ -86,6 +86,11 @@ int tw_shapes_read(const char *path, void (*each)(const struct tw_shape *shape, 
     }
     for (int number = 1; words >= 0 && fgets(line, sizeof line, file); number++) {
         words = parse_line(line, &shape, path, number);
+        if (words == 1) {
+            fprintf(stderr, "%s:%d: \"%s\" without a name, expected FAMILY NAME KEY=SIZE …\n", path, number,
+                    shape.family);
+            words = -1;
+        }
         if (words > 0) {
             each(&shape, context);
             shapes++;
