@@ -95,8 +95,17 @@ void tw_contest_check_exact(struct tw_contest *contest, const float *expected, c
 {
     for (ptrdiff_t i = 0; i < count && !contest->refused; i++)
         if (memcmp(&expected[i], &actual[i], sizeof(float)) != 0 && !(isnan(expected[i]) && isnan(actual[i])))
-            refuse(contest, "element %td of %td: the reference has %a, the kernel %a", i, count,
+            refuse(contest, "element %td of %td: expected %a, the kernel has %a", i, count,
                    (double)expected[i], (double)actual[i]);
+}
+
+void tw_contest_check_bytes(struct tw_contest *contest, const uint8_t *expected, const uint8_t *actual,
+                            ptrdiff_t count)
+{
+    for (ptrdiff_t i = 0; i < count && !contest->refused; i++)
+        if (expected[i] != actual[i])
+            refuse(contest, "byte %td of %td: expected %d, the kernel has %d", i, count, expected[i],
+                   actual[i]);
 }
 
 static void add(struct tw_contest *contest, struct tw_entrant entrant)

@@ -30,7 +30,7 @@ struct tw_entrant {
 
 /* What all contests of a run share. */
 struct tw_session {
-    const struct tw_kernels *kernels, *reference;
+    const struct tw_kernels *kernels, *reference; /* the former without what no test compares (covered.h) */
     const struct tw_selection *selection;
     bool quick; /* small batches, each function once: does it still work? */
     bool peers;
@@ -79,6 +79,9 @@ void tw_contest_set_traffic(struct tw_contest *contest, enum tw_traffic traffic,
 
 /* Refuses the contest unless `count` floats are the same: the same bits, or NaN both. */
 void tw_contest_check_exact(struct tw_contest *contest, const float *expected, const float *actual,
+                            ptrdiff_t count);
+/* The same for bytes. */
+void tw_contest_check_bytes(struct tw_contest *contest, const uint8_t *expected, const uint8_t *actual,
                             ptrdiff_t count);
 
 /* Enters Tower, already checked, and runs it once. */

@@ -44,25 +44,22 @@ static void check_gradients(struct tw_contest *contest, const struct tw_conv_poo
     tw_contest_check_exact(contest, rows, tw_conv_pool_rows_of_gradients(contest, actual, &count), count);
 }
 
-/* On the batch's first samples. */
-static void check(struct tw_contest *contest, const struct tw_conv_pool_problem *p, void (*run)(void *))
+static void check(struct tw_contest *contest, struct tw_conv_pool_problem *p, void (*run)(void *))
 {
-    struct tw_conv_pool_problem part = *p, reference;
+    struct tw_conv_pool_problem reference = *p;
 
-    part.samples = tw_checked_samples(p->samples, (ptrdiff_t)dense_work(p));
-    tw_conv_pool_new_results(contest, &part);
-    reference = part;
     tw_conv_pool_use(contest, &reference, contest->session->reference);
     tw_conv_pool_new_results(contest, &reference);
-    run(&part);
+    run(p);
     run(&reference);
-    tw_contest_check_exact(contest, reference.y, part.y, tw_conv_pool_y_count(&part));
-    tw_contest_check_exact(contest, reference.db, part.db, part.shape.out_channels);
-    check_gradients(contest, &reference, &part);
+    tw_contest_check_exact(contest, reference.y, p->y, tw_conv_pool_y_count(p));
+    tw_contest_check_bytes(contest, reference.y_code, p->y_code, p->samples * tw_code_size(&p->shape));
+    tw_contest_check_exact(contest, reference.db, p->db, p->shape.out_channels);
+    check_gradients(contest, &reference, p);
 }
 
-static void hold_forward(struct tw_contest *contest, struct tw_conv_pool_problem *p,
-                         const struct tw_peer_conv2d *peer)
+static void enter_forward(struct tw_contest *contest, struct tw_conv_pool_problem *p,
+                          const struct tw_peer_conv2d *peer)
 {
     const double dense = 2.0 * dense_work(p) * (double)p->samples;
     ptrdiff_t count;
@@ -79,8 +76,8 @@ static void hold_forward(struct tw_contest *contest, struct tw_conv_pool_problem
                               9 * p->shape.in_channels);
 }
 
-static void hold_gradient(struct tw_contest *contest, struct tw_conv_pool_problem *p,
-                          const struct tw_peer_conv2d *peer)
+static void enter_gradient(struct tw_contest *contest, struct tw_conv_pool_problem *p,
+                           const struct tw_peer_conv2d *peer)
 {
     const ptrdiff_t windows = p->samples * (p->shape.height / 2) * (p->shape.width / 2);
     ptrdiff_t count;
@@ -115,13 +112,10 @@ static struct tw_conv2d_shape conv_shape(const struct tw_conv_pool_shape *s)
                                     .groups = 1};
 }
 
-/* Sizes samples, in, out, height, width; pixels=1: the input is pixels of 8 bits (the peer gets them normalised);
- * density: the gradients, with this per cent of the windows open; without it the forward. */
-void tw_family_conv_pool(struct tw_session *session, const struct tw_shape *shape)
+static void hold(struct tw_session *session, const struct tw_shape *shape, const char *operation,
+                 bool gradient)
 {
-    const bool gradient = tw_shape_size(shape, "density", 0) > 0;
-    struct tw_contest contest =
-        tw_contest_new(session, gradient ? "conv-pool-gradient" : "conv-pool-forward", shape->name);
+    struct tw_contest contest = tw_contest_new(session, operation, shape->name);
     struct tw_conv_pool_problem p = tw_conv_pool_problem_new(&contest, shape);
     const struct tw_peer_conv2d peer = {
         conv_shape(&p.shape), p.samples, p.rows_x, p.rows_w, p.bias, p.rows_dy};
@@ -130,8 +124,19 @@ void tw_family_conv_pool(struct tw_session *session, const struct tw_shape *shap
     contest.work.flops = 2.0 * dense_work(&p) * (double)p.samples * (gradient && !p.planar ? 2.0 : 1.0);
     check(&contest, &p, gradient ? run_gradient : run_forward);
     if (gradient)
-        hold_gradient(&contest, &p, &peer);
+        enter_gradient(&contest, &p, &peer);
     else
-        hold_forward(&contest, &p, &peer);
+        enter_forward(&contest, &p, &peer);
     tw_contest_hold(&contest);
+}
+
+/* Sizes samples, in, out, height, width; pixels=1: the input is pixels of 8 bits (the peer gets them normalised);
+ * density: the gradients, with this per cent of the windows open; without it the forward. */
+void tw_family_conv_pool(struct tw_session *session, const struct tw_shape *shape)
+{
+    const bool gradient = tw_shape_size(shape, "density", 0) > 0;
+    const char *operation = gradient ? "conv-pool-gradient" : "conv-pool-forward";
+
+    if (tw_session_wants(session, operation))
+        hold(session, shape, operation, gradient);
 }

@@ -29,16 +29,22 @@ struct tw_family {
 const struct tw_family *tw_family_named(const char *name);
 const struct tw_family *tw_family_of(const char *operation);
 
-/* Multiply-adds that the check of one contest may cost the reference, which does about a thousand million of them
- * in a second or two. */
-#define TW_CHECK_WORK (1 << 26)
+/* Multiply-adds that the check of one contest may cost the reference, which does a thousand million of them in three
+ * seconds. */
+#define TW_CHECK_WORK (1 << 25)
 
-/* Samples of a batch to check, of `work` multiply-adds each: as many as TW_CHECK_WORK allows, at least one. */
-static inline ptrdiff_t tw_checked_samples(ptrdiff_t samples, ptrdiff_t work)
+/* How many of `count` parts of a result, of `work` multiply-adds each, the reference is to check: as many as TW_CHECK_WORK
+ * allows, at least one. The i-th of them is part tw_checked_part: the first, the last, and some between them. */
+static inline ptrdiff_t tw_checked_parts(ptrdiff_t count, ptrdiff_t work)
 {
     const ptrdiff_t most = TW_CHECK_WORK / (work > 0 ? work : 1);
 
-    return samples < most ? samples : most > 0 ? most : 1;
+    return count < most ? count : most > 0 ? most : 1;
+}
+
+static inline ptrdiff_t tw_checked_part(ptrdiff_t i, ptrdiff_t checked, ptrdiff_t count)
+{
+    return checked > 1 ? i * (count - 1) / (checked - 1) : count / 2;
 }
 
 /* Quick runs leave out what takes longer than this. */

@@ -5,18 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "benchmarks/covered.h"
 #include "benchmarks/families.h"
 #include "benchmarks/notes.h"
 #include "benchmarks/peers/limit.h"
 #include "benchmarks/selection.h"
 
 struct options {
-    const char *isa, *json;
+    const char *isa, *json, *untested;
     struct tw_selection selection;
     double seconds, spread;
     int repetitions;
-    bool quick, no_peers;
+    bool quick, no_peers, covered;
 };
+
+enum { KEY_COVERED = 256, KEY_UNTESTED };
 
 static const struct argp_option option_list[] = {
     {"isa", 'i', "NAME", 0, "kernels of this ISA, peers limited to it (avx2, avx512 …)", 0},
@@ -28,6 +31,9 @@ static const struct argp_option option_list[] = {
     {"json", 'j', "FILE", 0, "write all measurements there", 0},
     {"no-peers", 'n', NULL, 0, "Tower alone", 0},
     {"quick", 'q', NULL, 0, "small batches, once each: a test that everything runs", 0},
+    {"covered", KEY_COVERED, NULL, 0, "print which kernels the tests compare with the reference", 0},
+    {"as-untested", KEY_UNTESTED, "KERNEL", 0, "take it that no test compares it: a test that it is refused",
+     0},
     {0},
 };
 
@@ -72,6 +78,12 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case 'q':
         options->quick = true;
         return 0;
+    case KEY_COVERED:
+        options->covered = true;
+        return 0;
+    case KEY_UNTESTED:
+        options->untested = value;
+        return 0;
     case ARGP_KEY_ARGS:
         options->selection.names = state->argv + state->next;
         options->selection.count = state->argc - state->next;
@@ -104,17 +116,22 @@ static void hold(const struct tw_shape *shape, void *context)
 }
 
 /* Kernels of the ISA asked for or of the best one; false after printing why not. */
-static bool choose_kernels(struct tw_session *session, const char *name)
+static bool choose_kernels(struct tw_session *session, const struct options *options)
 {
+    const char *name = options->isa;
     enum tw_isa isa = TW_ISA_COUNT;
+    const struct tw_kernels *kernels;
 
     if (name && tw_isa_parse(name, &isa) != TW_OK)
         return false;
     if (tw_isa_choose(isa, &isa, NULL) != TW_OK)
         return false;
-    session->kernels = tw_kernels_of(isa);
+    kernels = tw_kernels_of(isa);
     session->reference = tw_kernels_of(TW_ISA_REFERENCE);
-    return session->kernels && session->reference;
+    if (!kernels || !session->reference)
+        return false;
+    session->kernels = tw_covered_kernels(kernels, options->untested);
+    return true;
 }
 
 static int hold_and_report(struct tw_session *session, const struct options *options)
@@ -151,7 +168,9 @@ int main(int argc, char **argv)
     argp_parse(&parser, argc, argv, 0, NULL, &options);
     if (!tw_selection_is_valid(&options.selection))
         return 2;
-    if (!choose_kernels(&session, options.isa)) {
+    if (options.covered)
+        return tw_covered_print(options.untested) ? 0 : 1;
+    if (!choose_kernels(&session, &options)) {
         fprintf(stderr, "tower-bench: %s\n", tw_error_message());
         return 1;
     }
