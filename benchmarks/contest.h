@@ -84,7 +84,7 @@ void tw_contest_check_exact(struct tw_contest *contest, const float *expected, c
 void tw_contest_check_bytes(struct tw_contest *contest, const uint8_t *expected, const uint8_t *actual,
                             ptrdiff_t count);
 
-/* Enters Tower, already checked, and runs it once. */
+/* Enters Tower, already checked, and runs it once. A second entrant of Tower's own, for comparison, is called "tower-…". */
 void tw_contest_enter(struct tw_contest *contest, struct tw_entrant tower);
 
 /* Enters a peer if it can do the work, after a run whose `count` results differ from Tower's `expected` by no

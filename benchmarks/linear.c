@@ -1,12 +1,15 @@
 #include "benchmarks/families.h"
+#include "benchmarks/layer_product.h"
 #include "benchmarks/peers/layers.h"
 
 /* A fully connected layer as layers/operation runs it: the bias spread over the rows, the product added to it. Where x and
- * dy have zeros, as a relu leaves them, the product of non-zeros while that pays; operations count non-zeros only. */
+ * dy have zeros, as a relu leaves them, it looks at some rows in every run and leaves zeros out while that pays
+ * (layers/operation/nonzeros.h); operations count non-zeros only. Beside it then "tower-dense", which never looks. */
 struct linear {
     const struct tw_kernels *kernels;
     ptrdiff_t rows, in, out;
     double density; /* of x and dy */
+    bool looks;
     const float *x, *w, *bias, *dy;
     float *y, *dx, *dw, *db;
     void *workspace;
@@ -28,8 +31,8 @@ static struct tw_gemm_shape forward_shape(const struct linear *l)
 static void multiply(const struct linear *l, const struct tw_gemm_shape *shape, const float *a,
                      const float *b, float *c)
 {
-    if (l->density < 1.0 && l->density <= l->kernels->sparse_density[shape->b_col != 1]) /* as a layer does */
-        l->kernels->f32_sparse_gemm(shape, a, b, c, l->workspace);
+    if (l->looks)
+        tw_layer_product(l->kernels, shape, a, b, c, l->workspace);
     else
         l->kernels->f32_gemm(shape, a, b, c, l->workspace);
 }
@@ -134,7 +137,7 @@ static struct linear new_layer(struct tw_contest *contest, const struct tw_shape
     return l;
 }
 
-/* The layer on the reference kernels, with results of its own. */
+/* The layer on the reference kernels, with results of its own; dense: leaving zeros out changes no bits. */
 static struct linear reference_of(struct tw_contest *contest, const struct linear *l)
 {
     struct linear reference = *l;
@@ -147,16 +150,34 @@ static struct linear reference_of(struct tw_contest *contest, const struct linea
     return reference;
 }
 
-static void check(struct tw_contest *contest, struct linear *l, void (*run)(void *))
+/* Runs the layer and compares all it leaves. */
+static void check(struct tw_contest *contest, const struct linear *reference, struct linear *l,
+                  void (*run)(void *))
 {
-    struct linear reference = reference_of(contest, l);
-
     run(l);
-    run(&reference);
-    tw_contest_check_exact(contest, reference.y, l->y, l->rows * l->out);
-    tw_contest_check_exact(contest, reference.dx, l->dx, l->rows * l->in);
-    tw_contest_check_exact(contest, reference.dw, l->dw, l->out * l->in);
-    tw_contest_check_exact(contest, reference.db, l->db, l->out);
+    tw_contest_check_exact(contest, reference->y, l->y, l->rows * l->out);
+    tw_contest_check_exact(contest, reference->dx, l->dx, l->rows * l->in);
+    tw_contest_check_exact(contest, reference->dw, l->dw, l->out * l->in);
+    tw_contest_check_exact(contest, reference->db, l->db, l->out);
+}
+
+static const struct operation {
+    const char *name;
+    void (*run)(void *context);
+    struct tw_entrant (*onednn)(const struct tw_peer_linear *linear);
+} operations[] = {
+    {"linear-forward", run_forward, tw_onednn_linear_forward},
+    {"linear-input-gradient", run_input_gradient, tw_onednn_linear_input_gradient},
+    {"linear-weight-gradient", run_weight_gradient, tw_onednn_linear_weight_gradient},
+};
+
+static bool looks_for_zeros(const struct linear *l, void (*run)(void *))
+{
+    const struct tw_gemm_shape shape = run == run_forward          ? forward_shape(l)
+                                       : run == run_input_gradient ? input_gradient_shape(l)
+                                                                   : weight_gradient_shape(l);
+
+    return tw_layer_looks(l->kernels, &shape, l->out * l->in);
 }
 
 /* Which of the results an operation leaves, and the length of its sums. */
@@ -174,25 +195,34 @@ static struct outcome outcome_of(const struct linear *l, void (*run)(void *))
     return (struct outcome){l->dw, l->out * l->in, l->rows};
 }
 
-static void hold(struct tw_session *session, const struct tw_shape *shape, const char *operation,
-                 void (*run)(void *), struct tw_entrant (*onednn)(const struct tw_peer_linear *))
+static void hold(struct tw_session *session, const struct tw_shape *shape, const struct operation *operation)
 {
-    struct tw_contest contest = tw_contest_new(session, operation, shape->name);
-    struct linear l = new_layer(&contest, shape);
+    struct tw_contest contest = tw_contest_new(session, operation->name, shape->name);
+    struct linear l = new_layer(&contest, shape), dense = l, reference = reference_of(&contest, &l);
     const struct tw_peer_linear peer = {l.rows, l.in, l.out, l.x, l.w, l.bias, l.dy};
-    const struct outcome outcome = outcome_of(&l, run);
+    const struct outcome outcome = outcome_of(&l, operation->run);
 
-    check(&contest, &l, run);
-    tw_contest_enter(&contest, (struct tw_entrant){.name = "tower", .context = &l, .run = run});
+    operation->run(&reference);
+    check(&contest, &reference, &dense, operation->run);
+    l.looks = tw_shape_size(shape, "density", 0) > 0 && looks_for_zeros(&l, operation->run);
+    if (l.looks)
+        check(&contest, &reference, &l, operation->run);
+    tw_contest_enter(&contest, (struct tw_entrant){.name = "tower", .context = &l, .run = operation->run});
+    if (l.looks)
+        tw_contest_enter(&contest, (struct tw_entrant){.name = "tower-dense",
+                                                       .context = &dense,
+                                                       .run = operation->run,
+                                                       .flops = contest.work.flops / l.density});
     if (session->peers)
-        tw_contest_enter_peer(&contest, onednn(&peer), outcome.result, NULL, outcome.count, outcome.terms);
+        tw_contest_enter_peer(&contest, operation->onednn(&peer), outcome.result, NULL, outcome.count,
+                              outcome.terms);
     tw_contest_hold(&contest);
 }
 
-/* Sizes samples, in, out; density: per cent of x and dy that are not zero. */
+/* Sizes samples, in, out; density: per cent of x and dy that a relu has left. */
 void tw_family_linear(struct tw_session *session, const struct tw_shape *shape)
 {
-    hold(session, shape, "linear-forward", run_forward, tw_onednn_linear_forward);
-    hold(session, shape, "linear-input-gradient", run_input_gradient, tw_onednn_linear_input_gradient);
-    hold(session, shape, "linear-weight-gradient", run_weight_gradient, tw_onednn_linear_weight_gradient);
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        if (tw_session_wants(session, operations[i].name))
+            hold(session, shape, &operations[i]);
 }

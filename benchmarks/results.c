@@ -148,10 +148,10 @@ const char *tw_results_note(const struct tw_results *results, const char *key)
     return text_of(cJSON_GetObjectItemCaseSensitive(results->document, "context"), key);
 }
 
-const struct tw_result *tw_result_of_tower(const struct tw_contest_result *contest)
+const struct tw_result *tw_result_of(const struct tw_contest_result *contest, const char *entrant)
 {
     for (int i = 0; i < contest->count; i++)
-        if (strcmp(contest->results[i].entrant, "tower") == 0)
+        if (strcmp(contest->results[i].entrant, entrant) == 0)
             return &contest->results[i];
     return NULL;
 }
@@ -163,8 +163,15 @@ const struct tw_result *tw_result_of_best_peer(const struct tw_contest_result *c
     for (int i = 0; i < contest->count; i++) {
         const struct tw_result *result = &contest->results[i];
 
-        if (strcmp(result->entrant, "tower") != 0 && (!best || result->median < best->median))
+        if (strncmp(result->entrant, "tower", 5) != 0 && (!best || result->median < best->median))
             best = result;
     }
     return best;
+}
+
+double tw_result_ratio(const struct tw_contest_result *contest)
+{
+    const struct tw_result *tower = tw_result_of(contest, "tower"), *peer = tw_result_of_best_peer(contest);
+
+    return tower && peer ? peer->median / tower->median : 0.0;
 }

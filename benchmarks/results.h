@@ -37,8 +37,11 @@ void tw_results_release(struct tw_results *results);
 /* A text of the file's "context", "" if it has none of that name. Lives as long as the results. */
 const char *tw_results_note(const struct tw_results *results, const char *key);
 
-/* The result of "tower"; that of the fastest other entrant; NULL if there is none. */
-const struct tw_result *tw_result_of_tower(const struct tw_contest_result *contest);
+/* The result of an entrant; that of the fastest that is not Tower's own ("tower", "tower-…"); NULL if there is none. */
+const struct tw_result *tw_result_of(const struct tw_contest_result *contest, const char *entrant);
 const struct tw_result *tw_result_of_best_peer(const struct tw_contest_result *contest);
+
+/* The best peer's median time to Tower's; 0 if there are not both. */
+double tw_result_ratio(const struct tw_contest_result *contest);
 
 #endif

@@ -6,7 +6,7 @@
 #include "benchmarks/families.h"
 
 /* The shapes of TOWER_SHAPES_DIR. */
-static const char *const files[] = {"tower", "gemm", "resnet"};
+static const char *const files[] = {"tower", "gemm", "resnet", "layers"};
 
 #define FILES (sizeof files / sizeof *files)
 

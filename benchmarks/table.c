@@ -1,5 +1,6 @@
 /* tower-bench-table: makes a page of Markdown from what tower-bench measured, one file per instruction set. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,50 +47,74 @@ static void print_result(const struct tw_result *result)
         printf(" |");
 }
 
-/* One shape. Returns the ratio, 0 if there was no peer. */
-static double print_contest(const struct tw_contest_result *contest)
+/* Tower's dense way beside the one that leaves zeros out. */
+static void print_dense(const struct tw_result *tower, const struct tw_result *dense)
 {
-    const struct tw_result *tower = tw_result_of_tower(contest), *peer = tw_result_of_best_peer(contest);
-    struct ratio ratio;
-
-    if (!tower)
-        return 0.0;
-    printf("| %s |", contest->shape);
-    print_result(tower);
-    if (!peer) {
-        printf(" | | | |\n");
-        return 0.0;
+    if (!dense) {
+        printf(" | |");
+        return;
     }
-    ratio = ratio_of(tower, peer);
-    printf(" %s | %.1f | **%.2f** | %.2f … %.2f |\n", peer->entrant, peer->median, ratio.median, ratio.low,
-           ratio.high);
-    return ratio.median;
+    printf(" %.1f | %.2f |", dense->median, dense->median / tower->median);
 }
 
-/* The contests of one operation, in the order of the file, and the ratios' geometric mean and least. */
-static void print_operation(const struct tw_results *results, const char *operation)
+static void print_contest(const struct tw_contest_result *contest, bool has_dense)
+{
+    const struct tw_result *tower = tw_result_of(contest, "tower"), *peer = tw_result_of_best_peer(contest);
+
+    if (!tower)
+        return;
+    printf("| %s |", contest->shape);
+    print_result(tower);
+    if (peer) {
+        const struct ratio ratio = ratio_of(tower, peer);
+
+        printf(" %s | %.1f | **%.2f** | %.2f … %.2f |", peer->entrant, peer->median, ratio.median, ratio.low,
+               ratio.high);
+    } else {
+        printf(" | | | |");
+    }
+    if (has_dense)
+        print_dense(tower, tw_result_of(contest, "tower-dense"));
+    printf("\n");
+}
+
+/* The ratios' geometric mean and least. */
+static void print_ratios(const struct tw_results *results, const char *operation)
 {
     double logarithms = 0.0, least = INFINITY;
     int ratios = 0;
 
-    printf("### %s\n\n", operation);
-    printf("| shape | Tower, us | GFLOP/s or GB/s | of peak | best peer | its us | ratio | spread |\n");
-    printf("| --- | ---: | ---: | ---: | --- | ---: | ---: | --- |\n");
     for (int i = 0; i < results->count; i++) {
-        double ratio;
+        const struct tw_contest_result *contest = &results->contests[i];
+        const double ratio = strcmp(contest->operation, operation) == 0 ? tw_result_ratio(contest) : 0.0;
 
-        if (strcmp(results->contests[i].operation, operation) != 0)
-            continue;
-        ratio = print_contest(&results->contests[i]);
-        if (ratio <= 0.0)
-            continue;
-        logarithms += log(ratio);
-        least = fmin(least, ratio);
-        ratios++;
+        if (ratio > 0.0) {
+            logarithms += log(ratio);
+            least = fmin(least, ratio);
+            ratios++;
+        }
     }
     if (ratios > 1)
         printf("\n%d shapes: geometric mean of the ratios %.2f, least %.2f\n", ratios,
                exp(logarithms / ratios), least);
+}
+
+/* The contests of one operation, in the order of the file. */
+static void print_operation(const struct tw_results *results, const char *operation)
+{
+    bool has_dense = false;
+
+    for (int i = 0; i < results->count; i++)
+        has_dense = has_dense || (strcmp(results->contests[i].operation, operation) == 0 &&
+                                  tw_result_of(&results->contests[i], "tower-dense"));
+    printf("### %s\n\n", operation);
+    printf("| shape | Tower, us | GFLOP/s or GB/s | of peak | best peer | its us | ratio | spread |%s\n",
+           has_dense ? " dense, us | dense : Tower |" : "");
+    printf("| --- | ---: | ---: | ---: | --- | ---: | ---: | --- |%s\n", has_dense ? " ---: | ---: |" : "");
+    for (int i = 0; i < results->count; i++)
+        if (strcmp(results->contests[i].operation, operation) == 0)
+            print_contest(&results->contests[i], has_dense);
+    print_ratios(results, operation);
     printf("\n");
 }
 
