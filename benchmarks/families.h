@@ -6,15 +6,17 @@
 
 typedef void tw_family_fn(struct tw_session *session, const struct tw_shape *shape);
 
-tw_family_fn tw_family_gemm;      /* matrix products */
-tw_family_fn tw_family_linear;    /* fully connected layers: forward with bias and relu, both gradients */
-tw_family_fn tw_family_conv2d;    /* forward, input and weight gradient */
-tw_family_fn tw_family_conv_pool; /* convolution, bias, relu and pool in one, and its gradients */
-tw_family_fn tw_family_pool;      /* max-pooling, forward and gradient */
-tw_family_fn tw_family_relu;      /* forward and gradient */
+tw_family_fn tw_family_gemm;          /* matrix products */
+tw_family_fn tw_family_linear;        /* fully connected layers: forward with bias and relu, both gradients */
+tw_family_fn tw_family_linear_packed; /* the same forward on weights packed once: predictions */
+tw_family_fn tw_family_conv2d;        /* forward, input and weight gradient */
+tw_family_fn tw_family_conv_pool;     /* convolution, bias, relu and pool in one, and its gradients */
+tw_family_fn tw_family_pool;          /* max-pooling, forward and gradient */
+tw_family_fn tw_family_relu;          /* forward and gradient */
 tw_family_fn
     tw_family_elementwise; /* vectors: sums of two, products, exp, log, dropout, pixels, sums of all … */
-tw_family_fn tw_family_softmax;   /* log-softmax */
+tw_family_fn tw_family_softmax;   /* softmax and log-softmax, losses, and their gradients */
+tw_family_fn tw_family_transpose; /* of matrices */
 tw_family_fn tw_family_optimizer; /* Adam and SGD with momentum */
 
 #define TW_FAMILY_OPERATIONS 12

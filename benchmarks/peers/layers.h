@@ -1,4 +1,4 @@
-/* Fully connected layers, max-pooling, relu and log-softmax by oneDNN, as entrants (see peers/conv2d.h). */
+/* Fully connected layers, max-pooling, vectors, softmax and transposition by oneDNN, as entrants (see peers/conv2d.h). */
 #ifndef TOWER_BENCHMARKS_PEERS_LAYERS_H
 #define TOWER_BENCHMARKS_PEERS_LAYERS_H
 
@@ -26,6 +26,19 @@ struct tw_entrant tw_onednn_max_pool_forward(const struct tw_peer_pool *pool);
 struct tw_entrant tw_onednn_max_pool_gradient(const struct tw_peer_pool *pool);
 
 struct tw_entrant tw_onednn_relu(ptrdiff_t count, const float *x);
+struct tw_entrant tw_onednn_scale(ptrdiff_t count, const float *x, float factor);
+struct tw_entrant tw_onednn_exp(ptrdiff_t count, const float *x);
+struct tw_entrant tw_onednn_log(ptrdiff_t count, const float *x);
+struct tw_entrant tw_onednn_add(ptrdiff_t count, const float *a, const float *b);
+
+/* Of rows; a gradient gets what the forward gave. */
+struct tw_entrant tw_onednn_softmax(ptrdiff_t rows, ptrdiff_t columns, const float *x);
 struct tw_entrant tw_onednn_log_softmax(ptrdiff_t rows, ptrdiff_t columns, const float *x);
+struct tw_entrant tw_onednn_softmax_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *y,
+                                             const float *dy);
+struct tw_entrant tw_onednn_log_softmax_gradient(ptrdiff_t rows, ptrdiff_t columns, const float *y,
+                                                 const float *dy);
+
+struct tw_entrant tw_onednn_transpose(ptrdiff_t rows, ptrdiff_t columns, const float *x);
 
 #endif

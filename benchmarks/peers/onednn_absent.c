@@ -40,14 +40,43 @@ struct tw_entrant tw_onednn_conv_pool_gradient(const struct tw_peer_conv2d *conv
     return absent;
 }
 
-struct tw_entrant tw_onednn_relu(ptrdiff_t count, const float *x)
+/* Of a vector: count, x; of rows: rows, columns, x; of rows and a gradient. */
+#define ABSENT_VECTOR(function)                                 \
+    struct tw_entrant function(ptrdiff_t count, const float *x) \
+    {                                                           \
+        (void)count, (void)x;                                   \
+        return absent;                                          \
+    }
+#define ABSENT_ROWS(function)                                                     \
+    struct tw_entrant function(ptrdiff_t rows, ptrdiff_t columns, const float *x) \
+    {                                                                             \
+        (void)rows, (void)columns, (void)x;                                       \
+        return absent;                                                            \
+    }
+#define ABSENT_GRADIENT(function)                                                                  \
+    struct tw_entrant function(ptrdiff_t rows, ptrdiff_t columns, const float *y, const float *dy) \
+    {                                                                                              \
+        (void)rows, (void)columns, (void)y, (void)dy;                                              \
+        return absent;                                                                             \
+    }
+
+ABSENT_VECTOR(tw_onednn_relu)
+ABSENT_VECTOR(tw_onednn_exp)
+ABSENT_VECTOR(tw_onednn_log)
+ABSENT_ROWS(tw_onednn_softmax)
+ABSENT_ROWS(tw_onednn_log_softmax)
+ABSENT_ROWS(tw_onednn_transpose)
+ABSENT_GRADIENT(tw_onednn_softmax_gradient)
+ABSENT_GRADIENT(tw_onednn_log_softmax_gradient)
+
+struct tw_entrant tw_onednn_scale(ptrdiff_t count, const float *x, float factor)
 {
-    (void)count, (void)x;
+    (void)count, (void)x, (void)factor;
     return absent;
 }
 
-struct tw_entrant tw_onednn_log_softmax(ptrdiff_t rows, ptrdiff_t columns, const float *x)
+struct tw_entrant tw_onednn_add(ptrdiff_t count, const float *a, const float *b)
 {
-    (void)rows, (void)columns, (void)x;
+    (void)count, (void)a, (void)b;
     return absent;
 }

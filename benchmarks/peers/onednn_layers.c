@@ -2,8 +2,6 @@
 
 #include "benchmarks/peers/onednn.h"
 
-/* --- fully connected ----------------------------------------------------------------------------------- */
-
 /* Descriptions in rows, and the same sizes in any layout. */
 struct linear {
     dnnl_memory_desc_t x, w, bias, y, any_x, any_w, any_y;
@@ -98,43 +96,4 @@ struct tw_entrant tw_onednn_linear_weight_gradient(const struct tw_peer_linear *
     dnnl_primitive_desc_destroy(l.forward);
     dnnl_primitive_desc_destroy(gradient);
     return tw_onednn_entrant(onednn, arguments[2].memory, &l.w);
-}
-
-/* --- relu and softmax ---------------------------------------------------------------------------------- */
-
-/* One array in, one of the same shape out. */
-static struct tw_entrant map(struct tw_onednn *onednn, const_dnnl_op_desc_t operation,
-                             const dnnl_memory_desc_t *rows, const float *x)
-{
-    const dnnl_primitive_desc_t primitive = tw_onednn_describe(onednn, operation, NULL, NULL);
-    const dnnl_memory_t y = tw_onednn_memory(onednn, rows);
-    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, tw_onednn_filled(onednn, rows, rows, x)},
-                                         {DNNL_ARG_DST, y}};
-
-    tw_onednn_step(onednn, primitive, arguments, 2);
-    dnnl_primitive_desc_destroy(primitive);
-    return tw_onednn_entrant(onednn, y, rows);
-}
-
-struct tw_entrant tw_onednn_relu(ptrdiff_t count, const float *x)
-{
-    struct tw_onednn *onednn = tw_onednn_new();
-    const dnnl_dims_t sizes = {count};
-    const dnnl_memory_desc_t rows = tw_onednn_rows(onednn, 1, sizes);
-    dnnl_eltwise_desc_t operation;
-
-    tw_onednn_note(onednn, dnnl_eltwise_forward_desc_init(&operation, dnnl_forward_training,
-                                                          dnnl_eltwise_relu, &rows, 0.0f, 0.0f));
-    return map(onednn, &operation, &rows, x);
-}
-
-struct tw_entrant tw_onednn_log_softmax(ptrdiff_t rows, ptrdiff_t columns, const float *x)
-{
-    struct tw_onednn *onednn = tw_onednn_new();
-    const dnnl_dims_t sizes = {rows, columns};
-    const dnnl_memory_desc_t desc = tw_onednn_rows(onednn, 2, sizes);
-    dnnl_logsoftmax_desc_t operation;
-
-    tw_onednn_note(onednn, dnnl_logsoftmax_forward_desc_init(&operation, dnnl_forward_training, &desc, 1));
-    return map(onednn, &operation, &desc, x);
 }
