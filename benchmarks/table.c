@@ -1,11 +1,15 @@
-/* tower-bench-table: makes a page of Markdown from what tower-bench measured, one file per instruction set. */
+/* tower-bench-table: makes a page of Markdown from what tower-bench measured, one file per instruction set, and, if asked
+ * for, of what was to be reached. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "benchmarks/results.h"
+#include "benchmarks/targets.h"
 #include "core/cpu.h"
+
+#define MOST_FILES 8
 
 /* How much longer the peer takes, repetition by repetition: they were interleaved. */
 struct ratio {
@@ -38,9 +42,22 @@ static void print_machine(const struct tw_results *results)
     printf("| measured | %s |\n\n", tw_results_note(results, "date"));
 }
 
+/* Three significant digits, more in front of the point. */
+static void print_time(double microseconds)
+{
+    int digits = 2;
+
+    for (double value = microseconds; value > 0.0 && value < 1.0 && digits < 6; value *= 10.0)
+        digits++;
+    for (double value = microseconds; value >= 10.0 && digits > 0; value /= 10.0)
+        digits--;
+    printf(" %.*f |", digits, microseconds);
+}
+
 static void print_result(const struct tw_result *result)
 {
-    printf(" %.1f | %.1f |", result->median, result->rate);
+    print_time(result->median);
+    printf(" %.1f |", result->rate);
     if (result->per_cent > 0.0)
         printf(" %.0f %% |", result->per_cent);
     else
@@ -54,7 +71,8 @@ static void print_dense(const struct tw_result *tower, const struct tw_result *d
         printf(" | |");
         return;
     }
-    printf(" %.1f | %.2f |", dense->median, dense->median / tower->median);
+    print_time(dense->median);
+    printf(" %.2f |", dense->median / tower->median);
 }
 
 static void print_contest(const struct tw_contest_result *contest, bool has_dense)
@@ -68,8 +86,9 @@ static void print_contest(const struct tw_contest_result *contest, bool has_dens
     if (peer) {
         const struct ratio ratio = ratio_of(tower, peer);
 
-        printf(" %s | %.1f | **%.2f** | %.2f … %.2f |", peer->entrant, peer->median, ratio.median, ratio.low,
-               ratio.high);
+        printf(" %s |", peer->entrant);
+        print_time(peer->median);
+        printf(" **%.2f** | %.2f … %.2f |", ratio.median, ratio.low, ratio.high);
     } else {
         printf(" | | | |");
     }
@@ -147,26 +166,40 @@ static void print_missing(const char *printed)
     }
 }
 
-int main(int argc, char **argv)
+/* Reads and prints the files; false after printing which one cannot be read. */
+static bool print_files(char **paths, int count, struct tw_results *results)
 {
-    struct tw_results results;
     char printed[256] = "";
 
-    if (argc < 2) {
-        fprintf(stderr, "Usage: tower-bench-table FILE.json …\n");
-        return 2;
-    }
-    for (int i = 1; i < argc; i++) {
+    for (int i = 0; i < count; i++) {
         const size_t used = strlen(printed);
 
-        if (tw_results_read(argv[i], &results) != TW_OK) {
+        if (tw_results_read(paths[i], &results[i]) != TW_OK) {
             fprintf(stderr, "tower-bench-table: %s\n", tw_error_message());
-            return 1;
+            return false;
         }
-        print_results(&results);
-        snprintf(printed + used, sizeof printed - used, " %s", tw_results_note(&results, "isa"));
-        tw_results_release(&results);
+        print_results(&results[i]);
+        snprintf(printed + used, sizeof printed - used, " %s", tw_results_note(&results[i], "isa"));
     }
     print_missing(printed);
-    return 0;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    const bool has_targets = argc > 2 && strcmp(argv[1], "--targets") == 0;
+    const int first = has_targets ? 3 : 1, count = argc - first;
+    struct tw_results results[MOST_FILES] = {{0}};
+    bool ok;
+
+    if (count < 1 || count > MOST_FILES) {
+        fprintf(stderr, "Usage: tower-bench-table [--targets FILE.txt] FILE.json …, up to %d of these\n",
+                MOST_FILES);
+        return 2;
+    }
+    ok = print_files(argv + first, count, results) &&
+         (!has_targets || tw_targets_print(argv[2], results, count));
+    for (int i = 0; i < count; i++)
+        tw_results_release(&results[i]);
+    return ok ? 0 : 1;
 }
