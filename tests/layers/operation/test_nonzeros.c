@@ -1,8 +1,9 @@
-/* When zeros of A are left out (layers/operation/nonzeros.h): up to the density that the kernels name for B's orientation. */
+/* When zeros of A are left out (layers/operation/nonzeros.h): up to the density that the kernels name for B's orientation, in
+ * products that are large enough. */
 #include "layers/operation/nonzeros.h"
 #include "tests/support/test_support.h"
 
-enum { M = 20, N = 30, K = 100 };
+enum { M = 32, N = 128, K = 100 }; /* enough for the whole limit */
 
 /* Whether leaving out zeros pays where every row of A has `nonzeros` of its K elements. */
 static bool pays(const struct tw_kernels *kernels, ptrdiff_t nonzeros, bool a_transposed, bool b_transposed)
@@ -68,10 +69,42 @@ static void tables_name_the_limits_in_that_order(void **state)
         skip();
 }
 
+/* The limit of density as a part of the ISA's. */
+static void assert_limit(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, bool b_transposed, double part)
+{
+    const struct tw_gemm_shape shape = {.m = m,
+                                        .n = n,
+                                        .k = k,
+                                        .a_row = k,
+                                        .a_col = 1,
+                                        .b_row = b_transposed ? 1 : n,
+                                        .b_col = b_transposed ? k : 1,
+                                        .c_row = n};
+    const struct tw_kernels kernels = {.sparse_density = {0.5, 0.25}};
+    const double limit = tw_nonzeros_limit(&kernels, &shape);
+
+    assert_float_equal(limit, part < 0.0 ? -1.0 : part * (b_transposed ? 0.25 : 0.5), 1e-12);
+}
+
+static void the_limit_of_density_follows_its_rule(void **state)
+{
+    (void)state;
+    assert_limit(32, 128, 32, false, 1.0);
+    assert_limit(32, 128, 32, true, 1.0);
+    assert_limit(32, 127, 32, false, 0.7);
+    assert_limit(31, 128, 32, true, 0.7);
+    assert_limit(32, 128, 31, false, 0.7);
+    assert_limit(16, 64, 16, false, 0.7);
+    assert_limit(15, 64, 16, false, -1.0);
+    assert_limit(16, 64, 15, false, -1.0);
+    assert_limit(16, 63, 16, true, -1.0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_orientation_has_its_limit),
+        cmocka_unit_test(the_limit_of_density_follows_its_rule),
         cmocka_unit_test(tables_name_the_limits_in_that_order),
     };
 
