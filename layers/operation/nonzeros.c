@@ -1,29 +1,47 @@
 #include "layers/operation/nonzeros.h"
 
-enum { LOOKED_AT = 16384, NONZERO_SAMPLES = 4 };
+enum { LOOKED_AT = 16384, FEWEST_LINES = 8, LONGEST_STEP = 8, NONZERO_SAMPLES = 4 };
 
 /* From how many columns of B, and rows and columns of A, the whole limit holds. */
 enum { WIDE_COLUMNS = 128, MANY_ROWS = 32 };
 
-/* Elements of every `step`th row that are not zero. */
-static double count(const struct tw_gemm_shape *shape, const float *a, ptrdiff_t step)
+/* How A lies: `lines` of `length` neighbours each, rows or, where it is transposed, columns. */
+struct lines {
+    ptrdiff_t lines, length, distance;
+};
+
+static struct lines lines_of(const struct tw_gemm_shape *shape)
+{
+    if (shape->a_col == 1) {
+        return (struct lines){shape->m, shape->k, shape->a_row};
+    }
+    return (struct lines){shape->k, shape->m, shape->a_col};
+}
+
+/* Elements of every `step`th line that are not zero. */
+static double count(const struct lines *lines, const float *a, ptrdiff_t step)
 {
     ptrdiff_t found = 0;
 
-    for (ptrdiff_t i = 0; i < shape->m; i += step) {
-        const float *row = a + i * shape->a_row;
+    for (ptrdiff_t i = 0; i < lines->lines; i += step) {
+        const float *line = a + i * lines->distance;
 
-        if (shape->a_col == 1) { /* apart, so that the compiler takes vectors */
-            for (ptrdiff_t p = 0; p < shape->k; p++) {
-                found += row[p] != 0.0f;
-            }
-            continue;
-        }
-        for (ptrdiff_t p = 0; p < shape->k; p++) {
-            found += row[p * shape->a_col] != 0.0f;
+        for (ptrdiff_t p = 0; p < lines->length; p++) {
+            found += line[p] != 0.0f;
         }
     }
     return (double)found;
+}
+
+/* So many lines on the next is looked at: looking takes little beside the product, and takes in eight lines or more unless
+ * they are long. */
+static ptrdiff_t step_of(const struct lines *lines)
+{
+    const ptrdiff_t few = lines->lines * lines->length / LOOKED_AT + 1;
+    const ptrdiff_t some =
+        lines->lines / FEWEST_LINES < LONGEST_STEP ? lines->lines / FEWEST_LINES : LONGEST_STEP;
+
+    return some > few ? some : few;
 }
 
 double tw_nonzeros_limit(const struct tw_kernels *kernels, const struct tw_gemm_shape *whole)
@@ -40,9 +58,10 @@ double tw_nonzeros_limit(const struct tw_kernels *kernels, const struct tw_gemm_
 bool tw_nonzeros_pay(const struct tw_execution *execution, const struct tw_gemm_shape *whole, const float *a)
 {
     const double limit = tw_nonzeros_limit(execution->kernels, whole);
-    const ptrdiff_t step = whole->m * whole->k / LOOKED_AT + 1, rows = (whole->m + step - 1) / step;
+    const struct lines lines = lines_of(whole);
+    const ptrdiff_t step = step_of(&lines), looked_at = (lines.lines + step - 1) / step * lines.length;
 
-    return limit >= 0.0 && count(whole, a, step) <= limit * (double)rows * (double)whole->k;
+    return limit >= 0.0 && count(&lines, a, step) <= limit * (double)looked_at;
 }
 
 void tw_nonzeros_multiply(const struct tw_execution *execution, const struct tw_gemm_shape *shape, bool pay,
@@ -92,7 +111,9 @@ double tw_nonzeros_flops(const struct tw_execution *execution, const struct tw_g
     double elements = (double)shape.m * (double)shape.k;
 
     if (a && tw_nonzeros_pay(execution, whole, a)) {
-        elements = count(&shape, a + part->first_row * whole->a_row, 1);
+        const struct lines lines = lines_of(&shape);
+
+        elements = count(&lines, a + part->first_row * whole->a_row, 1);
     }
     return 2.0 * (double)shape.n * elements;
 }

@@ -3,9 +3,9 @@
 #include "layers/operation/nonzeros.h"
 #include "tests/support/test_support.h"
 
-enum { M = 32, N = 128, K = 100 }; /* enough for the whole limit */
+enum { M = 100, N = 128, K = 100 }; /* enough for the whole limit */
 
-/* Whether leaving out zeros pays where every row of A has `nonzeros` of its K elements. */
+/* Whether leaving out zeros pays where every row and every column of A has `nonzeros` of a hundred elements. */
 static bool pays(const struct tw_kernels *kernels, ptrdiff_t nonzeros, bool a_transposed, bool b_transposed)
 {
     const struct tw_execution execution = {.kernels = kernels};
@@ -21,7 +21,7 @@ static bool pays(const struct tw_kernels *kernels, ptrdiff_t nonzeros, bool a_tr
 
     for (ptrdiff_t i = 0; i < M; i++)
         for (ptrdiff_t p = 0; p < K; p++)
-            a[i * shape.a_row + p * shape.a_col] = p < nonzeros ? -1.0f : -0.0f;
+            a[i * shape.a_row + p * shape.a_col] = (i + p) % K < nonzeros ? -1.0f : -0.0f;
     return tw_nonzeros_pay(&execution, &shape, a);
 }
 
