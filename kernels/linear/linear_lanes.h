@@ -12,7 +12,10 @@
 
 enum {
     LINEAR_WIDEST = 4, /* blocks of a tile */
-    LINEAR_DEPTH = 800 /* terms of a part, about: 50 KiB of weights per block */
+    LINEAR_ROWS = TW_TILE_ROWS < 8
+                      ? TW_TILE_ROWS
+                      : 8, /* more than hide the latency of fma would not leave a blocked x in L1 */
+    LINEAR_DEPTH = 800     /* terms of a part, about: 50 KiB of weights per block */
 };
 
 /* Outputs of some blocks for some samples, terms [from, to) of their sums. */
@@ -35,7 +38,7 @@ static inline __attribute__((always_inline)) void linear_tile(const int rows, co
     const ptrdiff_t run = shape->plane > 0 ? shape->plane : part->to - part->from;
     const ptrdiff_t block = shape->in * TW_BLOCK;
     const float *weights = part->packed + part->from * TW_BLOCK;
-    tw_vector sums[TW_TILE_ROWS][LINEAR_WIDEST * TW_VECTORS];
+    tw_vector sums[LINEAR_ROWS][LINEAR_WIDEST * TW_VECTORS];
 
     TW_UNROLL
     for (int i = 0; i < rows * blocks * TW_VECTORS; i++) {
@@ -93,14 +96,10 @@ DEFINE_LINEAR_TILE(6, 1)
 #if TW_TILE_ROWS > 6
 DEFINE_LINEAR_TILE(7, 1)
 DEFINE_LINEAR_TILE(8, 1)
-DEFINE_LINEAR_TILE(9, 1)
-DEFINE_LINEAR_TILE(10, 1)
-DEFINE_LINEAR_TILE(11, 1)
-DEFINE_LINEAR_TILE(12, 1)
 #endif
 
 /* By rows; of one, two and four blocks. */
-static linear_tile_fn *const linear_tiles[TW_TILE_ROWS + 1][3] = {
+static linear_tile_fn *const linear_tiles[LINEAR_ROWS + 1][3] = {
     {NULL},
     {linear_tile_1x1, linear_tile_1x2, linear_tile_1x4},
     {linear_tile_2x1, linear_tile_2x2},
@@ -111,10 +110,6 @@ static linear_tile_fn *const linear_tiles[TW_TILE_ROWS + 1][3] = {
 #if TW_TILE_ROWS > 6
     {linear_tile_7x1},
     {linear_tile_8x1},
-    {linear_tile_9x1},
-    {linear_tile_10x1},
-    {linear_tile_11x1},
-    {linear_tile_12x1},
 #endif
 };
 
@@ -130,7 +125,7 @@ static int linear_width(ptrdiff_t samples, ptrdiff_t blocks)
 static void linear_narrow(linear_tile_fn *tile, struct linear_part part, ptrdiff_t rows, ptrdiff_t blocks,
                           ptrdiff_t columns)
 {
-    float buffer[TW_TILE_ROWS * LINEAR_WIDEST * TW_BLOCK] = {0.0f};
+    float buffer[LINEAR_ROWS * LINEAR_WIDEST * TW_BLOCK] = {0.0f};
     float *y = part.y;
 
     for (ptrdiff_t row = 0; row < rows; row++) {
@@ -200,7 +195,7 @@ static ptrdiff_t linear_depth(const struct tw_linear_shape *shape, ptrdiff_t sam
 {
     ptrdiff_t block = shape->plane * TW_BLOCK;
 
-    if (samples <= TW_TILE_ROWS) {
+    if (samples <= LINEAR_ROWS) {
         return shape->in;
     }
     return block == 0 ? LINEAR_DEPTH : block < LINEAR_DEPTH ? LINEAR_DEPTH / block * block : block;
@@ -210,7 +205,7 @@ void TW_VARIANT(tw_f32_linear_forward)(const struct tw_linear_shape *shape, ptrd
                                        const float *packed, const float *bias, float *y, ptrdiff_t begin,
                                        ptrdiff_t end)
 {
-    ptrdiff_t depth = linear_depth(shape, samples), tiles = (samples + TW_TILE_ROWS - 1) / TW_TILE_ROWS;
+    ptrdiff_t depth = linear_depth(shape, samples), tiles = (samples + LINEAR_ROWS - 1) / LINEAR_ROWS;
     ptrdiff_t last = end * TW_BLOCK < shape->out ? end * TW_BLOCK : shape->out;
     struct linear_part part = {.shape = shape, .packed = packed, .y_row = shape->out};
 
