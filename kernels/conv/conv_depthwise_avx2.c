@@ -2,7 +2,6 @@
 #include <immintrin.h>
 #include <stddef.h>
 
-#include "kernels/simd/crossed_avx2.h"
 #include "kernels/simd/folds_avx2.h"
 
 /* Rows of results that are in registers beside some of nine weights: the others come from memory. */

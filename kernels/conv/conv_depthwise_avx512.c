@@ -5,7 +5,6 @@
 #include <immintrin.h>
 #include <stddef.h>
 
-#include "kernels/simd/crossed_avx2.h"
 #include "kernels/simd/folds_avx2.h"
 
 #undef TW_VARIANT

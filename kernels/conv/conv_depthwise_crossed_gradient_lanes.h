@@ -1,4 +1,4 @@
-/* Weight and bias gradient of 3 x 3 in steps of 2, vectors in crossed order (kernels/simd/crossed_avx2.h), included by
+/* Weight and bias gradient of 3 x 3 in steps of 2, vectors in crossed order (kernels/simd/vector_avx2.h), included by
  * conv_depthwise_in_place_gradient_lanes.h.
  *
  * A walk goes down the rows of one vector of gradients, which meets three rows of the source, the last of them with the next
@@ -31,9 +31,9 @@ IN_PLACE void cross_sums(const bool left, struct crossed_sums *sums)
 {
     TW_UNROLL
     for (int t = 0; t < 9; t++) {
-        sums->tap[t] = left ? sums->tap[t] : tw_vector_cross(sums->tap[t]);
+        sums->tap[t] = left ? sums->tap[t] : tw_vector_uncross(sums->tap[t]);
     }
-    sums->bias = left ? sums->bias : tw_vector_cross(sums->bias);
+    sums->bias = left ? sums->bias : tw_vector_uncross(sums->bias);
 }
 
 IN_PLACE void meet_gradient(const tw_vector met[3], tw_vector gradient, tw_vector tap[3])
@@ -61,7 +61,7 @@ IN_PLACE void walk_vector(const struct tw_conv_descent_in_place *d, const float 
     dy += c;
     for (ptrdiff_t r = d->rows; r > 0; r--, dy += columns, at += 2, fetched += 2 * fetched_row) {
         const tw_vector in_order = tw_vector_load(dy);
-        const tw_vector gradient = left ? in_order : tw_vector_cross(in_order);
+        const tw_vector gradient = left ? in_order : tw_vector_uncross(in_order);
 
         __builtin_prefetch(fetched);
         __builtin_prefetch(fetched + fetched_row);

@@ -1,4 +1,4 @@
-/* Two rows of results of 3 x 3 in steps of 2, vectors in crossed order (kernels/simd/crossed_avx2.h), included by
+/* Two rows of results of 3 x 3 in steps of 2, vectors in crossed order (kernels/simd/vector_avx2.h), included by
  * conv_depthwise_in_place_lanes.h.
  *
  * In order, the columns that a kernel meets in a row of the source take three operations across the halves of vectors, of which
@@ -13,11 +13,10 @@
 /* What the three columns of the kernel meet in a row of the source, from column `x` on. */
 IN_PLACE void load_crossed(const float *x, tw_vector column[3])
 {
-    const tw_vector a = tw_vector_load(x + 1), b = tw_vector_load(x + 1 + LANES);
+    tw_vector third;
 
-    column[0] = tw_vector_evens_crossed(tw_vector_load(x), tw_vector_load(x + LANES));
-    column[1] = tw_vector_evens_crossed(a, b);
-    column[2] = tw_vector_odds_crossed(a, b);
+    tw_vector_split_crossed(tw_vector_load(x), tw_vector_load(x + LANES), &column[0], &third);
+    tw_vector_split_crossed(tw_vector_load(x + 1), tw_vector_load(x + 1 + LANES), &column[1], &column[2]);
 }
 
 IN_PLACE void meet_crossed(const int q, const tw_vector column[3], const tw_vector weight[9],
@@ -84,7 +83,7 @@ IN_PLACE void sum_crossed(const float *const row[SOURCES_CROSSED], ptrdiff_t at,
     }
     TW_UNROLL
     for (int r = 0; r < ROWS_CROSSED; r++) {
-        tw_vector_store(result + r * result_row, kind == CROSSED ? tw_vector_cross(sum[r]) : sum[r]);
+        tw_vector_store(result + r * result_row, kind == CROSSED ? tw_vector_uncross(sum[r]) : sum[r]);
     }
 }
 

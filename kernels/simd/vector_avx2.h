@@ -46,14 +46,20 @@ static inline tw_vector tw_vector_add(tw_vector a, tw_vector b)
     return _mm256_add_ps(a, b);
 }
 
-/* Lanes of even and of odd number of two vectors, in crossed order: each half holds two of one vector and two of the other. */
+/* Lanes of even and of odd number of two vectors, in crossed order: each half holds two of one vector and two of the other.
+ * That takes no operation across halves.
+ *
+ *     a, b              | 0 1 2 3 | 4 5 6 7 |   | 8 9 10 11 | 12 13 14 15 |
+ *     even, crossed     | 0 2 8 10 | 4 6 12 14 |
+ *     in order          | 0 2 4 6 | 8 10 12 14 |
+ */
 static inline void tw_vector_split_crossed(tw_vector a, tw_vector b, tw_vector *even, tw_vector *odd)
 {
     *even = _mm256_shuffle_ps(a, b, 0x88);
     *odd = _mm256_shuffle_ps(a, b, 0xdd);
 }
 
-/* From crossed to natural order. */
+/* From crossed to natural order, and back. */
 static inline tw_vector tw_vector_uncross(tw_vector a)
 {
     return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(a), 0xd8));
