@@ -1,6 +1,6 @@
 /* The table of kernels: one pointer per operation, filled per ISA.
  *
- * A table starts as the reference and is overwritten by what the ISA has, so every pointer is always set.
+ * One constant table per ISA, in which every pointer is set: to the reference's or a portable kernel where the ISA has none.
  * Kernels take raw pointers, sizes and strides; they allocate nothing, start no threads and keep no state, not even
  * a pointer: all arrays stay the caller's. Any number of threads may call them at once on results, and workspaces,
  * that do not overlap; inputs may be shared. They check nothing and report no errors: what a contract excludes is the

@@ -1,6 +1,5 @@
-/* Products of few rows with AVX-512, in vectors of eight: rows of B and C begin anywhere, and a load of sixteen floats
- * that crosses a cache line takes two cycles, every one of them in a row that is not aligned. What AVX-512 has to give
- * here are 32 registers. */
+/* Products of few rows with AVX-512, in vectors of eight: rows of B and C begin anywhere, every vector of sixteen would cross a
+ * cache line in a row that is not aligned, and was measured slower. What AVX-512 has to give here are 32 registers. */
 #include <immintrin.h>
 
 #include "kernels/gemm/gemm_dots_avx2.h"
