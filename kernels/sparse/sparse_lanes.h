@@ -24,6 +24,7 @@ enum {
     BLOCK_ROWS = 64,
     LIST_GROUP = 16,                            /* elements of A that tw_list_nonzeros takes */
     LIST_LENGTH = BLOCK_DEPTH + 2 * LIST_GROUP, /* lists are written in whole groups */
+    FEW_ROWS = 8,                               /* of A, for which a copy of B does not pay */
     BAD_PITCH = 256,                            /* rows a multiple of this apart meet in few sets of L1 */
     LONGEST_PITCH = 1 << 24,                    /* offsets have 32 bits */
     LINE = 16                                   /* floats of a cache line */
@@ -270,7 +271,8 @@ static void multiply_part(struct sparse_part *part)
 {
     const ptrdiff_t n = part->shape->n, b_row = part->shape->b_row;
     const bool copied = part->shape->b_col != 1 || n < TW_VECTOR_LANES || b_row > LONGEST_PITCH ||
-                        b_row < -LONGEST_PITCH || (b_row % BAD_PITCH == 0 && n > TW_VECTOR_LANES);
+                        b_row < -LONGEST_PITCH ||
+                        (b_row % BAD_PITCH == 0 && n > TW_VECTOR_LANES && part->rows > FEW_ROWS);
 
     part->pitch = copied ? TILE_COLUMNS : b_row;
     list_rows(part);

@@ -2,10 +2,10 @@
 
 enum { LOOKED_AT = 16384, FEWEST_LINES = 8, LONGEST_STEP = 8, NONZERO_SAMPLES = 4 };
 
-/* From how many columns of B, and rows and columns of A, the whole limit holds. */
+/* From how many columns of B, and rows of a transposed one, the whole limit holds. */
 enum { WIDE_COLUMNS = 128, MANY_ROWS = 32 };
 
-/* How A lies: `lines` of `length` neighbours each, rows or, where it is transposed, columns. */
+/* How A lies: `lines` of `length` neighbours each, rows or, where it is transposed (a_row is 1), columns. */
 struct lines {
     ptrdiff_t lines, length, distance;
 };
@@ -46,13 +46,19 @@ static ptrdiff_t step_of(const struct lines *lines)
 
 double tw_nonzeros_limit(const struct tw_kernels *kernels, const struct tw_gemm_shape *whole)
 {
-    const ptrdiff_t fewer = whole->m < whole->k ? whole->m : whole->k;
-    const double limit = kernels->sparse_density[whole->b_col != 1];
+    const bool transposes =
+        whole->b_col != 1; /* then B is brought together for A's rows, of which there should be some */
+    const double limit = kernels->sparse_density[transposes];
 
-    if (whole->n < TW_NONZEROS_COLUMNS || fewer < TW_NONZEROS_ROWS) {
+    if (whole->n < TW_NONZEROS_COLUMNS || whole->k < TW_NONZEROS_ROWS ||
+        (transposes && whole->m < TW_NONZEROS_ROWS)) {
         return -1.0;
     }
-    return whole->n < WIDE_COLUMNS || fewer < MANY_ROWS ? TW_NONZEROS_NARROW * limit : limit;
+    if (whole->n < WIDE_COLUMNS || whole->k < MANY_ROWS ||
+        whole->m < (transposes ? MANY_ROWS : TW_NONZEROS_ROWS)) {
+        return TW_NONZEROS_NARROW * limit;
+    }
+    return limit;
 }
 
 bool tw_nonzeros_pay(const struct tw_execution *execution, const struct tw_gemm_shape *whole, const float *a)

@@ -1,11 +1,13 @@
 /* Products whose left operand has zeros that a relu has left: what the forms of linear in linear_nonzeros.h share.
  *
  * Leaving zeros out (kernels/sparse) pays up to a density that differs by ISA (tw_kernels.sparse_density); above it the
- * product is a dense one (kernels/gemm). It is dense, too, with fewer than 64 columns or a left operand of fewer than 16
- * rows or columns, where making lists costs more than they save; with fewer than 128 or 32 of them the limit is 0.7
- * times that density. (Measured with 64 to 3136 columns, m and k from 1 to 3136.) The density is looked at in every run, in rows spread over the whole operand, so
- * that it is the same for every share of the work. Where the right operand is finite both ways have the same bits; where it
- * is not, one that meets only zeros may be seen or not.
+ * product is a dense one (kernels/gemm). With fewer than 64 columns, k below 16, or a B that has to be transposed for fewer
+ * than 16 rows it is always dense: making lists costs more than they save. With fewer than 128 columns, k below 32, or fewer
+ * than 16 rows (32, if B is transposed) the limit is 0.7 times that density. (Measured with 64 to 3136 columns, m and k from 1
+ * to 9216.) The density is looked at in every run, in lines of A, rows or columns, spread over the whole operand, so that it is
+ * the same for every share of the work. Where the right operand is finite both ways have the same bits, but for chains that
+ * begin with -0 and meet nothing but zeros: they stay -0 here and become +0 there. Where it is not finite, one that meets only
+ * zeros may be seen or not.
  */
 #ifndef TOWER_LAYERS_OPERATION_NONZEROS_H
 #define TOWER_LAYERS_OPERATION_NONZEROS_H
@@ -19,7 +21,7 @@
 /* Up to which density of A zeros are left out of a product, by the rule above; negative: never. */
 double tw_nonzeros_limit(const struct tw_kernels *kernels, const struct tw_gemm_shape *whole);
 
-/* Whether zeros of A are to be left out of this product, the whole one. */
+/* Whether zeros of A are to be left out of this product, the whole one. One of A's strides is 1. */
 bool tw_nonzeros_pay(const struct tw_execution *execution, const struct tw_gemm_shape *whole, const float *a);
 
 /* A product, or part of one, by the way that was decided for the whole. One of B's strides is 1. */

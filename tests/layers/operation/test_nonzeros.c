@@ -92,10 +92,13 @@ static void the_limit_of_density_follows_its_rule(void **state)
     assert_limit(32, 128, 32, false, 1.0);
     assert_limit(32, 128, 32, true, 1.0);
     assert_limit(32, 127, 32, false, 0.7);
-    assert_limit(31, 128, 32, true, 0.7);
     assert_limit(32, 128, 31, false, 0.7);
-    assert_limit(16, 64, 16, false, 0.7);
-    assert_limit(15, 64, 16, false, -1.0);
+    assert_limit(31, 128, 32, true, 0.7);
+    assert_limit(16, 128, 32, false, 1.0);
+    assert_limit(15, 128, 32, false, 0.7);
+    assert_limit(1, 64, 16, false, 0.7); /* a prediction */
+    assert_limit(16, 64, 16, true, 0.7);
+    assert_limit(15, 64, 16, true, -1.0);
     assert_limit(16, 64, 15, false, -1.0);
     assert_limit(16, 63, 16, true, -1.0);
 }
