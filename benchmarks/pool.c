@@ -102,6 +102,8 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, bool 
 /* Sizes samples, in, height, width, kernel. */
 void tw_family_pool(struct tw_session *session, const struct tw_shape *shape)
 {
-    hold(session, shape, true);
-    hold(session, shape, false);
+    if (tw_session_wants(session, "max-pool-forward"))
+        hold(session, shape, true);
+    if (tw_session_wants(session, "max-pool-gradient"))
+        hold(session, shape, false);
 }

@@ -9,7 +9,7 @@
 #include "layers/models/tower.h"
 
 /* Images of a thread at a time. Measured on one core with 512 KiB of L2 beside busy neighbours: 6 to 24 are alike, 64
- * take twice as long per image. 12 are whole rows of register tiles on every ISA. */
+ * take twice as long per image. 24 are whole rows of register tiles on every ISA, of six samples or eight. */
 enum { CHUNK = 24 };
 
 static enum tw_status record(struct predictor *p, struct tw_shape shape)

@@ -116,7 +116,8 @@ static void walk_plane(const struct tw_conv_descent_in_place *d, ptrdiff_t n, pt
 {
     const float *x = d->x + n * d->x_sample + j * d->x_channel,
                 *dy = d->dy + n * d->dy_sample + j * d->dy_channel;
-    const bool more = j + 1 < d->channels && d->height > 2 * ROWS_AHEAD; /* smaller ones stay near */
+    const bool more =
+        j + 1 < d->channels && d->x_channel > 0 && d->height > 2 * ROWS_AHEAD; /* smaller ones stay near */
 
     for (ptrdiff_t c = 0; c < d->columns; c += LANES) {
         const unsigned char *inside = d->inside + c / LANES * TW_CONV_IN_PLACE_LOADS;

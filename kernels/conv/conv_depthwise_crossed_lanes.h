@@ -3,8 +3,8 @@
  *
  * In order, the columns that a kernel meets in a row of the source take three operations across the halves of vectors, of which
  * there is one a cycle; crossed they take one load more and none, and the sums are put in order once. Two rows of results meet
- * five of the source: so few that processors foresee how they are read, and nine weights stay in registers beside the sums. They
- * do in a function of its own, without the masks of the rows' ends.
+ * five of the source: so few that processors foresee how they are read, and nine weights stay in registers beside the sums, in a
+ * function that has no masks for the rows' ends.
  */
 
 #define ROWS_CROSSED    2
@@ -17,6 +17,13 @@ IN_PLACE void load_crossed(const float *x, tw_vector column[3])
 
     tw_vector_split_crossed(tw_vector_load(x), tw_vector_load(x + LANES), &column[0], &third);
     tw_vector_split_crossed(tw_vector_load(x + 1), tw_vector_load(x + 1 + LANES), &column[1], &column[2]);
+}
+
+/* The same in order, from the second of them on, where the first is outside the row: a zero. */
+IN_PLACE void load_left(const float *x, tw_vector column[3])
+{
+    tw_vector_split(tw_vector_load(x), tw_vector_load(x + LANES), &column[1], &column[2]);
+    column[0] = tw_vector_push(tw_vector_zero(), column[2]);
 }
 
 IN_PLACE void meet_crossed(const int q, const tw_vector column[3], const tw_vector weight[9],
@@ -40,13 +47,6 @@ struct crossed_rows {
     ptrdiff_t ahead;                   /* floats from the last four to those that are fetched; 0: none */
     float *result;
 };
-
-/* The same in order, from the second of them on, where the first is outside the row: a zero. */
-IN_PLACE void load_left(const float *x, tw_vector column[3])
-{
-    tw_vector_split(tw_vector_load(x), tw_vector_load(x + LANES), &column[1], &column[2]);
-    column[0] = tw_vector_push(tw_vector_zero(), column[2]);
-}
 
 /* How a vector meets its columns. */
 enum crossed_kind {
@@ -131,13 +131,15 @@ static NOT_IN_PLACE void sum_crossed_rows(const struct tw_conv_in_place *s, cons
     }
 }
 
-/* Rows are fetched in planes that do not stay near, if another one follows and none of those that are met is zeros. */
+/* Rows are fetched in planes that do not stay near, if another one follows and of those that are met none but the first, which
+ * is not fetched for, is zeros. */
 static struct crossed_rows crossed_rows(const struct tw_conv_in_place *s, ptrdiff_t r)
 {
     const ptrdiff_t top = 2 * r + s->origin[0];
     struct crossed_rows rows = {.result = s->result + r * s->columns};
 
-    if (s->planes > 1 && s->height > 2 * ROWS_AHEAD && top + SOURCES_CROSSED <= s->height) {
+    if (s->planes > 1 && s->source_plane > 0 && s->height > 2 * ROWS_AHEAD && top >= -1 &&
+        top + SOURCES_CROSSED <= s->height) {
         rows.ahead = ROWS_AHEAD * s->width;
     }
     for (int q = 0; q < SOURCES_CROSSED; q++) {

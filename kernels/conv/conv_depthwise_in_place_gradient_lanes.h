@@ -233,12 +233,12 @@ struct walk_part {
     ptrdiff_t sample, samples, column, end;
 };
 
-/* A part of one channel by vectors of a kind: adds to `result`. */
+/* A part of one channel by vectors of a kind, step 1: adds to `result`. */
 IN_PLACE void walk_chains(const struct tw_conv_descent_in_place *d, ptrdiff_t channel, struct walk_part part,
                           const struct walk_kind kind, struct walk_sums *result)
 {
-    const struct walk_kind whole = {kind.vectors, kind.step, false, true, kind.fetch};
-    const struct walk_kind one = {1, kind.step, false, false, kind.fetch};
+    const struct walk_kind whole = {kind.vectors, 1, false, true, kind.fetch};
+    const struct walk_kind one = {1, 1, false, false, kind.fetch};
     const ptrdiff_t reach = (kind.vectors - 1) * LANES;
     struct walk_sums sums = *result;
 
@@ -272,11 +272,11 @@ typedef void walk_chains_fn(const struct tw_conv_descent_in_place *d, ptrdiff_t 
     static NOT_IN_PLACE void name(const struct tw_conv_descent_in_place *d, ptrdiff_t channel, \
                                   struct walk_part part, struct walk_sums *sums)               \
     {                                                                                          \
-        walk_chains(d, channel, part, (struct walk_kind){WALKS, __VA_ARGS__}, sums);           \
+        walk_chains(d, channel, part, (struct walk_kind){WALKS, 1, __VA_ARGS__}, sums);        \
     }
 
-WALK_CHAINS(walk_small, 1, false, false, false)
-WALK_CHAINS(walk_large, 1, false, false, true)
+WALK_CHAINS(walk_small, false, false, false)
+WALK_CHAINS(walk_large, false, false, true)
 
 /* All chains of a channel. What does not stay in L1 is fetched ahead: down a column the processor foresees little. If the two
  * halves of the chains walk one after the other, they take turns then, because each line has columns of both. */

@@ -309,6 +309,8 @@ const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {
 #undef TAPS_MAX
 #undef SOURCES
 #undef ROWS_AHEAD
+#undef ROWS_CROSSED
+#undef SOURCES_CROSSED
 #undef STREAM
 #undef STREAM_ACROSS
 #undef STREAM_LOADS

@@ -237,23 +237,30 @@ static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdif
     }
 }
 
+/* A tile at the beginning of a product whose operands are read where they lie; its columns are not set. */
+static inline struct tw_f32_strided tile_in_place(const struct tw_gemm_shape *s, const float *a,
+                                                  const float *b, float *c)
+{
+    return (struct tw_f32_strided){.k = s->k,
+                                   .a = a,
+                                   .a_row = s->a_row,
+                                   .a_col = s->a_col,
+                                   .b = b,
+                                   .b_row = s->b_row,
+                                   .c = c,
+                                   .c_row = s->c_row,
+                                   .accumulate = s->accumulate,
+                                   .ahead = b,
+                                   .next_c = c};
+}
+
 void tw_gemm_run_one_vector(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s, const float *a,
                             const float *b, float *c)
 {
     const struct tw_f32_strided_width *width = &tiles->strided[tiles->strided_widths - 1];
-    const struct tw_f32_strided tile = {.k = s->k,
-                                        .columns = s->n,
-                                        .a_row = s->a_row,
-                                        .a_col = s->a_col,
-                                        .b_row = s->b_row,
-                                        .c_row = s->c_row,
-                                        .accumulate = s->accumulate,
-                                        .a = a,
-                                        .b = b,
-                                        .c = c,
-                                        .ahead = b,
-                                        .next_c = c};
+    struct tw_f32_strided tile = tile_in_place(s, a, b, c);
 
+    tile.columns = s->n;
     (s->n == width->columns ? width->whole : width->part)[s->m - 1](&tile);
 }
 
@@ -262,14 +269,7 @@ void tw_gemm_run_small(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
 {
     const struct tw_f32_strided_width *width = tw_gemm_width(tiles, s->m, s->n);
     const struct tw_gemm_heights heights = tw_gemm_heights(s->m, width->rows);
-    struct tw_f32_strided tile = {.k = s->k,
-                                  .a_row = s->a_row,
-                                  .a_col = s->a_col,
-                                  .b_row = s->b_row,
-                                  .c_row = s->c_row,
-                                  .accumulate = s->accumulate,
-                                  .ahead = b,
-                                  .next_c = c};
+    struct tw_f32_strided tile = tile_in_place(s, a, b, c);
 
     for (ptrdiff_t j = 0; j < s->n; j += tile.columns) {
         tw_f32_strided_fn *const *functions;

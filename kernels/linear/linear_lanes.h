@@ -93,7 +93,7 @@ DEFINE_LINEAR_TILE(3, 1)
 DEFINE_LINEAR_TILE(4, 1)
 DEFINE_LINEAR_TILE(5, 1)
 DEFINE_LINEAR_TILE(6, 1)
-#if TW_TILE_ROWS > 6
+#if TW_TILE_ROWS >= 8
 DEFINE_LINEAR_TILE(7, 1)
 DEFINE_LINEAR_TILE(8, 1)
 #endif
@@ -107,7 +107,7 @@ static linear_tile_fn *const linear_tiles[LINEAR_ROWS + 1][3] = {
     {linear_tile_4x1},
     {linear_tile_5x1},
     {linear_tile_6x1},
-#if TW_TILE_ROWS > 6
+#if TW_TILE_ROWS >= 8
     {linear_tile_7x1},
     {linear_tile_8x1},
 #endif

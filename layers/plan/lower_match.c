@@ -134,8 +134,8 @@ static void choose_input(const tw_graph *graph, const struct tw_fusions *fusions
 }
 
 /* Whether the fused operation is faster than the three: its vectors are sixteen output channels, whatever the image, so
- * few of them leave lanes empty; Winograd's transforms want input channels to be repaid by; and in an image of one row of
- * windows half of a convolution's taps fall on the padding, which kernels/conv leaves out. Shapes alone decide, since
+ * few of them leave lanes empty; Winograd's transforms want input channels to be repaid by; and in an image of two rows a
+ * third of a convolution's taps fall on the padding, which kernels/conv leaves out. Shapes alone decide, since
  * Winograd rounds in its own way: results must not depend on the batch. */
 static bool pays(const struct tw_fusion *fusion)
 {
