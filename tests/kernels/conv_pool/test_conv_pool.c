@@ -108,6 +108,9 @@ static void variants_equal_the_reference(void **state)
     ptrdiff_t cases = tw_test_cases(CASES) * v.count;
 
     (void)state;
+    if (v.count == 0) {
+        skip();
+    }
     for (ptrdiff_t i = 0; i < cases; i++) {
         for (int what = 0; what < 4; what++) {
             struct problem p = problem_new(&rng, what % 2 == 0);
@@ -122,7 +125,7 @@ static void variants_equal_the_reference(void **state)
             release(&p.buffers);
         }
     }
-    assert_true(cases > 0 || v.count == 0);
+    assert_true(cases > 0);
 }
 
 /* --- every number of channels from 1 to 70, in and out, on small images, of odd extents as well ----------- */
@@ -272,6 +275,9 @@ static void dark_images(void **state)
     ptrdiff_t compared = 0;
 
     (void)state;
+    if (v.count == 0) {
+        skip();
+    }
     for (ptrdiff_t size = 2; size <= 9; size++) {
         const struct tw_conv_pool_shape shape = {.in_channels = 1 + size % 2,
                                                  .out_channels = 5 * size,
@@ -299,7 +305,7 @@ static void dark_images(void **state)
         }
         release(&p.buffers);
     }
-    assert_true(compared > 0 || v.count == 0);
+    assert_true(compared > 0);
 }
 
 int main(void)
