@@ -1,19 +1,8 @@
 /* Errors of convolutions that are not the tower's, one of each algorithm besides "direct", and of their gradients:
  * asserted to keep their bounds, and printed (docs/numerics.md has the table). */
 #include "kernels/conv/conv_pass.h"
+#include "tests/kernels/accuracy/accuracy_program.h"
 #include "tests/kernels/accuracy/exact_convolution.h"
-
-static const struct tw_kernels *kernels;
-static struct tw_rng rng;
-
-static int choose_kernels(void **state)
-{
-    (void)state;
-    kernels = measured_kernels();
-    rng = tw_test_rng(1);
-    accuracy_heading();
-    return 0;
-}
 
 /* A square kernel, padded so that extents are divided by the stride and no more. */
 static struct convolution convolution_new(ptrdiff_t in, ptrdiff_t out, ptrdiff_t groups, ptrdiff_t height,

@@ -1,20 +1,8 @@
 /* Errors of the optimizers: asserted to keep their bounds, and printed (docs/numerics.md has the table). Length
  * 1: nothing is summed over. */
-#include "tests/kernels/accuracy/accuracy.h"
+#include "tests/kernels/accuracy/accuracy_program.h"
 
 #define COUNT 4000
-
-static const struct tw_kernels *kernels;
-static struct tw_rng rng;
-
-static int choose_kernels(void **state)
-{
-    (void)state;
-    kernels = measured_kernels();
-    rng = tw_test_rng(1);
-    accuracy_heading();
-    return 0;
-}
 
 /* What an optimizer keeps; velocity: `first`. */
 struct arrays {

@@ -1,18 +1,6 @@
 /* Errors of average pooling and of both pools' gradients: asserted to keep their bounds, and printed
  * (docs/numerics.md has the table). Maxima have none. */
-#include "tests/kernels/accuracy/accuracy.h"
-
-static const struct tw_kernels *kernels;
-static struct tw_rng rng;
-
-static int choose_kernels(void **state)
-{
-    (void)state;
-    kernels = measured_kernels();
-    rng = tw_test_rng(1);
-    accuracy_heading();
-    return 0;
-}
+#include "tests/kernels/accuracy/accuracy_program.h"
 
 /* Sums in double, and how many terms each has. */
 struct sums {

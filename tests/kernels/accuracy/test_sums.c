@@ -1,18 +1,6 @@
 /* Errors of sums, softmax and losses: asserted to keep their bounds, and printed
  * (docs/numerics.md has the table). */
-#include "tests/kernels/accuracy/accuracy.h"
-
-static const struct tw_kernels *kernels;
-static struct tw_rng rng;
-
-static int choose_kernels(void **state)
-{
-    (void)state;
-    kernels = measured_kernels();
-    rng = tw_test_rng(1);
-    accuracy_heading();
-    return 0;
-}
+#include "tests/kernels/accuracy/accuracy_program.h"
 
 /* --- sums ----------------------------------------------------------------------------------------------- */
 

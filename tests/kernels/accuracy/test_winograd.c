@@ -2,17 +2,7 @@
  * own and to stay below four times the direct ones, and printed (docs/numerics.md has the table). */
 #include "tests/kernels/accuracy/pooled_forward.h"
 
-static const struct tw_kernels *kernels;
-static struct tw_rng rng;
-
-static int choose_kernels(void **state)
-{
-    (void)state;
-    kernels = measured_kernels();
-    rng = tw_test_rng(1);
-    accuracy_heading();
-    return 0;
-}
+#include "tests/kernels/accuracy/accuracy_program.h"
 
 /* y = m x m^T for m of rows x n, x of n x n. */
 static void congruence(int rows, int n, const double *m, const double *x, double *y)
