@@ -10,6 +10,7 @@
 #include "layers/operation/operations.h"
 #include "layers/plan/lower.h"
 #include "layers/plan/plan.h"
+#include "tests/layers/plan/graph_parts.h"
 
 enum { CAPACITY = 6, HEIGHT = 13, WIDTH = 18, FIRST = 13, SECOND = 19, CLASSES = 4, PARAMETERS = 6 };
 enum { FEATURES = SECOND * (HEIGHT / 4) * (WIDTH / 4) };
@@ -216,16 +217,6 @@ static void level_2_is_the_same_for_every_team_and_isa(void **state)
     }
 }
 
-static int count(const tw_graph *graph, const struct tw_operation *operation)
-{
-    int found = 0;
-
-    for (size_t i = 1; i < graph->node_count; i++) {
-        found += graph->nodes[i].operation == operation;
-    }
-    return found;
-}
-
 /* Numbers of fused forwards (planar, blocked), of their gradients, of separate convolutions, of block and unblock. */
 static void assert_lowered(const struct options *options, const int expected[7])
 {
@@ -242,7 +233,7 @@ static void assert_lowered(const struct options *options, const int expected[7])
 
     assert_non_null(lowered);
     for (int i = 0; i < 7; i++) {
-        assert_int_equal(count(lowered, operations[i]), expected[i]);
+        assert_int_equal(count_nodes(lowered, operations[i]), expected[i]);
     }
     assert_int_not_equal(map[net->loss.index], 0);
     tw_graph_release(lowered);
@@ -282,8 +273,8 @@ static void huge_images_are_not_fused(void **state)
         tw_max_pool2d(graph, tw_relu(graph, x), 2);
         lowered = tw_graph_lower(graph, false, false, &map);
         assert_non_null(lowered);
-        assert_int_equal(count(lowered, &tw_operation_conv2d), huge);
-        assert_int_equal(count(lowered, &tw_operation_conv_pool_planar), !huge);
+        assert_int_equal(count_nodes(lowered, &tw_operation_conv2d), huge);
+        assert_int_equal(count_nodes(lowered, &tw_operation_conv_pool_planar), !huge);
         tw_graph_release(lowered);
         tw_graph_release(graph);
         tw_free(map);

@@ -8,29 +8,9 @@
 #include "layers/operation/nonzeros.h"
 #include "layers/operation/operations.h"
 #include "layers/plan/lower.h"
+#include "tests/layers/plan/graph_parts.h"
 
 enum { SAMPLES = 16 };
-
-static int count(const tw_graph *graph, const struct tw_operation *operation)
-{
-    int found = 0;
-
-    for (size_t i = 1; i < graph->node_count; i++) {
-        found += graph->nodes[i].operation == operation;
-    }
-    return found;
-}
-
-static tw_value parameter(tw_graph *graph, struct tw_shape shape)
-{
-    tw_parameter *parameter = tw_parameter_new(shape);
-    tw_value value;
-
-    assert_non_null(parameter);
-    value = tw_graph_parameter(graph, "p", parameter);
-    tw_parameter_release(parameter); /* the graph holds it */
-    return value;
-}
 
 static tw_graph *lowered(tw_graph *graph)
 {
@@ -60,10 +40,10 @@ static tw_graph *record_convolution(const struct convolution *c)
     if (c->wants_input) {
         tw_graph_require_grad(g, x);
     }
-    h = tw_conv2d(g, x, parameter(g, TW_SHAPE(c->out, c->in, 3, 3)), TW_INVALID_VALUE,
+    h = tw_conv2d(g, x, parameter_of_graph(g, TW_SHAPE(c->out, c->in, 3, 3)), TW_INVALID_VALUE,
                   (tw_conv2d_geometry){.padding = {1, 1}});
     h = tw_flatten(g, tw_max_pool2d(g, tw_relu(g, h), 2));
-    h = tw_linear(g, h, parameter(g, TW_SHAPE(2, features)), TW_INVALID_VALUE);
+    h = tw_linear(g, h, parameter_of_graph(g, TW_SHAPE(2, features)), TW_INVALID_VALUE);
     assert_ok(tw_graph_differentiate(g, tw_cross_entropy(g, h, label, TW_REDUCTION_MEAN)));
     return g;
 }
@@ -73,9 +53,9 @@ static void assert_convolution(struct convolution c, const struct tw_operation *
 {
     tw_graph *graph = record_convolution(&c), *plan = lowered(graph);
 
-    assert_int_equal(count(plan, forward), 1);
-    assert_int_equal(count(plan, gradient), 1);
-    assert_int_equal(count(plan, &tw_operation_max_pool2d), forward == &tw_operation_conv2d);
+    assert_int_equal(count_nodes(plan, forward), 1);
+    assert_int_equal(count_nodes(plan, gradient), 1);
+    assert_int_equal(count_nodes(plan, &tw_operation_max_pool2d), forward == &tw_operation_conv2d);
     tw_graph_release(plan);
     tw_graph_release(graph);
 }
@@ -112,8 +92,8 @@ static tw_graph *record_linear(ptrdiff_t samples, ptrdiff_t in, ptrdiff_t out)
     tw_value label = tw_graph_input(g, "label", TW_I32, TW_SHAPE(samples), true);
 
     tw_graph_require_grad(g, x);
-    h = tw_relu(g, tw_linear(g, x, parameter(g, TW_SHAPE(out, in)), TW_INVALID_VALUE));
-    h = tw_linear(g, h, parameter(g, TW_SHAPE(3, out)), TW_INVALID_VALUE);
+    h = tw_relu(g, tw_linear(g, x, parameter_of_graph(g, TW_SHAPE(out, in)), TW_INVALID_VALUE));
+    h = tw_linear(g, h, parameter_of_graph(g, TW_SHAPE(3, out)), TW_INVALID_VALUE);
     assert_ok(tw_graph_differentiate(g, tw_cross_entropy(g, h, label, TW_REDUCTION_MEAN)));
     return g;
 }
@@ -122,8 +102,8 @@ static void assert_gradients(ptrdiff_t samples, ptrdiff_t in, ptrdiff_t out, int
 {
     tw_graph *graph = record_linear(samples, in, out), *plan = lowered(graph);
 
-    assert_int_equal(count(plan, &tw_operation_linear_input_gradient_nonzeros), input);
-    assert_int_equal(count(plan, &tw_operation_linear_weight_gradient_nonzeros), weight);
+    assert_int_equal(count_nodes(plan, &tw_operation_linear_input_gradient_nonzeros), input);
+    assert_int_equal(count_nodes(plan, &tw_operation_linear_weight_gradient_nonzeros), weight);
     tw_graph_release(plan);
     tw_graph_release(graph);
 }

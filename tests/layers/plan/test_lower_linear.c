@@ -9,6 +9,7 @@
 #include "layers/operation/operations.h"
 #include "layers/plan/lower.h"
 #include "layers/plan/plan.h"
+#include "tests/layers/plan/graph_parts.h"
 #include "tests/support/test_support.h"
 
 enum { CAPACITY = 20, CHANNELS = 19, SIDE = 10, HIDDEN = 37, CLASSES = 5, PLANE = SIDE / 2 * (SIDE / 2) };
@@ -90,16 +91,6 @@ static void net_release(struct net *net)
     tw_free(net);
 }
 
-static int count(const tw_graph *graph, const struct tw_operation *operation)
-{
-    int found = 0;
-
-    for (uint32_t i = 1; i < graph->node_count; i++) {
-        found += graph->nodes[i].operation == operation;
-    }
-    return found;
-}
-
 /* Numbers of layers on packed weights with relu and without, of plain layers of few weights, of relus, of unblocks.
  * A plain layer of many weights takes its relu in. */
 static void assert_lowered(const struct options *options, bool constant, const int expected[5])
@@ -113,7 +104,7 @@ static void assert_lowered(const struct options *options, bool constant, const i
 
     assert_non_null(lowered);
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(count(lowered, operations[i]), expected[i]);
+        assert_int_equal(count_nodes(lowered, operations[i]), expected[i]);
     }
     assert_int_not_equal(map[net->out.index], 0);
     tw_graph_release(lowered);

@@ -6,19 +6,9 @@
 #include "core/memory.h"
 #include "layers/graph/functional.h"
 #include "layers/plan/plan.h"
+#include "tests/layers/plan/graph_parts.h"
 
 enum { SAMPLES = 32, SIDE = 40 };
-
-static tw_value parameter(tw_graph *graph, struct tw_shape shape)
-{
-    tw_parameter *parameter = tw_parameter_new(shape);
-    tw_value value;
-
-    assert_non_null(parameter);
-    value = tw_graph_parameter(graph, "p", parameter);
-    tw_parameter_release(parameter);
-    return value;
-}
 
 /* A stem whose three passes take three ways (conv_select.c), and a linear whose gradients leave zeros out. */
 static tw_graph *record(void)
@@ -28,11 +18,11 @@ static tw_graph *record(void)
     tw_value label = tw_graph_input(g, "label", TW_I32, TW_SHAPE(SAMPLES), true);
 
     tw_graph_require_grad(g, x);
-    h = tw_conv2d(g, x, parameter(g, TW_SHAPE(32, 3, 3, 3)), TW_INVALID_VALUE,
+    h = tw_conv2d(g, x, parameter_of_graph(g, TW_SHAPE(32, 3, 3, 3)), TW_INVALID_VALUE,
                   (tw_conv2d_geometry){.padding = {1, 1}});
     h = tw_flatten(g, tw_max_pool2d(g, tw_relu(g, h), 8));
-    h = tw_relu(g, tw_linear(g, h, parameter(g, TW_SHAPE(64, 32 * 25)), TW_INVALID_VALUE));
-    h = tw_linear(g, h, parameter(g, TW_SHAPE(2, 64)), TW_INVALID_VALUE);
+    h = tw_relu(g, tw_linear(g, h, parameter_of_graph(g, TW_SHAPE(64, 32 * 25)), TW_INVALID_VALUE));
+    h = tw_linear(g, h, parameter_of_graph(g, TW_SHAPE(2, 64)), TW_INVALID_VALUE);
     assert_ok(tw_graph_differentiate(g, tw_cross_entropy(g, h, label, TW_REDUCTION_MEAN)));
     return g;
 }
