@@ -79,7 +79,7 @@ static void fetch_share(struct ahead *ahead)
 
     for (ptrdiff_t i = 0; i < lines; i++, ahead->b += ahead->step) {
         for (ptrdiff_t j = 0; j < ahead->length; j += LINE) {
-            __builtin_prefetch(ahead->b + j);
+            __builtin_prefetch(ahead->b + j, 0, 2);
         }
     }
     ahead->lines -= lines;

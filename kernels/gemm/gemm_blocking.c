@@ -33,16 +33,22 @@ static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
 /* A part of C needs no more than the whole, whatever its plan: only the sizes count here. */
 static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s, void *base)
 {
-    const ptrdiff_t k = smaller(s->k, tiles->kc), exchanged = smaller(s->n, TW_GEMM_EXCHANGED_MAX);
+    const ptrdiff_t exchanged = smaller(s->n, TW_GEMM_EXCHANGED_MAX);
     const ptrdiff_t packed = smaller(s->n, TW_GEMM_EXCHANGED_FEW); /* of more columns the rows lie */
-    const ptrdiff_t columns =
-        tw_tile_columns(tiles, smaller(larger(s->n, smaller(s->m, TW_GEMM_EXCHANGED_ROWS)), tiles->nc));
-    const ptrdiff_t area = (tiles->mc + TW_TILE_ROWS_MAX) * tiles->kc;
+    const ptrdiff_t columns = larger(s->n, smaller(s->m, TW_GEMM_EXCHANGED_ROWS));
     struct tw_workspace workspace = {.base = base};
+    ptrdiff_t a = 0, panels = 0;
     struct parts parts;
 
-    parts.a = tw_workspace_take(&workspace, smaller(larger(s->m, packed) * k, area), sizeof(float));
-    parts.panels = tw_workspace_take(&workspace, columns * k, sizeof(float));
+    for (int i = 0; i < 2; i++) {
+        const struct tw_f32_blocking *b = &tiles->blocking[i];
+        const ptrdiff_t k = smaller(s->k, b->kc), area = (b->mc + TW_TILE_ROWS_MAX) * b->kc;
+
+        a = larger(a, smaller(larger(s->m, packed) * k, area));
+        panels = larger(panels, tw_tile_columns(tiles, smaller(columns, b->nc)) * k);
+    }
+    parts.a = tw_workspace_take(&workspace, a, sizeof(float));
+    parts.panels = tw_workspace_take(&workspace, panels, sizeof(float));
     parts.exchanged = tw_workspace_take(&workspace, exchanged * TW_GEMM_EXCHANGED_ROWS, sizeof(float));
     parts.bytes = workspace.used;
     return parts;

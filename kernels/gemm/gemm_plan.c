@@ -97,7 +97,7 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
 {
     const struct tw_f32_strided_width *width = tw_gemm_width(tiles, s->m, s->n);
     const ptrdiff_t general = tiles->strided[tiles->strided_general].columns, b = s->k * s->n;
-    const ptrdiff_t area = tiles->mc * tiles->kc;
+    const struct tw_f32_blocking *most = &tiles->blocking[s->m < TW_GEMM_TALL];
     struct tw_gemm_plan plan = {.way = way_of(tiles, s, width),
                                 .kc = s->k,
                                 .mc = s->m,
@@ -122,15 +122,16 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
     plan.fetches_b = b > B_IN_L1 && s->b_col == 1 &&
                      (one_tile ? !comes_fast(tiles, s) : !tiles->fetch || s->k <= 2 * TW_STRIDED_LATE);
     if (!one_tile || plan.packs_b) {
-        plan.kc = share(s->k, tiles->kc * general / larger(width->columns, general), 4);
+        plan.kc = share(s->k, most->kc * general / larger(width->columns, general), 4);
     } else if (b > B_STREAMS && !comes_fast(tiles, s)) {
         plan.kc = share(s->k, STREAM_DEPTH, 4);
     }
     if (!one_tile) {
         plan.packs_a = packs_a(s, width);
-        plan.mc = share(s->m, area / plan.kc / plan.tile_rows * plan.tile_rows, plan.tile_rows);
+        plan.mc =
+            share(s->m, most->mc * most->kc / plan.kc / plan.tile_rows * plan.tile_rows, plan.tile_rows);
         plan.keeps_panels = plan.packs_b && (plan.mc < s->m || plan.way == TW_GEMM_ROWS);
-        plan.nc = plan.keeps_panels ? share(s->n, tiles->nc, plan.width->columns) : s->n;
+        plan.nc = plan.keeps_panels ? share(s->n, most->nc, plan.width->columns) : s->n;
     }
     if (plan.way == TW_GEMM_ROWS && !plan.packs_b) {
         plan.nc =

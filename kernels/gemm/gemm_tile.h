@@ -36,7 +36,8 @@
 #define TW_STRIDED_MAX      4
 #define TW_STREAM_ROWS_MAX  5
 #define TW_DOTS_ROWS_MAX    10
-#define TW_STRIDED_LATE     32 /* steps before its end at which a tile fetches rows of C */
+#define TW_GEMM_TALL        512 /* rows of a product from which on its blocks are deep */
+#define TW_STRIDED_LATE     32  /* steps before its end at which a tile fetches rows of C */
 
 /* Operands of a tile, or of several down the rows of one panel (tw_tile_run). */
 struct tw_f32_tile {
@@ -110,6 +111,13 @@ struct tw_f32_few_rows {
     tw_f32_few_rows_fn *dots[TW_DOTS_ROWS_MAX];     /* C = or += A B with b_row 1 */
 };
 
+/* The blocks of a product. A deep one loads and stores C less often; fewer rows do not pay for packing deep panels. */
+struct tw_f32_blocking {
+    ptrdiff_t kc; /* depth: a panel of B passes from L2, or stays in L1, by a few rows of A in L1 */
+    ptrdiff_t mc; /* rows of A in a block: mc x kc stay in L2 */
+    ptrdiff_t nc; /* columns of B packed at a time: kc x nc stay in L3 */
+};
+
 /* All that the portable blocking needs to know of an ISA. Widths descend; each divides the one before, and the
  * narrowest is one vector. The wider of the strided widths have fewer rows: they are for products of few rows. */
 struct tw_f32_tiles {
@@ -120,9 +128,7 @@ struct tw_f32_tiles {
     struct tw_f32_along along;
     const struct tw_f32_few_rows *few_rows;
     ptrdiff_t links; /* of a block of a convolution: its panel and what it meets of the image stay near */
-    ptrdiff_t kc;    /* depth of a block of a product: a panel of B passes from L2 by a few rows of A in L1 */
-    ptrdiff_t mc;    /* rows of A in a block: mc x kc stay in L2 */
-    ptrdiff_t nc;    /* columns of B packed at a time: kc x nc stay in L3 */
+    struct tw_f32_blocking blocking[2]; /* [1]: of fewer than TW_GEMM_TALL rows */
     ptrdiff_t shallow[2];    /* most k of a product whose tiles go along the rows of C; [1]: A transposed */
     ptrdiff_t in_place;      /* floats of a B that is not packed, … */
     ptrdiff_t in_place_rows; /* … and rows of A up to which hardly any is */
