@@ -3,6 +3,7 @@
 #define TOWER_KERNELS_GEMM_GEMM_TRANSPOSE_AVX2_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Halves of rows i and i+4 are put together while loading, then two rounds of shuffles within the halves
@@ -26,15 +27,63 @@ static inline void transpose_8x8(const float *src, ptrdiff_t src_row, float *dst
     }
 }
 
+enum {
+    TRANSPOSE_OPEN = 384,  /* lines of dst that stay in L1 until they are full */
+    TRANSPOSE_MEET = 1024, /* rows of src this apart: their lines meet in one set of L1, of eight */
+    TRANSPOSE_LINE = 16    /* floats */
+};
+
+/* In whole blocks, along eight rows of src after the other. */
+static void transpose_along(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row,
+                            float *dst, ptrdiff_t dst_row)
+{
+    for (ptrdiff_t i = 0; i < rows; i += 8)
+        for (ptrdiff_t j = 0; j < columns; j += 8)
+            transpose_8x8(src + i * src_row + j, src_row, dst + j * dst_row + i, dst_row);
+}
+
+/* In whole blocks, down the rows of a line of columns, then down those of the next. */
+static void transpose_down(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row, float *dst,
+                           ptrdiff_t dst_row)
+{
+    for (ptrdiff_t j = 0; j < columns; j += TRANSPOSE_LINE) {
+        const float *from = src + j;
+        float *to = dst + j * dst_row;
+
+        for (ptrdiff_t i = 0; i < rows; i += 8, from += 8 * src_row, to += 8) {
+            transpose_8x8(from, src_row, to, dst_row);
+            if (columns - j > 8)
+                transpose_8x8(from + 8, src_row, to + 8 * dst_row, dst_row);
+        }
+    }
+}
+
+/* The lines of dst that eight rows begin wait in L1 for the next eight, unless there are too many: then more rows are read
+ * side by side, of long ones as many as fill these lines, or of many rows a page. */
+static void transpose_blocks(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row,
+                             float *dst, ptrdiff_t dst_row)
+{
+    const bool wide = columns > 2 * rows;
+    const ptrdiff_t most = wide ? TRANSPOSE_LINE : 64;
+
+    if (columns <= TRANSPOSE_OPEN || (wide && src_row % TRANSPOSE_MEET == 0)) {
+        transpose_along(rows, columns, src, src_row, dst, dst_row);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < rows; i += most) {
+        const ptrdiff_t rest = rows - i;
+
+        transpose_down(rest < most ? rest : most, columns, src + i * src_row, src_row, dst + i, dst_row);
+    }
+}
+
 /* A tw_f32_transpose_fn. */
 static void transpose(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row, float *dst,
                       ptrdiff_t dst_row)
 {
     const ptrdiff_t whole_rows = rows & ~(ptrdiff_t)7, whole_columns = columns & ~(ptrdiff_t)7;
 
-    for (ptrdiff_t i = 0; i < whole_rows; i += 8)
-        for (ptrdiff_t j = 0; j < whole_columns; j += 8)
-            transpose_8x8(src + i * src_row + j, src_row, dst + j * dst_row + i, dst_row);
+    transpose_blocks(whole_rows, whole_columns, src, src_row, dst, dst_row);
     for (ptrdiff_t j = whole_columns; j < columns; j++)
         for (ptrdiff_t i = 0; i < whole_rows; i++)
             dst[j * dst_row + i] = src[i * src_row + j];

@@ -18,7 +18,7 @@ static struct problem new_problem(struct tw_rng *rng, ptrdiff_t rows, ptrdiff_t 
     const ptrdiff_t dst_row = leading_dimension(rng, rows);
     struct problem p = {.rows = rows,
                         .columns = columns,
-                        .src_row = leading_dimension(rng, columns),
+                        .src_row = columns % 1024 == 0 ? columns : leading_dimension(rng, columns),
                         .dst = strides_of(columns, rows, backwards ? -dst_row : dst_row, 1)};
     const ptrdiff_t count = strides_of(rows, columns, p.src_row, 1).count;
     float *src = take(&p.buffers, count);
@@ -78,10 +78,11 @@ static void random_sizes_are_copied(void **state)
         check(&rng, tw_test_integer(&rng, 0, 140), tw_test_integer(&rng, 0, 140));
 }
 
-/* Rows and columns far longer than any block. */
+/* Rows and columns far longer than any block, more columns than lines of dst stay in L1, rows 4 KiB apart. */
 static void long_sides_are_copied(void **state)
 {
-    static const ptrdiff_t sizes[][2] = {{1, 4099}, {4099, 1}, {7, 2049}, {2049, 7}, {515, 386}};
+    static const ptrdiff_t sizes[][2] = {{1, 4099},  {4099, 1}, {7, 2049},  {2049, 7},  {515, 386},
+                                         {515, 397}, {35, 413}, {35, 1024}, {600, 1024}};
     struct tw_rng rng = tw_test_rng(3);
 
     (void)state;
