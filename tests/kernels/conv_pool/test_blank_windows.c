@@ -1,4 +1,4 @@
-/* kernels/conv_pool: windows without ink come from the blank image, and are the reference's all the same. */
+/* kernels/conv_pool: images of bytes. Windows without ink come from the blank image, and are the reference's all the same. */
 #include "tests/kernels/conv_pool/conv_pool_problem.h"
 
 #define MOST_OUT 18
@@ -128,12 +128,39 @@ static void blank_windows_need_not_be_finite(void **state)
     }
 }
 
+/* A filter of the first channel alone that is `centre` at its centre, and no bias. */
+static void keep_pixels(struct image *image, float centre)
+{
+    const ptrdiff_t channels = tw_blocks(image->shape.out_channels) * TW_BLOCK;
+
+    memset(image->bias, 0, (size_t)image->shape.out_channels * sizeof *image->bias);
+    memset(image->weights, 0, (size_t)(9 * channels) * sizeof *image->weights);
+    image->weights[4 * TW_BLOCK] = centre;
+}
+
+/* All 256 bytes, four of each in a window of its own: quotients to the last bit. */
+static void every_byte_is_divided_as_the_reference_does(void **state)
+{
+    struct tw_rng rng = tw_test_rng(4);
+    struct image image = image_new(&rng, 1, 32, 32);
+
+    (void)state;
+    image.pixels = (struct tw_pixel_scale){0.0f, 1.0f};
+    keep_pixels(&image, 1.0f);
+    for (ptrdiff_t i = 0; i < pixel_count(&image); i++) {
+        image.x[i] = (uint8_t)(i / 64 * 16 + i % 32 / 2);
+    }
+    compare(&image);
+    release(&image.buffers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_pixel_everywhere),
         cmocka_unit_test(sparse_images),
         cmocka_unit_test(blank_windows_need_not_be_finite),
+        cmocka_unit_test(every_byte_is_divided_as_the_reference_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
