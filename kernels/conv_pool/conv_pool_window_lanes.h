@@ -14,8 +14,9 @@
 /* --- the usual end: no comparisons, which on Zen 4 take the units of fma when they write masks ----------------
  *
  * The sign of a difference says which of two is greater, the first of equals winning, unless one is NaN or both are
- * the same infinity: then the difference is NaN. `doubt` gathers the differences of many windows; if it is NaN in the
- * end, all of them must be finished again, carefully. */
+ * the same infinity. Then at least one output is not finite, and neither is the first difference that it is in. `doubt`
+ * gathers the first differences of many windows; if it is not finite in the end, all of them must be finished again,
+ * carefully. Finite differences may overflow in it, too: that costs time alone. */
 
 /* `v` in window order. Writes y and code of the window; without `code` y alone. Returns the new doubt. */
 static inline __attribute__((always_inline)) struct tw_lanes tw_window_finish(const struct tw_lanes v[4],
@@ -32,14 +33,13 @@ static inline __attribute__((always_inline)) struct tw_lanes tw_window_finish(co
         const struct tw_lanes rows = tw_lanes_sub(upper, lower);
 
         tw_lanes_store_winners(code, top, bottom, rows, open);
-        doubt = tw_lanes_add(doubt, rows);
     }
     return doubt;
 }
 
 static inline bool tw_windows_in_doubt(struct tw_lanes doubt)
 {
-    return isnan(tw_lanes_fold_add(doubt));
+    return !isfinite(tw_lanes_fold_add(doubt));
 }
 
 /* --- the careful end ---------------------------------------------------------------------------------------- */

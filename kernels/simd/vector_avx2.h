@@ -137,15 +137,11 @@ static inline struct tw_lanes tw_lanes_of_vectors(const tw_vector a[TW_VECTORS])
     return (struct tw_lanes){a[0], a[1]};
 }
 
-/* Eight codes as words: see tw_lanes_store_winners. */
-static inline __m256i tw_winners_of(__m256 top, __m256 bottom, __m256 rows, __m256 open)
+/* Sixteen words of 16 bits, saturated: with the sign of each lane's bits, and 0 for +0 alone. Order: see
+ * tw_lanes_store_winners. */
+static inline __m256i tw_signs(struct tw_lanes a)
 {
-    const __m256i second = _mm256_srli_epi32(_mm256_castps_si256(_mm256_blendv_ps(top, bottom, rows)), 31);
-    const __m256i lower = _mm256_srli_epi32(_mm256_castps_si256(rows), 31);
-    const __m256i closed = _mm256_cmpeq_epi32(_mm256_castps_si256(open), _mm256_setzero_si256());
-    const __m256i winner = _mm256_add_epi32(second, _mm256_add_epi32(lower, lower));
-
-    return _mm256_blendv_epi8(winner, _mm256_set1_epi32(4), closed);
+    return _mm256_packs_epi32(_mm256_castps_si256(a.low), _mm256_castps_si256(a.high));
 }
 
 /* Codes of a window (kernels/conv_pool) to bytes. Negative signs name winners: of `top` the second of the upper two
@@ -154,12 +150,16 @@ static inline __m256i tw_winners_of(__m256 top, __m256 bottom, __m256 rows, __m2
 static inline void tw_lanes_store_winners(uint8_t *code, struct tw_lanes top, struct tw_lanes bottom,
                                           struct tw_lanes rows, struct tw_lanes open)
 {
-    const __m256i words = _mm256_packs_epi32(tw_winners_of(top.low, bottom.low, rows.low, open.low),
-                                             tw_winners_of(top.high, bottom.high, rows.high, open.high));
-    const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
+    /* Lanes 0 … 3, 8 … 11, 4 … 7, 12 … 15. */
+    const __m256i zero = _mm256_setzero_si256(), signs = tw_signs(rows);
+    const __m256i second = _mm256_srli_epi16(_mm256_blendv_epi8(tw_signs(top), tw_signs(bottom), signs), 15);
+    const __m256i lower = _mm256_and_si256(_mm256_cmpgt_epi16(zero, signs), _mm256_set1_epi16(2));
+    const __m256i closed = _mm256_cmpeq_epi16(tw_signs(open), zero);
+    const __m256i codes = _mm256_blendv_epi8(_mm256_or_si256(second, lower), _mm256_set1_epi16(4), closed);
+    const __m256i ordered = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(codes, codes),
+                                                        _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5));
 
-    _mm_storeu_si128((__m128i *)(void *)code,
-                     _mm_packus_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1)));
+    _mm_storeu_si128((__m128i *)(void *)code, _mm256_castsi256_si128(ordered));
 }
 
 /* Of sixteen bytes. */

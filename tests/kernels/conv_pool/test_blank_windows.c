@@ -154,6 +154,26 @@ static void every_byte_is_divided_as_the_reference_does(void **state)
     release(&image.buffers);
 }
 
+/* Outputs that are infinite and never NaN: in every window columns of +infinity and of -infinity, so that the rows are
+ * equal and the upper one must win. */
+static void the_upper_of_equal_infinities_wins(void **state)
+{
+    struct tw_rng rng = tw_test_rng(5);
+
+    (void)state;
+    for (int column = 0; column < 2; column++) {
+        struct image image = image_new(&rng, 1, 6, 8);
+
+        keep_pixels(&image, INFINITY);
+        for (ptrdiff_t i = 0; i < pixel_count(&image); i++) {
+            image.x[i] = i % 2 == column ? 255 : 1;
+        }
+        compare(&image);
+        assert_int_equal(image.code[0][0], column);
+        release(&image.buffers);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +181,7 @@ int main(void)
         cmocka_unit_test(sparse_images),
         cmocka_unit_test(blank_windows_need_not_be_finite),
         cmocka_unit_test(every_byte_is_divided_as_the_reference_does),
+        cmocka_unit_test(the_upper_of_equal_infinities_wins),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
