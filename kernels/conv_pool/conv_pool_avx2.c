@@ -2,6 +2,8 @@
 #include "kernels/simd/vector_avx2.h"
 #include "kernels/simd/words_avx2.h"
 
+#include "kernels/conv_pool/conv_pool_planar_turns_lanes.h"
+
 #include "kernels/conv_pool/conv_pool_gradient_lanes.h"
 #include "kernels/conv_pool/conv_pool_planar_gradient_lanes.h"
 #include "kernels/conv_pool/conv_pool_planar_lanes.h"

@@ -1,4 +1,4 @@
-/* The planar sample with its padding, pixels normalised. Included after the lanes and the words of an ISA.
+/* The planar sample with its padding, pixels normalised: what windows are computed from. Included after the lanes and the words of an ISA.
  */
 #ifndef TOWER_KERNELS_CONV_POOL_CONV_POOL_PAD_LANES_H
 #define TOWER_KERNELS_CONV_POOL_CONV_POOL_PAD_LANES_H
@@ -6,6 +6,13 @@
 #include <string.h>
 
 #include "kernels/conv_pool/conv_pool_workspace.h"
+
+/* What the windows of a sample are computed from, for one block of output channels. */
+struct tw_planar_input {
+    const struct tw_conv_pool_shape *shape;
+    const float *padded, *weights;
+    _Alignas(64) float start[TW_BLOCK]; /* of every sum: the biases */
+};
 
 /* The division by 255 as a product: 1/255 in two parts gives every one of the 256 quotients as rounded once. */
 static inline struct tw_lanes tw_normalize_pixels(struct tw_lanes bytes, const struct tw_pixel_scale *pixels)
