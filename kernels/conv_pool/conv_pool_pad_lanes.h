@@ -1,11 +1,12 @@
-/* The planar sample with its padding, pixels normalised: what windows are computed from. Included after the lanes and the words of an ISA.
- */
+/* The planar sample with its padding, pixels normalised: what windows are computed from. Included after the lanes and the
+ * words of an ISA. */
 #ifndef TOWER_KERNELS_CONV_POOL_CONV_POOL_PAD_LANES_H
 #define TOWER_KERNELS_CONV_POOL_CONV_POOL_PAD_LANES_H
 
 #include <string.h>
 
 #include "kernels/conv_pool/conv_pool_workspace.h"
+#include "kernels/simd/normalize_lanes.h"
 
 /* What the windows of a sample are computed from, for one block of output channels. */
 struct tw_planar_input {
@@ -14,14 +15,9 @@ struct tw_planar_input {
     _Alignas(64) float start[TW_BLOCK]; /* of every sum: the biases */
 };
 
-/* The division by 255 as a product: 1/255 in two parts gives every one of the 256 quotients as rounded once. */
 static inline struct tw_lanes tw_normalize_pixels(struct tw_lanes bytes, const struct tw_pixel_scale *pixels)
 {
-    const struct tw_lanes high = tw_lanes_set(0x1.010102p-8f), low = tw_lanes_set(-0x1.fdfdfep-33f);
-    const struct tw_lanes unit = tw_lanes_fma(bytes, high, tw_lanes_mul(bytes, low));
-
-    return tw_lanes_div(tw_lanes_sub(unit, tw_lanes_set(pixels->mean)),
-                        tw_lanes_set(pixels->standard_deviation));
+    return tw_lanes_normalize(bytes, tw_lanes_set(pixels->mean), tw_lanes_set(pixels->standard_deviation));
 }
 
 /* One row; its last sixteen pixels overlap those before them. */

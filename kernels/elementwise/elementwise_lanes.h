@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/simd/normalize_lanes.h"
 
 /* x where it is not <= 0, else +0: NaN is not <= 0. */
 static inline struct tw_lanes where_positive(struct tw_lanes sign, struct tw_lanes x)
@@ -129,12 +130,6 @@ void TW_VARIANT(tw_f32_sum_rows)(ptrdiff_t rows, ptrdiff_t columns, const float 
     }
 }
 
-static inline struct tw_lanes normalize(struct tw_lanes x, struct tw_lanes mean,
-                                        struct tw_lanes standard_deviation)
-{
-    return tw_lanes_div(tw_lanes_sub(tw_lanes_div(x, tw_lanes_set(255.0f)), mean), standard_deviation);
-}
-
 void TW_VARIANT(tw_f32_normalize_u8)(ptrdiff_t count, const uint8_t *x, float mean, float standard_deviation,
                                      float *y)
 {
@@ -142,12 +137,13 @@ void TW_VARIANT(tw_f32_normalize_u8)(ptrdiff_t count, const uint8_t *x, float me
     ptrdiff_t i = 0;
 
     for (; count - i >= TW_LANES; i += TW_LANES) {
-        tw_lanes_store(y + i, normalize(tw_lanes_load_u8(x + i), means, deviations));
+        tw_lanes_store(y + i, tw_lanes_normalize(tw_lanes_load_u8(x + i), means, deviations));
     }
     if (i < count) {
         const int rest = (int)(count - i);
 
-        tw_lanes_store_part(y + i, rest, normalize(tw_lanes_load_u8_part(x + i, rest), means, deviations));
+        tw_lanes_store_part(y + i, rest,
+                            tw_lanes_normalize(tw_lanes_load_u8_part(x + i, rest), means, deviations));
     }
 }
 
