@@ -48,7 +48,7 @@ size_t tw_f32_conv2d_workspace__avx2(const struct tw_conv2d_shape *shape)
 const char *tw_f32_conv2d_algorithm__avx2(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
 {
     if (pass == TW_CONV2D_WEIGHT_GRADIENT) {
-        return tw_conv_weight_gradient_name(shape);
+        return tw_conv_algorithm_name(tw_conv_select_weight_gradient(&tw_f32_tiles__avx2, shape));
     }
     return tw_conv_algorithm_name(tw_conv_select(shape, pass == TW_CONV2D_INPUT_GRADIENT));
 }

@@ -3,6 +3,8 @@
  *
  *   y  (output channels x positions)  =  w (output x input channels) * x (input channels x positions)
  *   dx (input channels x positions)   =  w^T * dy
+ *   dw (output x input channels)     +=  dy * x^T, sample after sample
+ *   db (output channels)             +=  dy * ones: fma(dy, 1, sum) is sum + dy, rounded once
  */
 #include <string.h>
 
@@ -28,6 +30,23 @@ static struct tw_gemm_shape shape_of(const struct tw_conv2d_shape *shape, bool g
     };
 }
 
+/* dw of one group. */
+static struct tw_gemm_shape weight_shape(const struct tw_conv2d_shape *shape)
+{
+    const ptrdiff_t positions = shape->out_height * shape->out_width, in = shape->in_channels / shape->groups;
+
+    return (struct tw_gemm_shape){
+        .m = shape->out_channels / shape->groups,
+        .n = in,
+        .k = positions,
+        .a_row = positions,
+        .a_col = 1,
+        .b_row = 1,
+        .b_col = positions,
+        .c_row = in,
+    };
+}
+
 static size_t larger(size_t x, size_t y)
 {
     return x > y ? x : y;
@@ -48,7 +67,7 @@ struct parts {
 static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, void *base)
 {
     const struct tw_gemm_shape forward = shape_of(shape, false, true),
-                               gradient = shape_of(shape, true, false);
+                               gradient = shape_of(shape, true, false), weights = weight_shape(shape);
     struct tw_workspace workspace = {.base = base};
     struct parts parts = {0};
 
@@ -57,7 +76,8 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
     }
     parts.product = tw_workspace_take(&workspace,
                                       (ptrdiff_t)larger(tw_gemm_blocked_workspace(tiles, &forward),
-                                                        tw_gemm_blocked_workspace(tiles, &gradient)),
+                                                        larger(tw_gemm_blocked_workspace(tiles, &gradient),
+                                                               tw_gemm_blocked_workspace(tiles, &weights))),
                                       1);
     parts.bytes = workspace.used;
     return parts;
@@ -68,9 +88,15 @@ size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_
     return divide(tiles, shape, NULL).bytes;
 }
 
-/* The pixels of a row that positions meet. */
+/* The pixels of a row that positions meet; with a constant stride in vectors. */
 static void take_row(ptrdiff_t count, ptrdiff_t stride, const float *x, float *met)
 {
+    if (stride == 2) {
+        for (ptrdiff_t c = 0; c < count; c++) {
+            met[c] = x[c * 2];
+        }
+        return;
+    }
     for (ptrdiff_t c = 0; c < count; c++) {
         met[c] = x[c * stride];
     }
@@ -141,6 +167,43 @@ void tw_conv_gemm_input_gradient(const struct tw_f32_tiles *tiles, const struct 
             }
             dy += product.k * product.n;
             dx += product.m * shape->in_height * shape->in_width;
+        }
+    }
+}
+
+/* The first sample's chains start from +0, the others go on. */
+static void add_sample(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                       const struct parts *parts, bool goes_on, const float *x, const float *dy, float *dw,
+                       float *db)
+{
+    static const float one = 1.0f;
+    struct tw_gemm_shape product = weight_shape(shape), sums = product;
+
+    product.accumulate = sums.accumulate = goes_on;
+    sums.n = sums.b_col = sums.c_row = 1;
+    sums.b_row = 0;
+    if (parts->met) {
+        take_met(shape, product.n, x, parts->met);
+    }
+    tw_gemm_blocked(tiles, &product, dy, parts->met ? parts->met : x, dw, parts->product);
+    if (db) {
+        tw_gemm_blocked(tiles, &sums, dy, &one, db, parts->product);
+    }
+}
+
+void tw_conv_gemm_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                                  ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
+                                  void *workspace)
+{
+    const struct tw_gemm_shape product = weight_shape(shape);
+    const struct parts parts = divide(tiles, shape, workspace);
+
+    for (ptrdiff_t n = 0; n < samples; n++) {
+        for (ptrdiff_t g = 0; g < shape->groups; g++) {
+            add_sample(tiles, shape, &parts, n > 0, x, dy, dw + g * product.m * product.n,
+                       db ? db + g * product.m : NULL);
+            x += product.n * shape->in_height * shape->in_width;
+            dy += product.m * product.k;
         }
     }
 }

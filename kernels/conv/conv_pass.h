@@ -106,36 +106,40 @@ void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
                      const float *source, const float *w, const float *bias, float *result, void *workspace);
 size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass);
 
-/* Weight and bias gradient by indirect GEMM: rows = taps, columns = output channels; for all shapes: by what follows
- * where steps are left out. */
+/* Weight and bias gradient of all shapes: as tw_conv_select_weight_gradient says. "windows" is indirect GEMM: rows = taps,
+ * columns = output channels. */
 void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                              ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
                              void *workspace);
 size_t tw_conv_weight_gradient_workspace(const struct tw_f32_tiles *tiles,
                                          const struct tw_conv2d_shape *shape);
 
-/* The same where it leaves out padding, without a copy of the image; samples not 0. */
+/* "direct": the same where it leaves out padding, without a copy of the image; samples not 0. */
 void tw_conv_weight_direct(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                            ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
                            void *workspace);
 size_t tw_conv_weight_direct_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape);
 
-/* Algorithm "gemm": one tap, stride 1, no padding: the images are the matrices. */
+/* Algorithm "gemm": one tap, no padding: the images are the matrices. Samples of the weight gradient not 0. */
 void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                           ptrdiff_t samples, const float *x, const float *w, const float *bias, float *y,
                           void *workspace);
 void tw_conv_gemm_input_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                                  ptrdiff_t samples, const float *dy, const float *w, float *dx,
                                  void *workspace);
+void tw_conv_gemm_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                                  ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
+                                  void *workspace);
 size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape);
 
-/* The selector (rule in conv_select.c), for forward and for input gradient; then the algorithms by name, for
- * the entry points of the ISAs and for tests. */
-enum tw_conv_algorithm { TW_CONV_DIRECT, TW_CONV_COLUMNS, TW_CONV_GEMM, TW_CONV_ALONG_ROWS };
+/* The selector (rule in conv_select.c), for forward and for input gradient, and for the weight gradient; then the algorithms
+ * by name, for the entry points of the ISAs and for tests. */
+enum tw_conv_algorithm { TW_CONV_DIRECT, TW_CONV_COLUMNS, TW_CONV_GEMM, TW_CONV_ALONG_ROWS, TW_CONV_WINDOWS };
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient);
+enum tw_conv_algorithm tw_conv_select_weight_gradient(const struct tw_f32_tiles *tiles,
+                                                      const struct tw_conv2d_shape *shape);
 const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm);
-const char *tw_conv_weight_gradient_name(const struct tw_conv2d_shape *shape);
 void tw_conv_forward(const struct tw_f32_tiles *tiles, enum tw_conv_algorithm algorithm,
                      const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x, const float *w,
                      const float *bias, float *y, void *workspace);

@@ -1,7 +1,7 @@
 /* The choice of an algorithm, and the algorithms by name.
  *
- * The rule, the same for every ISA, but that NEON has nothing "along rows": "im2col+gemm" there, and the reference for the
- * weight gradient of depthwise convolution. Every algorithm keeps the summation orders of conv.h, so the choice
+ * The rule, the same for every ISA but for the weight gradient's "gemm", and that NEON has nothing "along rows":
+ * "im2col+gemm" there, and the reference for the weight gradient of depthwise convolution. Every algorithm keeps the summation orders of conv.h, so the choice
  * changes the time and not a bit of the result.
  *
  *   "along rows"   fewer results a group than RESULTS_ALONG_ROWS (output channels, for the input gradient input
@@ -18,8 +18,11 @@
  *                  made one panel at a time.
  *
  * The weight gradient of depthwise convolution has an order and an algorithm of its own, "along rows" as well
- * (tw_conv2d_is_depthwise). Any other takes its vectors over output channels: "direct" where steps outside the image are
- * left out, otherwise in "windows" of a padded copy.
+ * (tw_conv2d_is_depthwise). Any other takes its vectors over output channels, in "windows" of a padded copy or, where steps
+ * outside the image are left out, "direct"; but a 1 x 1 kernel without padding, on planes of PLANE_WEIGHTS positions, with
+ * no fewer output than input channels, and of these enough for a panel, over input channels: "gemm". With a stride it has
+ * to repay what is put together: from CHANNELS_STRIDED input channels on, where panels are narrower than PANEL_WIDE, the
+ * columns that "direct" takes at a time. For every panel of them it reads the image again.
  */
 #include "kernels/conv/conv_depthwise.h"
 
@@ -28,6 +31,8 @@
 #define ROWS_LEAST         4
 #define PLANE_GEMM         128
 #define CHANNELS_STRIDED   128
+#define PLANE_WEIGHTS      32
+#define PANEL_WIDE         64
 
 /* With one tap, rows would be read once for every result. */
 static bool suits_rows(const struct tw_conv2d_shape *shape, bool input_gradient)
@@ -41,13 +46,23 @@ static bool suits_rows(const struct tw_conv2d_shape *shape, bool input_gradient)
            (!input_gradient || (shape->stride[0] <= 2 && shape->stride[1] <= 2));
 }
 
+/* One tap, which meets the image at every position. */
+static bool is_product(const struct tw_conv2d_shape *s)
+{
+    return s->kernel_height == 1 && s->kernel_width == 1 && s->padding[0] == 0 && s->padding[1] == 0;
+}
+
+static bool is_strided(const struct tw_conv2d_shape *s)
+{
+    return s->stride[0] > 1 || s->stride[1] > 1;
+}
+
 static bool suits_gemm(const struct tw_conv2d_shape *s, bool input_gradient, bool leaves_out)
 {
-    const bool strided = s->stride[0] > 1 || s->stride[1] > 1;
-    const bool repays = !strided || input_gradient || s->in_channels / s->groups >= CHANNELS_STRIDED;
+    const bool repays = !is_strided(s) || input_gradient || s->in_channels / s->groups >= CHANNELS_STRIDED;
 
-    return s->kernel_height == 1 && s->kernel_width == 1 && s->padding[0] == 0 && s->padding[1] == 0 &&
-           ((s->out_height * s->out_width >= PLANE_GEMM && repays) || (!strided && !leaves_out));
+    return is_product(s) &&
+           ((s->out_height * s->out_width >= PLANE_GEMM && repays) || (!is_strided(s) && !leaves_out));
 }
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient)
@@ -64,24 +79,37 @@ enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool 
     return leaves_out ? TW_CONV_DIRECT : TW_CONV_COLUMNS;
 }
 
+/* It transposes x, so that should be the smaller of the two. */
+static bool weights_suit_gemm(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *s)
+{
+    const ptrdiff_t in = s->in_channels / s->groups, panel = tiles->strided[tiles->strided_general].columns;
+
+    return is_product(s) && s->out_height * s->out_width >= PLANE_WEIGHTS &&
+           s->out_channels >= s->in_channels && in >= panel &&
+           (!is_strided(s) || (in >= CHANNELS_STRIDED && panel < PANEL_WIDE));
+}
+
+enum tw_conv_algorithm tw_conv_select_weight_gradient(const struct tw_f32_tiles *tiles,
+                                                      const struct tw_conv2d_shape *shape)
+{
+    if (tw_conv2d_is_depthwise(shape)) {
+        return TW_CONV_ALONG_ROWS;
+    }
+    if (!tw_conv2d_leaves_out_padding(shape, TW_CONV2D_WEIGHT_GRADIENT)) {
+        return TW_CONV_WINDOWS;
+    }
+    return weights_suit_gemm(tiles, shape) ? TW_CONV_GEMM : TW_CONV_DIRECT;
+}
+
 const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm)
 {
     static const char *const names[] = {[TW_CONV_DIRECT] = "direct",
                                         [TW_CONV_COLUMNS] = "im2col+gemm",
                                         [TW_CONV_GEMM] = "gemm",
-                                        [TW_CONV_ALONG_ROWS] = "along rows"};
+                                        [TW_CONV_ALONG_ROWS] = "along rows",
+                                        [TW_CONV_WINDOWS] = "windows"};
 
     return names[algorithm];
-}
-
-const char *tw_conv_weight_gradient_name(const struct tw_conv2d_shape *shape)
-{
-    if (tw_conv2d_is_depthwise(shape)) {
-        return tw_conv_algorithm_name(TW_CONV_ALONG_ROWS);
-    }
-    return tw_conv2d_leaves_out_padding(shape, TW_CONV2D_WEIGHT_GRADIENT)
-               ? tw_conv_algorithm_name(TW_CONV_DIRECT)
-               : "windows";
 }
 
 static bool is_empty(const struct tw_conv_pass *pass)

@@ -53,9 +53,14 @@ size_t tw_conv_weight_gradient_workspace(const struct tw_f32_tiles *tiles,
 {
     const struct tw_conv_pass pass = tw_conv_forward_pass(shape);
 
-    return tw_conv2d_leaves_out_padding(shape, TW_CONV2D_WEIGHT_GRADIENT)
-               ? tw_conv_weight_direct_workspace(tiles, shape)
-               : divide(tiles, &pass, NULL).bytes;
+    switch (tw_conv_select_weight_gradient(tiles, shape)) {
+    case TW_CONV_GEMM:
+        return tw_conv_gemm_workspace(tiles, shape);
+    case TW_CONV_DIRECT:
+        return tw_conv_weight_direct_workspace(tiles, shape);
+    default:
+        return divide(tiles, &pass, NULL).bytes;
+    }
 }
 
 /* One band of dy, `columns` channels from `dy` on, into panels. */
@@ -186,12 +191,16 @@ void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_c
                              ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
                              void *workspace)
 {
+    const enum tw_conv_algorithm algorithm = tw_conv_select_weight_gradient(tiles, shape);
+
     if (samples == 0) {
         clear(shape->out_channels * (shape->in_channels / shape->groups) * shape->kernel_height *
                   shape->kernel_width,
               dw);
         clear(db ? shape->out_channels : 0, db);
-    } else if (tw_conv2d_leaves_out_padding(shape, TW_CONV2D_WEIGHT_GRADIENT)) {
+    } else if (algorithm == TW_CONV_GEMM) {
+        tw_conv_gemm_weight_gradient(tiles, shape, samples, x, dy, dw, db, workspace);
+    } else if (algorithm == TW_CONV_DIRECT) {
         tw_conv_weight_direct(tiles, shape, samples, x, dy, dw, db, workspace);
     } else {
         run_windows(tiles, shape, samples, x, dy, dw, db, workspace);

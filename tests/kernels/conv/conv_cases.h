@@ -47,7 +47,7 @@ static inline struct tw_conv2d_shape random_shape(struct tw_rng *rng)
         if (tw_test_integer(rng, 0, 1) == 0)
             shape.stride[0] = shape.stride[1] = 1;
         if (tw_test_integer(rng, 0, 7) == 0) {
-            shape.kernel_height = shape.kernel_width = shape.stride[0] = shape.stride[1] = 1;
+            shape.kernel_height = shape.kernel_width = 1;
             shape.padding[0] = shape.padding[1] = 0;
         }
         shape.in_channels = shape.groups * tw_test_integer(rng, 1, most / shape.groups);
@@ -217,11 +217,10 @@ static inline void check_variant(const struct conv_variant *variant, const struc
     tw_guard_release(&workspace);
 }
 
-/* One tap, stride 1, no padding. */
+/* One tap, no padding. */
 static inline bool is_product(const struct tw_conv2d_shape *s)
 {
-    return s->kernel_height == 1 && s->kernel_width == 1 && s->stride[0] == 1 && s->stride[1] == 1 &&
-           s->padding[0] == 0 && s->padding[1] == 0;
+    return s->kernel_height == 1 && s->kernel_width == 1 && s->padding[0] == 0 && s->padding[1] == 0;
 }
 
 /* Whether an algorithm treats steps outside the image as the contract says for this pass. */
@@ -231,6 +230,24 @@ static inline bool suits(enum tw_conv_algorithm algorithm, const struct tw_conv2
     return algorithm == TW_CONV_GEMM
                ? is_product(shape)
                : (algorithm == TW_CONV_DIRECT) == tw_conv2d_leaves_out_padding(shape, pass);
+}
+
+/* The weight gradient as a matrix product, also where the selector takes another way. */
+static inline void check_weight_product(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                                        ptrdiff_t samples, struct conv_data *data,
+                                        const struct conv_expected *expected)
+{
+    struct tw_guard workspace = tw_guard_page(tw_conv_gemm_workspace(tiles, shape));
+
+    spoil(data);
+    tw_conv_gemm_weight_gradient(tiles, shape, samples, data->x, data->dy, data->dw, data->db,
+                                 workspace.data);
+    assert_same(expected->dw, data->dw, data->w_count);
+    assert_same(expected->db, data->db, data->channels);
+    spoil(data);
+    tw_conv_gemm_weight_gradient(tiles, shape, samples, data->x, data->dy, data->dw, NULL, workspace.data);
+    assert_same(expected->dw, data->dw, data->w_count);
+    tw_guard_release(&workspace);
 }
 
 /* One algorithm on one ISA's tiles, the passes that it suits. */
@@ -264,6 +281,8 @@ static inline void check_algorithm(const struct tw_f32_tiles *tiles, enum tw_con
         spoil(data);
         tw_conv_weight_gradient(tiles, shape, samples, data->x, data->dy, data->dw, NULL, workspace.data);
         assert_same(expected->dw, data->dw, data->w_count);
+        if (algorithm == TW_CONV_GEMM && samples > 0)
+            check_weight_product(tiles, shape, samples, data, expected);
     }
     tw_guard_release(&workspace);
 }
