@@ -4,7 +4,7 @@
  * A stream goes down the rows of the source, some vectors wide, and each row meets all rows of results that are under way: as
  * many as the kernel has rows, or half as many with a step of 2. What is loaded of the source is loaded once for
  * all of them, and each weight once for all vectors of a row, whose sums do not wait for one another. Where a stream begins and
- * ends, sums of rows beyond the results are thrown away.
+ * ends, fewer rows of results are under way: turns there are bodies of their own, which leave the others out.
  */
 
 /* Most vectors side by side, most loads of one of them, and the largest kernel. */
@@ -33,15 +33,24 @@ struct stream {
 
 /* Where it is. */
 struct stream_place {
-    ptrdiff_t top;   /* the next row of the source */
-    ptrdiff_t begun; /* rows of results, those beyond the last one too */
-    float *result;   /* the next row */
+    ptrdiff_t top; /* the next row of the source */
+    float *result; /* the next row */
     tw_vector start, weight[9], sum[STREAM_TAPS][STREAM_ACROSS];
 };
 
 IN_PLACE int under_way(const struct stream_kind kind)
 {
     return (kind.taps + kind.step - 1) / kind.step;
+}
+
+/* A turn: its number, modulo the rows that are under way, and the rows that there are then, by the turns since they began. */
+struct stream_turn {
+    int number, youngest, oldest;
+};
+
+IN_PLACE int sum_of_age(const struct stream_kind kind, const int number, const int age)
+{
+    return (number + under_way(kind) - age) % under_way(kind);
 }
 
 IN_PLACE int loads_of(const struct stream_kind kind)
@@ -111,13 +120,18 @@ IN_PLACE const float *next_row(const struct stream *s, const struct stream_kind 
 }
 
 /* Sums are made before a branch that leaves some of them out: compilers would put them off until after it. */
-IN_PLACE void hold_sums(const int count, const int across, tw_vector sum[STREAM_TAPS][STREAM_ACROSS])
+IN_PLACE void hold_sums(const struct stream_kind kind, const struct stream_turn turn,
+                        struct stream_place *place)
 {
     TW_UNROLL
-    for (int i = 0; i < count; i++) {
+    for (int age = 0; age < STREAM_TAPS; age++) {
+        tw_vector *sum = place->sum[sum_of_age(kind, turn.number, age % under_way(kind))];
+
         TW_UNROLL
-        for (int k = 0; k < across; k++) {
-            sum[i][k] = tw_vector_hold(sum[i][k]);
+        for (int k = 0; k < kind.across; k++) {
+            if (age >= turn.youngest && age <= turn.oldest) {
+                sum[k] = tw_vector_hold(sum[k]);
+            }
         }
     }
 }
@@ -137,9 +151,9 @@ IN_PLACE tw_vector weight_of(const struct stream *s, const struct stream_kind ki
 }
 
 /* The kernel rows of one parity, in column b and, with a step of 2, b + 1, meet vectors from the first one on. */
-IN_PLACE void meet_columns(const struct stream *s, const struct stream_kind kind, const int turn,
-                           const int odd, const float *x, const int b, const int first,
-                           struct stream_place *place)
+IN_PLACE void meet_columns(const struct stream *s, const struct stream_kind kind,
+                           const struct stream_turn turn, const int odd, const float *x, const int b,
+                           const int first, struct stream_place *place)
 {
     tw_vector met[STREAM_ACROSS][2];
 
@@ -151,9 +165,9 @@ IN_PLACE void meet_columns(const struct stream *s, const struct stream_kind kind
     for (int t = 0; t < 2 * STREAM_TAPS; t++) {
         const int i = t % STREAM_TAPS, j = t / STREAM_TAPS, a = i * kind.step + odd;
 
-        if (j < kind.step && b + j < kind.taps && a < kind.taps) {
+        if (i >= turn.youngest && i <= turn.oldest && j < kind.step && b + j < kind.taps && a < kind.taps) {
             const tw_vector weight = weight_of(s, kind, a * kind.taps + b + j, place);
-            tw_vector *sum = place->sum[(turn + under_way(kind) - i) % under_way(kind)];
+            tw_vector *sum = place->sum[sum_of_age(kind, turn.number, i)];
 
             TW_UNROLL
             for (int k = 0; k < vectors_together(kind); k++) {
@@ -163,10 +177,9 @@ IN_PLACE void meet_columns(const struct stream *s, const struct stream_kind kind
     }
 }
 
-/* A row of the source meets every kernel row of the same parity, `odd` or not, and all columns of it in turn. `turn` is the sum
- * that the row of results began with which meets kernel row 0 or 1. */
-IN_PLACE void meet_row(const struct stream *s, const struct stream_kind kind, const int turn, const int odd,
-                       struct stream_place *place)
+/* A row of the source meets every kernel row of the same parity, `odd` or not, and all columns of it in turn. */
+IN_PLACE void meet_row(const struct stream *s, const struct stream_kind kind, const struct stream_turn turn,
+                       const int odd, struct stream_place *place)
 {
     const float *x = next_row(s, kind, place);
 
@@ -177,36 +190,73 @@ IN_PLACE void meet_row(const struct stream *s, const struct stream_kind kind, co
             meet_columns(s, kind, turn, odd, x, b, k, place);
         }
     }
-    hold_sums(under_way(kind), kind.across, place->sum);
+    hold_sums(kind, turn, place);
 }
 
-/* A row of results begins, and the one that has met its last row of the source is stored. Whether the stream ends here. */
-IN_PLACE bool take_turn(const struct stream *s, const struct stream_kind kind, const int turn,
+/* A row of results begins, the youngest, and the oldest, which has met its last row of the source, is stored; both if there are
+ * such. */
+IN_PLACE void take_turn(const struct stream *s, const struct stream_kind kind, const struct stream_turn turn,
                         struct stream_place *place)
 {
-    const tw_vector *sum = place->sum[(turn + 1) % under_way(kind)];
-    float discard[STREAM_ACROSS * LANES], *to = discard;
-
     TW_UNROLL
     for (int k = 0; k < kind.across; k++) {
-        place->sum[turn][k] = place->start;
+        if (turn.youngest == 0) {
+            place->sum[sum_of_age(kind, turn.number, 0)][k] = place->start;
+        }
     }
     meet_row(s, kind, turn, 0, place);
-    if (place->begun >= under_way(kind) - 1) {
-        to = place->result;
+    if (turn.oldest == under_way(kind) - 1) {
+        const tw_vector *sum = place->sum[sum_of_age(kind, turn.number, turn.oldest)];
+
+        TW_UNROLL
+        for (int k = 0; k < kind.across; k++) {
+            tw_vector_store(place->result + position_of(s, kind, k),
+                            kind.step == 1 ? sum[k] : tw_vector_uncross(sum[k]));
+        }
         place->result += s->planes->columns;
     }
-    TW_UNROLL
-    for (int k = 0; k < kind.across; k++) {
-        tw_vector_store(to + position_of(s, kind, k), kind.step == 1 ? sum[k] : tw_vector_uncross(sum[k]));
-    }
-    if (++place->begun == s->planes->rows + under_way(kind) - 1) {
-        return true;
-    }
-    if (kind.step == 2) {
+    if (kind.step == 2 && turn.youngest < under_way(kind) - 1) {
         meet_row(s, kind, turn, 1, place);
     }
-    return false;
+}
+
+/* A turn with all rows under way, `since` turns after the first such. Whether it was the last of them: then no row begins any
+ * more, and the others end. */
+IN_PLACE bool take_whole_turn(const struct stream *s, const struct stream_kind kind, const int since,
+                              ptrdiff_t *left, struct stream_place *place)
+{
+    const int turns = under_way(kind), number = (turns - 1 + since) % turns;
+
+    take_turn(s, kind, (struct stream_turn){number, 0, turns - 1}, place);
+    if (--*left > 0) {
+        return false;
+    }
+    TW_UNROLL
+    for (int t = 1; t < turns; t++) {
+        take_turn(s, kind, (struct stream_turn){(number + t) % turns, t, turns - 1}, place);
+    }
+    return true;
+}
+
+/* There is one at least: images have TW_CONV_IN_PLACE_ROWS or TW_CONV_5X5_ROWS of results. */
+IN_PLACE void take_whole_turns(const struct stream *s, const struct stream_kind kind,
+                               struct stream_place *place)
+{
+    const int turns = under_way(kind);
+    ptrdiff_t left = s->planes->rows - (turns - 1);
+
+    for (;;) {
+        if (take_whole_turn(s, kind, 0, &left, place) || take_whole_turn(s, kind, 1, &left, place)) {
+            return;
+        }
+        if (turns > 2 && take_whole_turn(s, kind, 2, &left, place)) {
+            return;
+        }
+        if (turns > 3 &&
+            (take_whole_turn(s, kind, 3, &left, place) || take_whole_turn(s, kind, 4, &left, place))) {
+            return;
+        }
+    }
 }
 
 IN_PLACE void stream_down(const struct stream *s, const struct stream_kind kind)
@@ -222,21 +272,8 @@ IN_PLACE void stream_down(const struct stream *s, const struct stream_kind kind)
         place.weight[t] = tw_vector_broadcast(s->w + t);
     }
     TW_UNROLL
-    for (int i = 0; i < turns; i++) {
-        TW_UNROLL
-        for (int k = 0; k < kind.across; k++) {
-            place.sum[i][k] = place.start;
-        }
+    for (int t = 0; t < turns - 1; t++) {
+        take_turn(s, kind, (struct stream_turn){t, 0, t}, &place);
     }
-    for (;;) {
-        if (take_turn(s, kind, 0, &place) || take_turn(s, kind, 1, &place)) {
-            return;
-        }
-        if (turns > 2 && take_turn(s, kind, 2, &place)) {
-            return;
-        }
-        if (turns > 3 && (take_turn(s, kind, 3, &place) || take_turn(s, kind, 4, &place))) {
-            return;
-        }
-    }
+    take_whole_turns(s, kind, &place);
 }
