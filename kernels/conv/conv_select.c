@@ -1,8 +1,8 @@
 /* The choice of an algorithm, and the algorithms by name.
  *
  * The rule, the same for every ISA but for the weight gradient's "gemm", and that NEON has nothing "along rows":
- * "im2col+gemm" there, and the reference for the weight gradient of depthwise convolution. Every algorithm keeps the summation orders of conv.h, so the choice
- * changes the time and not a bit of the result.
+ * "im2col+gemm" there, and the reference for the weight gradient of depthwise convolution. Every algorithm keeps the
+ * summation orders of conv.h, so the choice changes the time and not a bit of the result.
  *
  *   "along rows"   fewer results a group than RESULTS_ALONG_ROWS (output channels, for the input gradient input
  *                  channels), of at most CHANNELS_FEW source channels in several groups, or of any number of them if the
