@@ -2,7 +2,7 @@
  *
  *   dst[j*dst_row + i] = src[i*src_row + j]   for i = 0 … rows-1, j = 0 … columns-1
  *
- * Strides count elements; dst_row may be negative. dst must not overlap src. No alignment is required; nothing else is
+ * Strides count elements; both may be negative. dst must not overlap src. No alignment is required; nothing else is
  * read or written. rows or columns may be 0: then nothing is. Nothing is checked, nothing allocated; any number of
  * threads may transpose into places that do not overlap (kernels.h).
  */

@@ -6,31 +6,32 @@
 #define CASES 120
 
 struct problem {
-    ptrdiff_t rows, columns, src_row;
-    struct strides dst;
+    ptrdiff_t rows, columns;
+    struct strides src, dst;
     struct buffers buffers;
-    const float *src;
-    float *expected; /* all that dst spans */
+    const float *elements; /* all that src spans */
+    float *expected;       /* all that dst spans */
 };
 
-static struct problem new_problem(struct tw_rng *rng, ptrdiff_t rows, ptrdiff_t columns, bool backwards)
+/* `backwards`: of src, 1, and of dst, 2. Rows of src that are to lie 4 KiB apart do. */
+static struct problem new_problem(struct tw_rng *rng, ptrdiff_t rows, ptrdiff_t columns, int backwards)
 {
     const ptrdiff_t dst_row = leading_dimension(rng, rows);
+    const ptrdiff_t src_row = columns % 1024 == 0 ? columns : leading_dimension(rng, columns);
     struct problem p = {.rows = rows,
                         .columns = columns,
-                        .src_row = columns % 1024 == 0 ? columns : leading_dimension(rng, columns),
-                        .dst = strides_of(columns, rows, backwards ? -dst_row : dst_row, 1)};
-    const ptrdiff_t count = strides_of(rows, columns, p.src_row, 1).count;
-    float *src = take(&p.buffers, count);
+                        .src = strides_of(rows, columns, backwards & 1 ? -src_row : src_row, 1),
+                        .dst = strides_of(columns, rows, backwards & 2 ? -dst_row : dst_row, 1)};
+    float *elements = take(&p.buffers, p.src.count);
 
-    for (ptrdiff_t i = 0; i < count; i++)
-        src[i] =
+    for (ptrdiff_t i = 0; i < p.src.count; i++)
+        elements[i] =
             float_of_bits(tw_test_integer(rng, 0, 3) == 0 ? 0x7f800000u | tw_rng_u32(rng) : tw_rng_u32(rng));
-    p.src = src;
+    p.elements = elements;
     p.expected = take(&p.buffers, p.dst.count);
     for (ptrdiff_t i = 0; i < rows; i++)
         for (ptrdiff_t j = 0; j < columns; j++)
-            p.expected[p.dst.first + j * p.dst.row + i] = src[i * p.src_row + j];
+            p.expected[p.dst.first + j * p.dst.row + i] = elements[p.src.first + i * p.src.row + j];
     return p;
 }
 
@@ -38,16 +39,17 @@ static void check_table(struct problem *p, const struct tw_kernels *k)
 {
     float *dst = take(&p->buffers, p->dst.count);
 
-    k->f32_transpose(p->rows, p->columns, p->src, p->src_row, dst + p->dst.first, p->dst.row);
+    k->f32_transpose(p->rows, p->columns, p->elements + p->src.first, p->src.row, dst + p->dst.first,
+                     p->dst.row);
     assert_bits_equal_f32(p->expected, dst, p->dst.count);
 }
 
-/* The reference, too, and both directions. */
+/* The reference, too, and both directions of both. */
 static void check(struct tw_rng *rng, ptrdiff_t rows, ptrdiff_t columns)
 {
     const struct variants v = variants_here();
 
-    for (int backwards = 0; backwards < 2; backwards++) {
+    for (int backwards = 0; backwards < 4; backwards++) {
         struct problem p = new_problem(rng, rows, columns, backwards);
 
         check_table(&p, tw_kernels_of(TW_ISA_REFERENCE));
