@@ -232,7 +232,7 @@ static void columns_that_are_few(void **state)
 {
     static const char *const few[COLUMNS_OF_TABLES] = {
         [AVX2] = "xxxxxx..xxxx....xxxxxx..xxxx............",
-        [AVX512] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxx............",
+        [AVX512] = "xxxxxxxxxxxxx...xxxxxxxxxxxx............",
         [NEON] = "................x.......................",
     };
 
