@@ -150,12 +150,12 @@ static bool transposes_less(const struct tw_f32_tiles *tiles, const struct tw_ge
            s->n <= TW_GEMM_EXCHANGED_MAX && s->k >= LONG && 8 * idle <= s->m;
 }
 
-/* Whether C^T is cheaper, counted in the columns that are paid for: a vector by itself may leave multipliers waiting, and
- * transposing A costs about as much as 3 columns. */
+/* Whether C^T is cheaper, counted in the columns that are paid for. */
 bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s)
 {
     const ptrdiff_t wide = tiles->strided[tiles->strided_general].columns;
     const ptrdiff_t lanes = tiles->strided[tiles->strided_widths - 1].columns;
+    const ptrdiff_t transposing = tiles->transposing[s->a_col != 1 ? 2 : s->b_col != 1];
     ptrdiff_t rest, paid;
 
     if (s->k < EXCHANGED_DEPTH) {
@@ -169,7 +169,7 @@ bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
     }
     rest = s->n % wide;
     paid = rest > 0 ? tw_gemm_width(tiles, TW_TILE_ROWS_MAX, rest)->columns : 0;
-    return larger(s->n, 3) + 3 < s->n - rest + (paid == lanes ? tiles->one_vector : paid);
+    return larger(s->n, 3) + transposing < s->n - rest + (s->n <= lanes ? tiles->one_vector : paid);
 }
 
 struct tw_gemm_shape tw_gemm_exchanged(const struct tw_gemm_shape *shape)

@@ -230,22 +230,38 @@ static void few_columns(void **state)
 /* Of 1 to 40 columns those with which C^T is cheaper: panels of 16 and 8 columns, of 64, 32 and 16, of 16, 8 and 4. */
 static void columns_that_are_few(void **state)
 {
-    static const char *const few[COLUMNS_OF_TABLES] = {
-        [AVX2] = "xxxxxx..xxxx....xxxxxx..xxxx............",
-        [AVX512] = "xxxxxxxxxxxxx...xxxxxxxxxxxx............",
-        [NEON] = "................x.......................",
+    static const struct {
+        enum layout a, b;
+        const char *few[COLUMNS_OF_TABLES];
+    } rules[] = {
+        {ROWS,
+         ROWS,
+         {[AVX2] = "xxxxxx..xxx.....xxx.....xxx.............",
+          [AVX512] = "xxxxxxxxxx......xxxxxxxxxx..............",
+          [NEON] = "........................................"}},
+        {ROWS,
+         COLUMNS,
+         {[AVX2] = "xxxxxxx.xxxx....xxxx....xxxx............",
+          [AVX512] = "xxxxxxxxxx......xxxxxxxxxx..............",
+          [NEON] = "........................................"}},
+        {COLUMNS,
+         ROWS,
+         {[AVX2] = "xxxxxxxxxxxxxx..xxxxxx..xxxxxx..........",
+          [AVX512] = "xxxxxxxxxxxxxx..xxxxxxxxxxxxxx..........",
+          [NEON] = "........................................"}},
     };
 
     (void)state;
-    for (int isa = 0; isa < ISAS; isa++)
-        for (ptrdiff_t n = 1; n <= 40; n++) {
-            const struct tw_gemm_shape shape = shape_of(100, n, 40, ROWS, ROWS);
-            const bool transposed = strncmp(isas[isa].algorithm(&shape), "transposed ", 11) == 0;
+    for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
+        for (int isa = 0; isa < ISAS; isa++)
+            for (ptrdiff_t n = 1; n <= 40; n++) {
+                const struct tw_gemm_shape shape = shape_of(100, n, 40, rules[r].a, rules[r].b);
+                const bool transposed = strncmp(isas[isa].algorithm(&shape), "transposed ", 11) == 0;
 
-            if (transposed != (few[isas[isa].column][n - 1] == 'x'))
-                fail_msg("ISA %d: 100 x %td x 40 is %s", isas[isa].column, n,
-                         transposed ? "exchanged" : "not exchanged");
-        }
+                if (transposed != (rules[r].few[isas[isa].column][n - 1] == 'x'))
+                    fail_msg("ISA %d: 100 x %td x 40, rule %zu, is %s", isas[isa].column, n, r,
+                             transposed ? "exchanged" : "not exchanged");
+            }
 }
 
 static void empty_products(void **state)
