@@ -1,8 +1,9 @@
-/* The rule by which a product gets its way (kernels/gemm/gemm_plan.h): names alone, on both sides of every limit of every ISA.
- * Naming a way needs no instruction of the ISA; nothing is multiplied. */
+/* The rule by which a product gets its way (kernels/gemm/gemm_plan.h), on both sides of every limit of every ISA. Naming a way
+ * needs no instruction of the ISA; nothing is multiplied. */
 #include <string.h>
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm/gemm_plan.h"
 #include "tests/kernels/matrix.h"
 
 /* The ISAs that this build has, and which column of the tables is theirs. */
@@ -264,6 +265,27 @@ static void columns_that_are_few(void **state)
             }
 }
 
+/* Most depth of a block, 384 on AVX2 and from 512 rows on 512: in the fewest even parts, multiples of four. */
+static void depths_of_blocks(void **state)
+{
+#if defined(__x86_64__)
+    static const struct {
+        ptrdiff_t rows, k, avx2, avx512;
+    } cases[] = {
+        {511, 384, 384, 384}, {511, 385, 196, 385}, {511, 1024, 344, 1024}, {512, 385, 385, 385},
+        {512, 512, 512, 512}, {512, 513, 260, 513}, {512, 1024, 512, 1024}, {512, 1025, 344, 516},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct tw_gemm_shape shape = shape_of(cases[i].rows, 100, cases[i].k, ROWS, ROWS);
+
+        assert_int_equal(tw_gemm_plan(&tw_f32_tiles__avx2, &shape).kc, cases[i].avx2);
+        assert_int_equal(tw_gemm_plan(&tw_f32_tiles__avx512, &shape).kc, cases[i].avx512);
+    }
+#endif
+    (void)state;
+}
+
 static void empty_products(void **state)
 {
     (void)state;
@@ -284,7 +306,7 @@ int main(void)
         cmocka_unit_test(streams),          cmocka_unit_test(single_tiles),
         cmocka_unit_test(tiles_along_rows), cmocka_unit_test(smaller_transposes),
         cmocka_unit_test(few_columns),      cmocka_unit_test(columns_that_are_few),
-        cmocka_unit_test(empty_products),
+        cmocka_unit_test(depths_of_blocks), cmocka_unit_test(empty_products),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

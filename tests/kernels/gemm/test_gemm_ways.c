@@ -1,7 +1,8 @@
 #include "tests/kernels/gemm/gemm_problem.h"
 
 /* Every way of gemm_plan.h, by name on AVX2, where the edges of its blocks are: B of 8192 floats and just above it, rows of B
- * that meet in L1, several blocks of rows, of k, of columns. (The edges of the rule: test_gemm_plan.c.) */
+ * that meet in L1, several blocks of rows, of k, of columns; a packed A as large as a block of few rows, and panels as deep as
+ * those of many. (The edges of the rule: test_gemm_plan.c.) */
 static const struct {
     const char *way;
     ptrdiff_t m, n, k;
@@ -62,6 +63,9 @@ static const struct {
     {"panels", 511, 33, 517, ROWS, ROWS},
     {"panels", 512, 33, 517, ROWS, COLUMNS},
     {"panels", 530, 33, 1030, COLUMNS, ROWS},
+    {"panels", 190, 70, 384, COLUMNS, ROWS},
+    {"panels", 512, 33, 512, ROWS, COLUMNS},
+    {"panels", 530, 70, 1000, COLUMNS, ROWS},
     {"panels", 16, 256, 257, GAPS, ROWS},
     {"panels", 11, 256, 1025, COLUMNS, COLUMNS},
     {"rows", 31, 130, 30, COLUMNS, ROWS},
