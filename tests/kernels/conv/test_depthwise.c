@@ -64,6 +64,35 @@ static void kernels_in_place_equal_the_reference(void **state)
     assert_true(shapes > cases / 4); /* most are not too large */
 }
 
+/* As few rows of results as a stream has under way, fewer, and more: where it begins and ends. Columns around those of two,
+ * three and four vectors. */
+static void streams_of_few_rows_equal_the_reference(void **state)
+{
+    static const ptrdiff_t columns[] = {8, 9, 16, 17, 24, 32, 33};
+    const int available = variants_to_compare();
+    struct tw_rng rng = tw_test_rng(6);
+
+    (void)state;
+    for (ptrdiff_t rows = 1; rows <= 12; rows++)
+        for (int i = 0; i < 4 * 7; i++) {
+            const ptrdiff_t kernel = i % 2 == 0 ? 3 : 5, stride = 1 + i / 2 % 2;
+            struct tw_conv2d_shape shape = {.in_channels = 2,
+                                            .in_height = (rows - 1) * stride + 1,
+                                            .in_width = (columns[i / 4] - 1) * stride + 1,
+                                            .out_channels = 2,
+                                            .kernel_height = kernel,
+                                            .kernel_width = kernel,
+                                            .stride = {stride, stride},
+                                            .padding = {kernel / 2, kernel / 2},
+                                            .dilation = {1, 1},
+                                            .groups = 2};
+
+            set_output(&shape);
+            assert_int_equal(shape.out_height, rows);
+            assert_int_equal(check(&rng, &shape, 1, false), available);
+        }
+}
+
 /* Planes that do not fit into the copy as a whole, nor into L1: bands, with and without phases, more small planes than
  * the copy holds at a time, and many channels for few results. */
 static void bands_equal_the_reference(void **state)
@@ -147,8 +176,11 @@ static void selector_takes_it_for_few_results(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_shapes_equal_the_reference),    cmocka_unit_test(special_values_flow),
-        cmocka_unit_test(kernels_in_place_equal_the_reference), cmocka_unit_test(bands_equal_the_reference),
+        cmocka_unit_test(random_shapes_equal_the_reference),
+        cmocka_unit_test(special_values_flow),
+        cmocka_unit_test(kernels_in_place_equal_the_reference),
+        cmocka_unit_test(streams_of_few_rows_equal_the_reference),
+        cmocka_unit_test(bands_equal_the_reference),
         cmocka_unit_test(selector_takes_it_for_few_results),
     };
 
