@@ -174,6 +174,49 @@ static void the_upper_of_equal_infinities_wins(void **state)
     }
 }
 
+/* Of every two positions of a window, both infinite and the others finite, the first wins: doubt comes from either row. */
+static void the_first_of_two_infinities_wins(void **state)
+{
+    static const ptrdiff_t pairs[][2] = {{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}};
+    struct tw_rng rng = tw_test_rng(6);
+
+    (void)state;
+    for (size_t p = 0; p < sizeof pairs / sizeof *pairs; p++) {
+        struct image image = image_new(&rng, 1, 6, 8);
+
+        image.pixels = (struct tw_pixel_scale){0.0f, 0.25f};
+        keep_pixels(&image, 0x1p127f);
+        for (ptrdiff_t i = 0; i < pixel_count(&image); i++) {
+            const ptrdiff_t position = i / 8 % 2 * 2 + i % 2;
+
+            image.x[i] = position == pairs[p][0] || position == pairs[p][1] ? 255 : 1;
+        }
+        compare(&image);
+        assert_int_equal(image.code[0][0], pairs[p][0]);
+        release(&image.buffers);
+    }
+}
+
+/* The least output that relu lets through leaves its window open, at the position where it is. */
+static void the_least_output_is_open(void **state)
+{
+    struct tw_rng rng = tw_test_rng(7);
+
+    (void)state;
+    for (ptrdiff_t position = 0; position < 4; position++) {
+        struct image image = image_new(&rng, 1, 6, 8);
+
+        image.pixels = (struct tw_pixel_scale){0.0f, 1.0f};
+        keep_pixels(&image, 0x1p-149f);
+        for (ptrdiff_t i = 0; i < pixel_count(&image); i++) {
+            image.x[i] = i / 8 % 2 * 2 + i % 2 == position ? 255 : 1;
+        }
+        compare(&image);
+        assert_int_equal(image.code[0][0], position);
+        release(&image.buffers);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +225,8 @@ int main(void)
         cmocka_unit_test(blank_windows_need_not_be_finite),
         cmocka_unit_test(every_byte_is_divided_as_the_reference_does),
         cmocka_unit_test(the_upper_of_equal_infinities_wins),
+        cmocka_unit_test(the_first_of_two_infinities_wins),
+        cmocka_unit_test(the_least_output_is_open),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
