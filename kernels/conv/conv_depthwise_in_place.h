@@ -13,10 +13,10 @@
 /* Lanes of a vector, on every ISA: bits of a mask. */
 #define TW_CONV_IN_PLACE_LANES 8
 
-/* Fewest rows of results. */
+/* Fewest rows of results; at least 3, which a stream has under way. */
 #define TW_CONV_IN_PLACE_ROWS 4
 
-/* Rows of a block of kernels of 5 x 5. */
+/* Rows of a block of kernels of 5 x 5, and fewest of results; at least 5, which a stream with a step of 1 has under way. */
 #define TW_CONV_5X5_ROWS 5
 
 /* Masks of a vector of positions: what its loads find inside the row. From the source column of the first

@@ -106,8 +106,8 @@ void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
                      const float *source, const float *w, const float *bias, float *result, void *workspace);
 size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass);
 
-/* Weight and bias gradient of all shapes: as tw_conv_select_weight_gradient says. "windows" is indirect GEMM: rows = taps,
- * columns = output channels. */
+/* Weight and bias gradient of all shapes but depthwise ones (conv_depthwise.h), as tw_conv_select_weight_gradient says.
+ * "windows" is indirect GEMM: rows = taps, columns = output channels. */
 void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                              ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
                              void *workspace);

@@ -16,7 +16,8 @@
  * The sign of a difference says which of two is greater, the first of equals winning, unless one is NaN or both are
  * the same infinity. Then at least one output is not finite, and neither is the first difference that it is in. `doubt`
  * gathers the first differences of many windows; if it is not finite in the end, all of them must be finished again,
- * carefully. Finite differences may overflow in it, too: that costs time alone. */
+ * carefully. Finite differences may overflow in it, too: that costs time alone. And -0 loses to +0 behind it, which no one
+ * sees: where the greatest is a zero the window is closed. */
 
 /* `v` in window order. Writes y and code of the window; without `code` y alone. Returns the new doubt. */
 static inline __attribute__((always_inline)) struct tw_lanes tw_window_finish(const struct tw_lanes v[4],
