@@ -12,6 +12,8 @@
 #define STREAM_LOADS  6
 #define STREAM_TAPS   5
 
+_Static_assert(TW_CONV_5X5_ROWS >= STREAM_TAPS, "a stream's ends do not overlap");
+
 /* A body, constants: taps both ways; step; vectors side by side; whether all loads are masked, or only those that reach half a
  * kernel beyond either end of a row (`is_masked` below). */
 struct stream_kind {
