@@ -29,7 +29,7 @@ struct parts {
 
 static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, void *base)
 {
-    struct parts parts = {.widest = tiles->width[0].columns,
+    struct parts parts = {.widest = tw_tile_widest(tiles),
                           .in_place = pass->spacing[0] == 1 && pass->spacing[1] == 1};
     ptrdiff_t positions = BLOCK_POSITIONS, links;
     struct tw_workspace workspace = {.base = base};

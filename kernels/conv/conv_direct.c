@@ -49,12 +49,14 @@ static void pack_panel(const struct tw_f32_tiles *tiles, const struct tw_conv_di
     }
 }
 
-/* All panels of a group, unless each is used once only. */
+/* All panels of a group, unless each is used once only; those of a block of columns end with it. */
 static void pack_weights(const struct tw_f32_tiles *tiles, const struct tw_conv_direct *parts, const float *w,
                          const float *bias)
 {
     for (ptrdiff_t j = 0, width; j < parts->out_channels && !parts->once; j += width) {
-        width = tw_tile_width(tiles, parts->out_channels - j)->columns;
+        const ptrdiff_t block = parts->pitch - j % parts->pitch;
+
+        width = tw_tile_width(tiles, tw_conv_smaller(block, parts->out_channels - j))->columns;
         pack_panel(tiles, parts, parts->channels, tw_conv_smaller(width, parts->out_channels - j), width,
                    w + j * parts->w_out, parts->weights + j * parts->depth);
     }

@@ -12,9 +12,14 @@
 #include "kernels/conv/conv_pass.h"
 #include "kernels/gemm/workspace.h"
 
-#define BLOCK_COLUMNS   256
-#define RESULT_FLOATS   65536 /* 256 KiB: C stays in L2 */
-#define BLOCK_POSITIONS 320
+#define BLOCK_COLUMNS 256
+#define RESULT_FLOATS 65536 /* 256 KiB: C stays in L2 */
+
+/* Panels pass from L2: fewer bands copy fewer rows of the image twice. Of few columns they are written piece by piece, which
+ * wants L1. */
+#define BLOCK_POSITIONS        1280
+#define BLOCK_POSITIONS_NARROW 320
+#define COLUMNS_NARROW         16
 
 struct parts {
     struct tw_conv_window window;
@@ -29,12 +34,14 @@ struct parts {
 static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, void *base)
 {
     const ptrdiff_t taps = pass->taps[0] * pass->taps[1];
+    const ptrdiff_t positions =
+        pass->out_channels < COLUMNS_NARROW ? BLOCK_POSITIONS_NARROW : BLOCK_POSITIONS;
     struct parts parts;
     ptrdiff_t rows;
     struct tw_workspace workspace = {.base = base};
 
     parts.pitch = tw_conv_smaller(tw_tile_columns(tiles, pass->out_channels), BLOCK_COLUMNS);
-    parts.window = tw_conv_window(pass, RESULT_FLOATS / parts.pitch, BLOCK_POSITIONS);
+    parts.window = tw_conv_window(pass, RESULT_FLOATS / parts.pitch, positions);
     parts.positions = parts.window.band * pass->positions[1];
     rows = parts.window.channels * taps + 1;
     parts.position = tw_workspace_take(&workspace, parts.positions, sizeof(ptrdiff_t));

@@ -24,6 +24,7 @@ typedef vector tile_element;
 
 DEFINE_TILE_ROWS_6(1)
 DEFINE_TILE_ROWS_6(2)
+DEFINE_TILE_ROWS_4(3)
 
 DEFINE_STRIDED_ROWS_6(1)
 DEFINE_STRIDED_ROWS_6(2)
@@ -34,9 +35,12 @@ DEFINE_STRIDED_PACKING(5, 2)
 DEFINE_STRIDED_PACKING(6, 2)
 DEFINE_STRIDED_ALONG_6(2)
 
+static const struct tw_f32_tile_width last = {24, 4, TILE_ROWS_4(3)};
+
 const struct tw_f32_tiles tw_f32_tiles__avx2 = {
     .width = {{16, 6, TILE_ROWS_6(2)}, {8, 6, TILE_ROWS_6(1)}},
     .widths = 2,
+    .last = &last,
     .strided = {{64, 1, {strided_1x8_whole}, {strided_1x8_part}, {NULL}},
                 {32, 3, STRIDED_ROWS_3(4, whole), STRIDED_ROWS_3(4, part), {NULL}},
                 {16,

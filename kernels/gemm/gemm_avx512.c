@@ -88,6 +88,7 @@ DEFINE_STRIDED_ALONG_8(1)
 const struct tw_f32_tiles tw_f32_tiles__avx512 = {
     .width = {{64, 6, TILE_ROWS_6(4)}, {32, 8, TILE_ROWS_8(2)}, {16, 8, TILE_ROWS_8(1)}},
     .widths = 3,
+    .last = &tw_f32_last_width__avx512,
     .strided = {{128, 3, STRIDED_ROWS_3(8, whole), STRIDED_ROWS_3(8, part), {NULL}},
                 {64,
                  6,

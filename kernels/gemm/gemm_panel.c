@@ -8,9 +8,18 @@ const struct tw_f32_tile_width *tw_tile_width(const struct tw_f32_tiles *tiles, 
     const ptrdiff_t narrowest = tiles->width[tiles->widths - 1].columns;
     int w = 0;
 
+    if (tiles->last && rest <= tiles->last->columns && rest > tiles->last->columns - TW_TILE_LAST_LANES)
+        return tiles->last;
     while (w + 1 < tiles->widths && tiles->width[w].columns - rest >= narrowest)
         w++;
     return &tiles->width[w];
+}
+
+ptrdiff_t tw_tile_widest(const struct tw_f32_tiles *tiles)
+{
+    const ptrdiff_t last = tiles->last ? tiles->last->columns : 0, first = tiles->width[0].columns;
+
+    return last > first ? last : first;
 }
 
 ptrdiff_t tw_tile_columns(const struct tw_f32_tiles *tiles, ptrdiff_t n)
@@ -40,6 +49,9 @@ static void pack_contiguous(ptrdiff_t k, ptrdiff_t width, const float *b, ptrdif
         break;
     case 16:
         copy_rows(k, 16, b, b_row, panel);
+        break;
+    case 24:
+        copy_rows(k, 24, b, b_row, panel);
         break;
     case 32:
         copy_rows(k, 32, b, b_row, panel);

@@ -13,8 +13,8 @@
  * B comes in panels: the columns of B in strips, each strip stored row by row, the last one filled up with
  * zeros:
  *
- *       column   0 … 15   16 … 31   32 … 39           widths 16, 16, 8 for n = 37 with AVX2
- *     p = 0     |-------| |-------| |---000
+ *       column   0 … 15   16 … 31   32 … 39           widths 16, 16, 8 for n = 37 with AVX2, of a
+ *     p = 0     |-------| |-------| |---000           product; a convolution's are 16 and 24
  *     p = 1     |-------| |-------| |---000           panel at column j0 begins at  packed + j0 * k
  *       …
  *
@@ -33,6 +33,7 @@
 #define TW_TILE_ROWS_MAX    8
 #define TW_TILE_COLUMNS_MAX 64
 #define TW_TILE_WIDTHS_MAX  3
+#define TW_TILE_LAST_LANES  8 /* of the vectors of `last`, none of which may be idle */
 #define TW_STRIDED_MAX      4
 #define TW_STREAM_ROWS_MAX  5
 #define TW_DOTS_ROWS_MAX    10
@@ -123,6 +124,7 @@ struct tw_f32_blocking {
 struct tw_f32_tiles {
     struct tw_f32_tile_width width[TW_TILE_WIDTHS_MAX];
     int widths;
+    const struct tw_f32_tile_width *last; /* three vectors of eight, for a last panel; or NULL */
     struct tw_f32_strided_width strided[TW_STRIDED_MAX];
     int strided_widths, strided_general; /* the widest for any number of rows is [strided_general] */
     /* The price of C^T, in columns of C: what a single vector costs (more than its lanes where its rows are too few
@@ -140,11 +142,15 @@ struct tw_f32_tiles {
 };
 
 extern const struct tw_f32_tiles tw_f32_tiles__avx2, tw_f32_tiles__avx512, tw_f32_tiles__neon;
+extern const struct tw_f32_tile_width tw_f32_last_width__avx512;
 extern const struct tw_f32_few_rows tw_f32_few_rows__avx2, tw_f32_few_rows__avx512;
 
 /* The panel that begins where `rest` columns are left: the narrowest width that takes them all, unless at
- * least one narrowest panel of it would be zeros; then the next narrower. */
+ * least one narrowest panel of it would be zeros; then the next narrower. `last` where none of its vectors is idle. */
 const struct tw_f32_tile_width *tw_tile_width(const struct tw_f32_tiles *tiles, ptrdiff_t rest);
+
+/* Columns of the widest panel. */
+ptrdiff_t tw_tile_widest(const struct tw_f32_tiles *tiles);
 
 /* Columns of all panels together, zeros included. */
 ptrdiff_t tw_tile_columns(const struct tw_f32_tiles *tiles, ptrdiff_t n);

@@ -98,11 +98,13 @@ TILE_IN_PLACE void tile(int rows, int vectors, const struct tw_f32_tile *t)
     {                                                                       \
         tile(rows, vectors, operands);                                      \
     }
-#define DEFINE_TILE_ROWS_6(vectors) \
+#define DEFINE_TILE_ROWS_4(vectors) \
     DEFINE_TILE(1, vectors)         \
     DEFINE_TILE(2, vectors)         \
     DEFINE_TILE(3, vectors)         \
-    DEFINE_TILE(4, vectors)         \
+    DEFINE_TILE(4, vectors)
+#define DEFINE_TILE_ROWS_6(vectors) \
+    DEFINE_TILE_ROWS_4(vectors)     \
     DEFINE_TILE(5, vectors)         \
     DEFINE_TILE(6, vectors)
 #define DEFINE_TILE_ROWS_8(vectors) \
@@ -110,7 +112,11 @@ TILE_IN_PLACE void tile(int rows, int vectors, const struct tw_f32_tile *t)
     DEFINE_TILE(7, vectors)         \
     DEFINE_TILE(8, vectors)
 
-/* The functions of one width with up to 6 or 8 rows. */
+/* The functions of one width with up to 4, 6 or 8 rows. */
+#define TILE_ROWS_4(vectors)                                                   \
+    {                                                                          \
+        tile_1x##vectors, tile_2x##vectors, tile_3x##vectors, tile_4x##vectors \
+    }
 #define TILE_LIST_6(vectors) \
     tile_1x##vectors, tile_2x##vectors, tile_3x##vectors, tile_4x##vectors, tile_5x##vectors, tile_6x##vectors
 #define TILE_ROWS_6(vectors) \

@@ -1,0 +1,58 @@
+#include "kernels/gemm/gemm_tile.h"
+#include "tests/support/test_support.h"
+
+/* The columns of B in panels: which width each number of columns gets. Asking needs no instruction of the ISA. */
+
+static const struct {
+    const struct tw_f32_tiles *tiles;
+    ptrdiff_t last; /* columns of the last panel of its own; 0: none */
+} variants[] = {
+#if defined(__x86_64__)
+    {&tw_f32_tiles__avx2, 24},
+    {&tw_f32_tiles__avx512, 24},
+#elif defined(__aarch64__)
+    {&tw_f32_tiles__neon, 0},
+#endif
+};
+
+#define VARIANTS ((int)(sizeof variants / sizeof *variants))
+
+/* Buffers have the columns that tw_tile_columns tells. */
+static void panels_end_inside_the_buffer(void **state)
+{
+    (void)state;
+    for (int v = 0; v < VARIANTS; v++) {
+        for (ptrdiff_t n = 1; n <= 300; n++) {
+            ptrdiff_t columns = 0;
+
+            while (columns < n) {
+                columns += tw_tile_width(variants[v].tiles, n - columns)->columns;
+            }
+            assert_in_range(columns, n, tw_tile_columns(variants[v].tiles, n));
+        }
+    }
+}
+
+/* From one column more than the next narrower panel on, up to all columns of the last panel. */
+static void last_panel_has_a_width_of_its_own(void **state)
+{
+    (void)state;
+    for (int v = 0; v < VARIANTS; v++) {
+        for (ptrdiff_t rest = 1; rest <= 300; rest++) {
+            const bool expected = variants[v].last > 0 && rest > 16 && rest <= 24;
+
+            assert_int_equal(tw_tile_width(variants[v].tiles, rest) == variants[v].tiles->last, expected);
+        }
+        assert_int_equal(variants[v].tiles->last ? variants[v].tiles->last->columns : 0, variants[v].last);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(panels_end_inside_the_buffer),
+        cmocka_unit_test(last_panel_has_a_width_of_its_own),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
