@@ -51,7 +51,7 @@ const struct tw_f32_tiles tw_f32_tiles__avx2 = {
                 {8, 6, STRIDED_ROWS_6(1, whole), STRIDED_ROWS_6(1, part), {NULL}}},
     .strided_widths = 4,
     .strided_general = 2,
-    .one_vector = 11,
+    .one_vector = {11, 8},
     .transposing = {4, 3, 1},
     .along = {16, 6, STRIDED_ROWS_6(2, along)},
     .few_rows = &tw_f32_few_rows__avx2,

@@ -99,7 +99,7 @@ const struct tw_f32_tiles tw_f32_tiles__avx512 = {
                 {16, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}}},
     .strided_widths = 4,
     .strided_general = 1,
-    .one_vector = 16,
+    .one_vector = {16, 16},
     .transposing = {5, 5, 1},
     .along = {16, 8, STRIDED_ROWS_8(1, along)},
     .few_rows = &tw_f32_few_rows__avx512,

@@ -134,7 +134,7 @@ const struct tw_f32_tiles tw_f32_tiles__neon = {
                 {4, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}}},
     .strided_widths = 3,
     .strided_general = 0,
-    .one_vector = 5,
+    .one_vector = {5, 5},
     .transposing = {3, 3, 3},
     .along = {8, 8, STRIDED_ROWS_8(2, along)},
     .few_rows = &few_rows,

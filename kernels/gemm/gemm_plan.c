@@ -169,7 +169,8 @@ bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
     }
     rest = s->n % wide;
     paid = rest > 0 ? tw_gemm_width(tiles, TW_TILE_ROWS_MAX, rest)->columns : 0;
-    return larger(s->n, 3) + transposing < s->n - rest + (s->n <= lanes ? tiles->one_vector : paid);
+    return larger(s->n, 3) + transposing <
+           s->n - rest + (paid == lanes ? tiles->one_vector[s->n > lanes] : paid);
 }
 
 struct tw_gemm_shape tw_gemm_exchanged(const struct tw_gemm_shape *shape)

@@ -128,8 +128,9 @@ struct tw_f32_tiles {
     struct tw_f32_strided_width strided[TW_STRIDED_MAX];
     int strided_widths, strided_general; /* the widest for any number of rows is [strided_general] */
     /* The price of C^T, in columns of C: what a single vector costs (more than its lanes where its rows are too few
-     * chains), and transposing A; [1]: B is transposed, which is saved, [2]: A is, which need not be packed. */
-    ptrdiff_t one_vector, transposing[3];
+     * chains), [1] beside wider panels; and transposing A, [1]: B is transposed, which is saved, [2]: A is, which need not
+     * be packed. */
+    ptrdiff_t one_vector[2], transposing[3];
     struct tw_f32_along along;
     const struct tw_f32_few_rows *few_rows;
     ptrdiff_t links; /* of a block of a convolution: its panel and what it meets of the image stay near */
