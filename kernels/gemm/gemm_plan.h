@@ -1,6 +1,6 @@
 /* How a product is computed, from its sizes and strides alone. Private to kernels/gemm.
  *
- * The first line that fits; the numbers are in gemm_plan.c:
+ * The first line that fits; the numbers are in gemm_plan.c, and what differs between ISAs in their tables (gemm_tile.h):
  *
  *   "transposed …"   k of 16 and more, few columns, many rows: most lanes of a tile would be empty. C^T = B^T A^T by what
  *                    follows, 64 of its columns at a time, into a buffer. Also where B is transposed, A is not, and has 11
