@@ -5,6 +5,9 @@
  *   dx (input channels x positions)   =  w^T * dy
  *   dw (output x input channels)     +=  dy * x^T, sample after sample
  *   db (output channels)             +=  dy * ones: fma(dy, 1, sum) is sum + dy, rounded once
+ *
+ * A bias is what the chains start from, and the image of the next sample is fetched while this one is multiplied: written
+ * into y beforehand, the bias cost a tenth where channels are few and y is large.
  */
 #include <string.h>
 
@@ -12,7 +15,7 @@
 #include "kernels/gemm/workspace.h"
 
 /* y = w x of one sample and group, or dx = w^T dy: rows x depth times depth x positions. */
-static struct tw_gemm_shape shape_of(const struct tw_conv2d_shape *shape, bool gradient, bool accumulate)
+static struct tw_gemm_shape shape_of(const struct tw_conv2d_shape *shape, bool gradient)
 {
     const ptrdiff_t positions = shape->out_height * shape->out_width;
     const ptrdiff_t in = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
@@ -26,7 +29,6 @@ static struct tw_gemm_shape shape_of(const struct tw_conv2d_shape *shape, bool g
         .b_row = positions,
         .b_col = 1,
         .c_row = positions,
-        .accumulate = accumulate,
     };
 }
 
@@ -66,8 +68,8 @@ struct parts {
 
 static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, void *base)
 {
-    const struct tw_gemm_shape forward = shape_of(shape, false, true),
-                               gradient = shape_of(shape, true, false), weights = weight_shape(shape);
+    const struct tw_gemm_shape forward = shape_of(shape, false), gradient = shape_of(shape, true),
+                               weights = weight_shape(shape);
     struct tw_workspace workspace = {.base = base};
     struct parts parts = {0};
 
@@ -130,24 +132,22 @@ void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv
                           ptrdiff_t samples, const float *x, const float *w, const float *bias, float *y,
                           void *workspace)
 {
-    const struct tw_gemm_shape product = shape_of(shape, false, bias != NULL);
+    const struct tw_gemm_shape product = shape_of(shape, false);
     const struct parts parts = divide(tiles, shape, workspace);
 
-    for (ptrdiff_t n = 0; n < samples; n++) {
-        for (ptrdiff_t o = 0; o < shape->out_channels && bias; o++) {
-            for (ptrdiff_t p = 0; p < product.n; p++) {
-                y[o * product.n + p] = bias[o];
-            }
+    for (ptrdiff_t n = 0; n < samples * shape->groups; n++) {
+        const ptrdiff_t g = n % shape->groups;
+        const bool fetches = !parts.met && n + 1 < samples * shape->groups;
+        const struct tw_gemm_around around = {.start = bias ? bias + g * product.m : NULL,
+                                              .next_b = fetches ? x + product.k * product.n : NULL};
+
+        if (parts.met) {
+            take_met(shape, product.k, x, parts.met);
         }
-        for (ptrdiff_t g = 0; g < shape->groups; g++) {
-            if (parts.met) {
-                take_met(shape, product.k, x, parts.met);
-            }
-            tw_gemm_blocked(tiles, &product, w + g * product.m * product.k, parts.met ? parts.met : x, y,
-                            parts.product);
-            x += product.k * shape->in_height * shape->in_width;
-            y += product.m * product.n;
-        }
+        tw_gemm_blocked_around(tiles, &product, &around, w + g * product.m * product.k,
+                               parts.met ? parts.met : x, y, parts.product);
+        x += product.k * shape->in_height * shape->in_width;
+        y += product.m * product.n;
     }
 }
 
@@ -155,19 +155,20 @@ void tw_conv_gemm_input_gradient(const struct tw_f32_tiles *tiles, const struct 
                                  ptrdiff_t samples, const float *dy, const float *w, float *dx,
                                  void *workspace)
 {
-    const struct tw_gemm_shape product = shape_of(shape, true, false);
+    const struct tw_gemm_shape product = shape_of(shape, true);
     const struct parts parts = divide(tiles, shape, workspace);
 
-    for (ptrdiff_t n = 0; n < samples; n++) {
-        for (ptrdiff_t g = 0; g < shape->groups; g++) {
-            tw_gemm_blocked(tiles, &product, w + g * product.m * product.k, dy, parts.met ? parts.met : dx,
-                            parts.product);
-            if (parts.met) {
-                put_met(shape, product.m, parts.met, dx);
-            }
-            dy += product.k * product.n;
-            dx += product.m * shape->in_height * shape->in_width;
+    for (ptrdiff_t n = 0; n < samples * shape->groups; n++) {
+        const bool fetches = n + 1 < samples * shape->groups;
+        const struct tw_gemm_around around = {.next_b = fetches ? dy + product.k * product.n : NULL};
+
+        tw_gemm_blocked_around(tiles, &product, &around, w + n % shape->groups * product.m * product.k, dy,
+                               parts.met ? parts.met : dx, parts.product);
+        if (parts.met) {
+            put_met(shape, product.m, parts.met, dx);
         }
+        dy += product.k * product.n;
+        dx += product.m * shape->in_height * shape->in_width;
     }
 }
 

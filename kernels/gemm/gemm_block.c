@@ -54,17 +54,18 @@ struct ahead {
 static struct ahead ahead_of(const struct tw_gemm_block *block, ptrdiff_t next, ptrdiff_t most,
                              ptrdiff_t tiles)
 {
-    const ptrdiff_t columns = smaller(most, block->columns - next);
-    const bool rows_lie = block->b_col == 1;
+    const bool ends = next >= block->columns, rows_lie = block->b_col == 1;
+    const ptrdiff_t columns = ends ? most : smaller(most, block->columns - next);
+    const float *b = ends ? block->next_b : block->b + next * block->b_col;
     struct ahead ahead = {0};
 
-    if (block->fetches_b && columns > 0 && block->b_state == TW_GEMM_B_PACKED) {
+    if (block->fetches_b && !ends && block->b_state == TW_GEMM_B_PACKED) {
         ahead.b = block->panels + next * block->k;
         ahead.lines = block->k * columns / LINE;
         ahead.step = LINE;
         ahead.length = 1;
-    } else if (block->fetches_b && columns > 0) {
-        ahead.b = block->b + next * block->b_col;
+    } else if (block->fetches_b && b) {
+        ahead.b = b + (rows_lie ? smaller(LINE, columns) - 1 : 0);
         ahead.lines = rows_lie ? block->k : columns;
         ahead.step = rows_lie ? block->b_row : block->b_col;
         ahead.length = rows_lie ? columns : block->k;
@@ -134,6 +135,7 @@ static struct tw_f32_strided first_tile(const struct tw_gemm_block *block, const
                                    .b_row = in_place ? block->b_row : panel->width->columns,
                                    .c_row = block->c_row,
                                    .accumulate = block->accumulate,
+                                   .start = block->start,
                                    .packed = panel->packed,
                                    .ahead = block->a,
                                    .next_c = block->c + panel->column};
@@ -197,6 +199,7 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
         }
         tile.a += rows * block->a_row;
         tile.c += rows * block->c_row;
+        tile.start = tile.start ? tile.start + rows : NULL;
     }
 }
 
@@ -219,9 +222,11 @@ static void run_along(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff
     }
 }
 
-/* The tiles of `rows` rows from `first` on: along all of B where it lies, or along one panel after the other. */
+/* The tiles of `rows` rows from `first` on: along all of B where it lies, or along one panel after the other. Meanwhile
+ * the same part of the rows of the next B is fetched. */
 static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdiff_t rows)
 {
+    const ptrdiff_t fetched = block->k * first / block->rows;
     const bool in_place = block->b_state == TW_GEMM_B_IN_PLACE;
 
     for (ptrdiff_t j = 0; j < block->columns;) {
@@ -231,6 +236,12 @@ static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdif
 
         tile.a += first * block->a_row;
         tile.c += first * block->c_row;
+        tile.start = tile.start ? tile.start + first : NULL;
+        if (in_place && block->next_b) {
+            tile.ahead = block->next_b + fetched * block->b_row + LINE - 1;
+            tile.ahead_step = block->b_row;
+            tile.ahead_lines = block->k * (first + rows) / block->rows - fetched;
+        }
         tile.a_col = block->interleaved ? rows : block->a_col;
         run_along(block, rows, columns, &tile);
         j += columns;

@@ -28,6 +28,8 @@ struct tw_gemm_block {
     float *c;
     ptrdiff_t a_row, a_col, b_row, b_col, c_row;
     bool accumulate;
+    const float *start;  /* of the rows' chains, or NULL (gemm_tile.h) */
+    const float *next_b; /* what is wanted of B when this block is done: a hint, or NULL */
 
     ptrdiff_t tile_rows; /* at most so many rows a tile */
     bool interleaved; /* A is packed tile by tile, the rows of a tile alternating: a_row and a_col unused */

@@ -15,8 +15,10 @@
 
 enum { STREAM_C_IN_L1 = 4096 }; /* floats of C that B streams past */
 
+/* The workspace, and what is around the product. */
 struct parts {
     float *a, *panels, *exchanged;
+    struct tw_gemm_around around;
     size_t bytes;
 };
 
@@ -38,7 +40,7 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_gem
     const ptrdiff_t columns = larger(s->n, smaller(s->m, TW_GEMM_EXCHANGED_ROWS));
     struct tw_workspace workspace = {.base = base};
     ptrdiff_t a = 0, panels = 0;
-    struct parts parts;
+    struct parts parts = {0};
 
     for (int i = 0; i < 2; i++) {
         const struct tw_f32_blocking *b = &tiles->blocking[i];
@@ -62,11 +64,23 @@ size_t tw_gemm_blocked_workspace(const struct tw_f32_tiles *tiles, const struct 
     return divide(tiles, shape, NULL).bytes;
 }
 
+/* Where B goes on behind the block of columns j … and depth p …, or NULL. */
+static const float *next_b(const struct tw_gemm_shape *s, const struct tw_gemm_plan *plan,
+                           const struct parts *parts, ptrdiff_t j, ptrdiff_t p, const float *b)
+{
+    if (p + plan->kc < s->k) {
+        return b + (p + plan->kc) * s->b_row + j * s->b_col;
+    }
+    return j + plan->nc < s->n ? b + (j + plan->nc) * s->b_col : parts->around.next_b;
+}
+
 /* All blocks of rows against columns j … of B at depth p …. */
 static void run_rows(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s,
                      const struct tw_gemm_plan *plan, const struct parts *parts, ptrdiff_t j, ptrdiff_t p,
                      const float *a, const float *b, float *c)
 {
+    const float *start = parts->around.start;
+
     for (ptrdiff_t i = 0; i < s->m; i += plan->mc) {
         struct tw_gemm_block block = {.tiles = tiles,
                                       .rows = smaller(plan->mc, s->m - i),
@@ -81,6 +95,8 @@ static void run_rows(const struct tw_f32_tiles *tiles, const struct tw_gemm_shap
                                       .b_col = s->b_col,
                                       .c_row = s->c_row,
                                       .accumulate = s->accumulate || p > 0,
+                                      .start = start && p == 0 ? start + i : NULL,
+                                      .next_b = i + plan->mc < s->m ? NULL : next_b(s, plan, parts, j, p, b),
                                       .tile_rows = plan->tile_rows,
                                       .width = plan->width,
                                       .rows_first = plan->way == TW_GEMM_ROWS,
@@ -171,6 +187,36 @@ static bool is_one_vector(const struct tw_f32_tiles *tiles, const struct tw_gemm
     const struct tw_f32_strided_width *width = &tiles->strided[tiles->strided_widths - 1];
 
     return shape->m <= width->rows && shape->n <= width->columns && tw_gemm_is_small(shape);
+}
+
+/* Whether blocks compute it: they can start from anything. */
+static bool has_blocks(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s)
+{
+    return s->m > 0 && s->n > 0 && s->k > 0 && !tw_gemm_exchanges(tiles, s) && !tw_gemm_is_small(s) &&
+           tw_gemm_plan(tiles, s).way > TW_GEMM_STREAM;
+}
+
+void tw_gemm_blocked_around(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape,
+                            const struct tw_gemm_around *around, const float *a, const float *b, float *c,
+                            void *workspace)
+{
+    const float *start = around->start;
+    struct tw_gemm_shape goes_on = *shape;
+    struct parts parts;
+
+    if (has_blocks(tiles, shape)) {
+        parts = divide(tiles, shape, workspace);
+        parts.around = *around;
+        run_blocks(tiles, shape, &parts, a, b, c);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < shape->m && start; i++) {
+        for (ptrdiff_t j = 0; j < shape->n; j++) {
+            c[i * shape->c_row + j] = start[i];
+        }
+    }
+    goes_on.accumulate |= start != NULL;
+    tw_gemm_blocked(tiles, &goes_on, a, b, c, workspace);
 }
 
 void tw_gemm_blocked(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape, const float *a,

@@ -67,7 +67,7 @@ struct tw_f32_tile_width {
  * lie. Its rows and columns are fixed per function, except that the `part` functions compute only `columns`
  * columns, at least one vector's lanes less one fewer than the full width, and touch no others:
  *
- *   acc[i][j] = c[i*c_row + j] if accumulate, else +0
+ *   acc[i][j] = start[i], or if that is NULL: c[i*c_row + j] if accumulate, else +0
  *   for p = 0 … k-1:   acc[i][j] = fma(a[i*a_row + p*a_col], b[p*b_row + j], acc[i][j])
  *   c[i*c_row + j] = acc[i][j]
  *
@@ -82,10 +82,12 @@ struct tw_f32_strided {
     float *c;
     ptrdiff_t a_row, a_col, b_row, c_row;
     bool accumulate;
+    const float *start;
     float *packed;
     const float *ahead; /* at step p a tile fetches ahead[p*ahead_step] … */
     ptrdiff_t ahead_step;
-    float *next_c; /* … and towards its end the rows of C that the tile after it begins with */
+    ptrdiff_t ahead_lines; /* along: a tile fetches so many such lines, the next one those beside them */
+    float *next_c;         /* … and towards its end the rows of C that the tile after it begins with */
 };
 
 typedef void tw_f32_strided_fn(const struct tw_f32_strided *operands);
@@ -163,8 +165,19 @@ void tw_tile_pack(const struct tw_f32_tiles *tiles, ptrdiff_t k, ptrdiff_t colum
 /* Runs the tiles of one panel down all rows. `c` and `start` are touched only inside rows x columns. */
 void tw_tile_run(const struct tw_f32_tile_width *width, const struct tw_f32_tile *operands);
 
+/* The product of the contract. */
 void tw_gemm_blocked(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape, const float *a,
                      const float *b, float *c, void *workspace);
+
+/* What a caller in kernels/ may say beyond the contract, or NULL: where the chains of row i start (start[i]; `accumulate` is
+ * not set), a bias that is not written into C beforehand; and the B of the product that follows, to be fetched. */
+struct tw_gemm_around {
+    const float *start, *next_b;
+};
+
+void tw_gemm_blocked_around(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape,
+                            const struct tw_gemm_around *around, const float *a, const float *b, float *c,
+                            void *workspace);
 size_t tw_gemm_blocked_workspace(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape);
 const char *tw_gemm_algorithm(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape);
 

@@ -42,12 +42,29 @@ STRIDED_IN_PLACE float *strided_next(float *c, ptrdiff_t c_row)
     return c;
 }
 
+/* Every row from one number. */
+STRIDED_IN_PLACE void strided_start_rows(int rows, int vectors, const float *start,
+                                         vector acc[TW_TILE_ROWS_MAX][VECTORS_MAX])
+{
+    TW_UNROLL
+    for (int i = 0; i < rows; i++) {
+        TW_UNROLL
+        for (int v = 0; v < vectors; v++) {
+            acc[i][v] = broadcast(start + i);
+        }
+    }
+}
+
 STRIDED_IN_PLACE void strided_start(int rows, int vectors, enum strided_kind kind,
                                     const struct tw_f32_strided *o, part last,
                                     vector acc[TW_TILE_ROWS_MAX][VECTORS_MAX])
 {
     float *c = o->c;
 
+    if (o->start) {
+        strided_start_rows(rows, vectors, o->start, acc);
+        return;
+    }
     TW_UNROLL
     for (int i = 0; i < rows; i++, c = strided_next(c, o->c_row)) {
         TW_UNROLL
@@ -169,6 +186,16 @@ enum {
     ALONG_AHEAD = 32    /* … so many floats ahead */
 };
 
+/* A line of each of several rows of B, which are wanted when these tiles are done. */
+STRIDED_IN_PLACE void strided_fetch_b(const struct tw_f32_strided *o)
+{
+    const float *b = o->ahead;
+
+    for (ptrdiff_t p = 0; p < o->ahead_lines; p++, b += o->ahead_step) {
+        __builtin_prefetch(b, 0, 2);
+    }
+}
+
 /* As many whole tiles along the rows of C as `columns` holds, without a call between them: where k is short, calls take
  * as long as products. */
 STRIDED_IN_PLACE void strided_along(int rows, int vectors, bool fetches, const struct tw_f32_strided *o)
@@ -179,9 +206,11 @@ STRIDED_IN_PLACE void strided_along(int rows, int vectors, bool fetches, const s
         if (fetches) {
             strided_fetch_column(rows, tile.c + ALONG_AHEAD, tile.c_row);
         }
+        strided_fetch_b(&tile);
         strided_tile(rows, vectors, STRIDED_ALONG, &tile);
         tile.b += vectors * LANES;
         tile.c += vectors * LANES;
+        tile.ahead += vectors * LANES;
     }
 }
 
