@@ -3,10 +3,10 @@
  *   result (result channels x positions)
  *     = weights (result channels x (i, a, b)) * columns ((i, a, b) x positions)
  *
- * The column matrix exists one panel at a time: made from the window, multiplied by all rows of the weights,
- * which are read where they are through their distances, and forgotten. Where rows of positions are whole panels
- * it does not exist at all: its rows are pieces of the window. Results whose positions are
- * neighbours in memory are written in place.
+ * In the forward pass tiles go along the rows of positions, where these leave few lanes idle: the rows of the column matrix are
+ * pieces of the window, and it does not exist at all. Otherwise it exists one panel at a time: made from the window (or,
+ * where rows of positions are whole panels, read there), multiplied by all rows of the weights, which are read where they
+ * are through their distances, and forgotten. Results whose positions are neighbours in memory are written in place.
  */
 #include <string.h>
 
@@ -196,6 +196,40 @@ static void multiply(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
     }
 }
 
+/* Whether tiles may go along the rows of positions: the weights of a result channel lie in the order of the links, and less
+ * than a quarter of the lanes would be idle at the ends of rows. */
+static bool suits_rows(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass)
+{
+    const ptrdiff_t row = pass->positions[1], idle = tw_tile_columns(tiles, row) - row;
+
+    return pass->w_tap[1] == 1 && pass->w_tap[0] == pass->taps[1] &&
+           pass->w_channel == pass->taps[0] * pass->taps[1] && 4 * idle < row + idle;
+}
+
+/* The same with tiles that go along the rows of positions, whose links are pieces of the window: no panel is made, and
+ * there are no calls in between. */
+static void multiply_rows(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass,
+                          const struct parts *parts, ptrdiff_t positions, const struct tw_f32_tile *block,
+                          const float *bias)
+{
+    const ptrdiff_t row = pass->positions[1];
+    struct tw_f32_strided tile = {.columns = row,
+                                  .k = block->k,
+                                  .a = block->a,
+                                  .a_row = pass->w_out,
+                                  .a_col = 1,
+                                  .b_at = parts->tap,
+                                  .c_row = parts->pitch,
+                                  .accumulate = block->start == block->c,
+                                  .start = block->start == block->c ? NULL : bias};
+
+    for (ptrdiff_t j = 0; j < positions; j += row) {
+        tile.b = parts->image + parts->position[j];
+        tile.c = block->c + j;
+        tw_tile_run_along(&tiles->along, pass->out_channels, &tile);
+    }
+}
+
 /* C (result channels x positions) to its places in the result. */
 static void spread_results(const struct tw_conv_pass *pass, const struct parts *parts, ptrdiff_t rows,
                            float *result)
@@ -214,8 +248,8 @@ static void spread_results(const struct tw_conv_pass *pass, const struct parts *
 
 /* One band of one sample of one group; `result` is the first plane's first position of the band. */
 static void run_band(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass,
-                     const struct parts *parts, ptrdiff_t row, const float *source, const float *w, bool bias,
-                     float *result)
+                     const struct parts *parts, ptrdiff_t row, const float *source, const float *w,
+                     const float *bias, float *result)
 {
     const ptrdiff_t taps = pass->taps[0] * pass->taps[1], plane = pass->source[0] * pass->source[1];
     const ptrdiff_t rows = tw_conv_smaller(parts->window.band, pass->positions[0] - row);
@@ -232,7 +266,11 @@ static void run_band(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
         block.start = i > 0 ? block.c : bias ? parts->bias : NULL;
         block.start_at = i > 0 ? parts->place : parts->bias_place;
         tw_conv_window_fill(pass, &parts->window, channels, row, source + i * plane, parts->image);
-        multiply(tiles, pass, parts, positions, block);
+        if (suits_rows(tiles, pass)) {
+            multiply_rows(tiles, pass, parts, positions, &block, bias);
+        } else {
+            multiply(tiles, pass, parts, positions, block);
+        }
     }
     if (!parts->in_place) {
         spread_results(pass, parts, rows, result);
@@ -257,7 +295,7 @@ void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
         for (ptrdiff_t n = 0; n < samples; n++) {
             for (ptrdiff_t row = 0; row < pass->positions[0]; row += parts.window.band) {
                 run_band(tiles, pass, &parts, row, source + (n * pass->groups + g) * source_group,
-                         w + g * pass->w_group, bias != NULL,
+                         w + g * pass->w_group, bias ? bias + g * pass->out_channels : NULL,
                          result + (n * pass->groups + g) * result_group +
                              (pass->first[0] + row * pass->spacing[0]) * pass->result[1] + pass->first[1]);
             }

@@ -19,6 +19,7 @@ typedef vector tile_element;
 #define multiply_element(e, b, c) multiply_add(e, b, c)
 #define TILE_ROW_ENDS(i, vectors)
 
+#include "kernels/gemm/vector_along.h"
 #include "kernels/gemm/vector_strided.h"
 #include "kernels/gemm/vector_tile.h"
 
@@ -53,7 +54,7 @@ const struct tw_f32_tiles tw_f32_tiles__avx2 = {
     .strided_general = 2,
     .one_vector = {11, 8},
     .transposing = {4, 3, 1},
-    .along = {16, 6, STRIDED_ROWS_6(2, along)},
+    .along = {16, 6, STRIDED_ROWS_6(2, along), STRIDED_ROWS_6(2, tabled)},
     .few_rows = &tw_f32_few_rows__avx2,
     .links = 320,
     .blocking = {{512, 96, 2048}, {384, 192, 2048}},

@@ -65,6 +65,7 @@ typedef vector tile_element;
 #define multiply_element(e, b, c) multiply_add(e, b, c)
 #define TILE_ROW_ENDS(i, vectors)
 
+#include "kernels/gemm/vector_along.h"
 #include "kernels/gemm/vector_strided.h"
 #include "kernels/gemm/vector_tile.h"
 
@@ -101,7 +102,7 @@ const struct tw_f32_tiles tw_f32_tiles__avx512 = {
     .strided_general = 1,
     .one_vector = {16, 16},
     .transposing = {5, 5, 1},
-    .along = {16, 8, STRIDED_ROWS_8(1, along)},
+    .along = {16, 8, STRIDED_ROWS_8(1, along), STRIDED_ROWS_8(1, tabled)},
     .few_rows = &tw_f32_few_rows__avx512,
     .links = 384,
     .blocking = {{1024, 96, 1024}, {1024, 96, 1024}},

@@ -98,6 +98,7 @@ IN_PLACE vector multiply_element(tile_element e, vector b, vector c)
     if ((i) == 2 && (vectors) == 4) \
         atomic_signal_fence(memory_order_seq_cst);
 
+#include "kernels/gemm/vector_along.h"
 #include "kernels/gemm/vector_strided.h"
 #include "kernels/gemm/vector_tile.h"
 
@@ -136,7 +137,7 @@ const struct tw_f32_tiles tw_f32_tiles__neon = {
     .strided_general = 0,
     .one_vector = {5, 5},
     .transposing = {3, 3, 3},
-    .along = {8, 8, STRIDED_ROWS_8(2, along)},
+    .along = {8, 8, STRIDED_ROWS_8(2, along), STRIDED_ROWS_8(2, tabled)},
     .few_rows = &few_rows,
     .links = 256,
     .blocking = {{256, 144, 512}, {256, 144, 512}},

@@ -129,3 +129,20 @@ void tw_tile_run(const struct tw_f32_tile_width *width, const struct tw_f32_tile
         rest -= rows;
     }
 }
+
+void tw_tile_run_along(const struct tw_f32_along *along, ptrdiff_t rows,
+                       const struct tw_f32_strided *operands)
+{
+    ptrdiff_t tiles = (rows + along->rows - 1) / along->rows, rest = rows;
+    struct tw_f32_strided tile = *operands;
+
+    for (; rest > 0; tiles--) {
+        const ptrdiff_t height = (rest + tiles - 1) / tiles;
+
+        along->tabled[height - 1](&tile);
+        tile.a += height * tile.a_row;
+        tile.c += height * tile.c_row;
+        tile.start = tile.start ? tile.start + height : NULL;
+        rest -= height;
+    }
+}

@@ -79,6 +79,7 @@ struct tw_f32_tile_width {
 struct tw_f32_strided {
     ptrdiff_t columns, k;
     const float *a, *b;
+    const ptrdiff_t *b_at; /* tabled: row p of B is b[b_at[p] + j] */
     float *c;
     ptrdiff_t a_row, a_col, b_row, c_row;
     bool accumulate;
@@ -98,11 +99,11 @@ struct tw_f32_strided_width {
     tw_f32_strided_fn *whole[TW_TILE_ROWS_MAX], *part[TW_TILE_ROWS_MAX], *packing[TW_TILE_ROWS_MAX];
 };
 
-/* Tiles along the rows of C: entry r - 1 computes r rows, up to `rows`, of as many whole times `unit` columns as `columns`
- * of the operands holds. */
+/* Tiles along the rows of C: entry r - 1 of `function` computes r rows, up to `rows`, of as many whole times `unit` columns as
+ * `columns` of the operands holds; of `tabled` all columns, with the places of the rows of B from a table. */
 struct tw_f32_along {
     ptrdiff_t unit, rows;
-    tw_f32_strided_fn *function[TW_TILE_ROWS_MAX];
+    tw_f32_strided_fn *function[TW_TILE_ROWS_MAX], *tabled[TW_TILE_ROWS_MAX];
 };
 
 /* Products of few rows of A, whose work is reading B once. Strides and order as in the contract. */
@@ -164,6 +165,10 @@ void tw_tile_pack(const struct tw_f32_tiles *tiles, ptrdiff_t k, ptrdiff_t colum
 
 /* Runs the tiles of one panel down all rows. `c` and `start` are touched only inside rows x columns. */
 void tw_tile_run(const struct tw_f32_tile_width *width, const struct tw_f32_tile *operands);
+
+/* Runs the `tabled` tiles down `rows` rows. */
+void tw_tile_run_along(const struct tw_f32_along *along, ptrdiff_t rows,
+                       const struct tw_f32_strided *operands);
 
 /* The product of the contract. */
 void tw_gemm_blocked(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *shape, const float *a,

@@ -20,16 +20,24 @@
 
 /* What a tile does beyond multiplying. */
 enum strided_kind {
-    STRIDED_WHOLE,   /* all columns */
-    STRIDED_PART,    /* the last vector only in part */
-    STRIDED_PACKING, /* all columns, and copies the rows of B it reads to `packed` */
-    STRIDED_ALONG    /* all columns, one of several tiles along a row of C */
+    STRIDED_WHOLE,      /* all columns */
+    STRIDED_PART,       /* the last vector only in part */
+    STRIDED_PACKING,    /* all columns, and copies the rows of B it reads to `packed` */
+    STRIDED_ALONG,      /* all columns, one of several tiles along a row of C */
+    STRIDED_TABLED,     /* the same, with the places of the rows of B from a table, … */
+    STRIDED_TABLED_PART /* … and the last of them, with the last vector only in part */
 };
+
+/* Whether vector v of `vectors` is there only in part. */
+STRIDED_IN_PLACE bool strided_ends(enum strided_kind kind, int v, int vectors)
+{
+    return (kind == STRIDED_PART || kind == STRIDED_TABLED_PART) && v == vectors - 1;
+}
 
 /* Vector v of `vectors`; `last` holds the lanes of the last one. */
 STRIDED_IN_PLACE vector strided_load(enum strided_kind kind, int v, int vectors, const float *x, part last)
 {
-    return kind == STRIDED_PART && v == vectors - 1 ? load_part(x + v * LANES, last) : load(x + v * LANES);
+    return strided_ends(kind, v, vectors) ? load_part(x + v * LANES, last) : load(x + v * LANES);
 }
 
 /* The row of C below `c`, one addition away from it for the compiler, too: left to itself it computes the addresses of
@@ -85,7 +93,7 @@ STRIDED_IN_PLACE void strided_finish(int rows, int vectors, enum strided_kind ki
     for (int i = 0; i < rows; i++, c = strided_next(c, o->c_row)) {
         TW_UNROLL
         for (int v = 0; v < vectors; v++) {
-            if (kind == STRIDED_PART && v == vectors - 1) {
+            if (strided_ends(kind, v, vectors)) {
                 store_part(c + v * LANES, rest, last, acc[i][v]);
             } else {
                 store(c + v * LANES, acc[i][v]);
@@ -114,6 +122,7 @@ STRIDED_IN_PLACE void strided_fetch_c(int rows, int vectors, const struct tw_f32
 /* Where a tile has got to. */
 struct strided_place {
     const float *a, *b, *ahead;
+    const ptrdiff_t *b_at;
     float *packed;
 };
 
@@ -123,9 +132,11 @@ STRIDED_IN_PLACE struct strided_place strided_steps(int rows, int vectors, enum 
                                                     ptrdiff_t steps, struct strided_place at,
                                                     vector acc[TW_TILE_ROWS_MAX][VECTORS_MAX])
 {
+    const bool tabled = kind == STRIDED_TABLED || kind == STRIDED_TABLED_PART;
     const ptrdiff_t a_row = o->a_row, a_col = o->a_col, b_row = o->b_row, ahead_step = o->ahead_step;
 
     for (ptrdiff_t p = steps; p > 0; p--, at.a += a_col, at.b += b_row) {
+        const float *b = tabled ? o->b + *at.b_at++ : at.b;
         vector row_of_b[VECTORS_MAX];
 
         if (STRIDED_FETCHES && kind == STRIDED_WHOLE) {
@@ -134,7 +145,7 @@ STRIDED_IN_PLACE struct strided_place strided_steps(int rows, int vectors, enum 
         }
         TW_UNROLL
         for (int v = 0; v < vectors; v++) {
-            row_of_b[v] = strided_load(kind, v, vectors, at.b, last);
+            row_of_b[v] = strided_load(kind, v, vectors, b, last);
             if (kind == STRIDED_PACKING) {
                 store(at.packed + v * LANES, row_of_b[v]);
             }
@@ -156,10 +167,11 @@ STRIDED_IN_PLACE struct strided_place strided_steps(int rows, int vectors, enum 
 STRIDED_IN_PLACE void strided_tile(int rows, int vectors, enum strided_kind kind,
                                    const struct tw_f32_strided *o)
 {
-    const part last = part_first(kind == STRIDED_PART ? (int)o->columns - (vectors - 1) * LANES : LANES);
+    const bool ends = strided_ends(kind, vectors - 1, vectors);
+    const part last = part_first(ends ? (int)o->columns - (vectors - 1) * LANES : LANES);
     const bool fetches = STRIDED_FETCHES && kind == STRIDED_WHOLE && o->k > 2 * TW_STRIDED_LATE;
     const ptrdiff_t late = fetches ? TW_STRIDED_LATE : 0;
-    struct strided_place at = {o->a, o->b, o->ahead, o->packed};
+    struct strided_place at = {o->a, o->b, o->ahead, o->b_at, o->packed};
     vector acc[TW_TILE_ROWS_MAX][VECTORS_MAX];
 
     strided_start(rows, vectors, kind, o, last, acc);
@@ -169,49 +181,6 @@ STRIDED_IN_PLACE void strided_tile(int rows, int vectors, enum strided_kind kind
         strided_steps(rows, vectors, kind, o, last, late, at, acc);
     }
     strided_finish(rows, vectors, kind, o, last, acc);
-}
-
-/* A line of every row of C. */
-STRIDED_IN_PLACE void strided_fetch_column(int rows, float *c, ptrdiff_t c_row)
-{
-    TW_UNROLL
-    for (int i = 0; i < rows; i++) {
-        __builtin_prefetch(c, 1);
-        c = strided_next(c, c_row);
-    }
-}
-
-enum {
-    ALONG_FETCHES = 48, /* least k of tiles that have the time to fetch C … */
-    ALONG_AHEAD = 32    /* … so many floats ahead */
-};
-
-/* A line of each of several rows of B, which are wanted when these tiles are done. */
-STRIDED_IN_PLACE void strided_fetch_b(const struct tw_f32_strided *o)
-{
-    const float *b = o->ahead;
-
-    for (ptrdiff_t p = 0; p < o->ahead_lines; p++, b += o->ahead_step) {
-        __builtin_prefetch(b, 0, 2);
-    }
-}
-
-/* As many whole tiles along the rows of C as `columns` holds, without a call between them: where k is short, calls take
- * as long as products. */
-STRIDED_IN_PLACE void strided_along(int rows, int vectors, bool fetches, const struct tw_f32_strided *o)
-{
-    struct tw_f32_strided tile = *o;
-
-    for (ptrdiff_t rest = o->columns; rest >= vectors * LANES; rest -= vectors * LANES) {
-        if (fetches) {
-            strided_fetch_column(rows, tile.c + ALONG_AHEAD, tile.c_row);
-        }
-        strided_fetch_b(&tile);
-        strided_tile(rows, vectors, STRIDED_ALONG, &tile);
-        tile.b += vectors * LANES;
-        tile.c += vectors * LANES;
-        tile.ahead += vectors * LANES;
-    }
 }
 
 #define STRIDED_NAME(rows, vectors, kind) strided_##rows##x##vectors##_##kind
@@ -224,26 +193,6 @@ STRIDED_IN_PLACE void strided_along(int rows, int vectors, bool fetches, const s
     DEFINE_STRIDED_KIND(rows, vectors, whole, STRIDED_WHOLE) \
     DEFINE_STRIDED_KIND(rows, vectors, part, STRIDED_PART)
 #define DEFINE_STRIDED_PACKING(rows, vectors) DEFINE_STRIDED_KIND(rows, vectors, packing, STRIDED_PACKING)
-#define DEFINE_STRIDED_ALONG(rows, vectors)                                               \
-    static void STRIDED_NAME(rows, vectors, along)(const struct tw_f32_strided *operands) \
-    {                                                                                     \
-        if (operands->k >= ALONG_FETCHES) {                                               \
-            strided_along(rows, vectors, true, operands);                                 \
-        } else {                                                                          \
-            strided_along(rows, vectors, false, operands);                                \
-        }                                                                                 \
-    }
-#define DEFINE_STRIDED_ALONG_6(vectors) \
-    DEFINE_STRIDED_ALONG(1, vectors)    \
-    DEFINE_STRIDED_ALONG(2, vectors)    \
-    DEFINE_STRIDED_ALONG(3, vectors)    \
-    DEFINE_STRIDED_ALONG(4, vectors)    \
-    DEFINE_STRIDED_ALONG(5, vectors)    \
-    DEFINE_STRIDED_ALONG(6, vectors)
-#define DEFINE_STRIDED_ALONG_8(vectors) \
-    DEFINE_STRIDED_ALONG_6(vectors)     \
-    DEFINE_STRIDED_ALONG(7, vectors)    \
-    DEFINE_STRIDED_ALONG(8, vectors)
 #define DEFINE_STRIDED_ROWS_3(vectors) \
     DEFINE_STRIDED(1, vectors)         \
     DEFINE_STRIDED(2, vectors)         \

@@ -1,0 +1,99 @@
+/* Tiles along the rows of C, one function for all of a row's: the strided tiles of vector_strided.h, which is included
+ * first, without a call between them. At most two vectors wide. */
+#ifndef TOWER_KERNELS_GEMM_VECTOR_ALONG_H
+#define TOWER_KERNELS_GEMM_VECTOR_ALONG_H
+
+#include "kernels/gemm/vector_strided.h"
+
+/* A line of every row of C. */
+STRIDED_IN_PLACE void strided_fetch_column(int rows, float *c, ptrdiff_t c_row)
+{
+    TW_UNROLL
+    for (int i = 0; i < rows; i++) {
+        __builtin_prefetch(c, 1);
+        c = strided_next(c, c_row);
+    }
+}
+
+enum {
+    ALONG_FETCHES = 48, /* least k of tiles that have the time to fetch C … */
+    ALONG_AHEAD = 32    /* … so many floats ahead */
+};
+
+/* A line of each of several rows of B, which are wanted when these tiles are done. */
+STRIDED_IN_PLACE void strided_fetch_b(const struct tw_f32_strided *o)
+{
+    const float *b = o->ahead;
+
+    for (ptrdiff_t p = 0; p < o->ahead_lines; p++, b += o->ahead_step) {
+        __builtin_prefetch(b, 0, 2);
+    }
+}
+
+/* As many whole tiles along the rows of C as `columns` holds, without a call between them: where k is short, calls take
+ * as long as products. */
+STRIDED_IN_PLACE void strided_along(int rows, int vectors, bool fetches, const struct tw_f32_strided *o)
+{
+    struct tw_f32_strided tile = *o;
+
+    for (ptrdiff_t rest = o->columns; rest >= vectors * LANES; rest -= vectors * LANES) {
+        if (fetches) {
+            strided_fetch_column(rows, tile.c + ALONG_AHEAD, tile.c_row);
+        }
+        strided_fetch_b(&tile);
+        strided_tile(rows, vectors, STRIDED_ALONG, &tile);
+        tile.b += vectors * LANES;
+        tile.c += vectors * LANES;
+        tile.ahead += vectors * LANES;
+    }
+}
+
+/* The same with rows of B by a table, of any number of columns. */
+STRIDED_IN_PLACE void strided_tabled(int rows, int vectors, bool fetches, const struct tw_f32_strided *o)
+{
+    struct tw_f32_strided tile = *o;
+
+    for (; tile.columns >= vectors * LANES; tile.columns -= vectors * LANES) {
+        if (fetches) {
+            strided_fetch_column(rows, tile.c + ALONG_AHEAD, tile.c_row);
+        }
+        strided_tile(rows, vectors, STRIDED_TABLED, &tile);
+        tile.b += vectors * LANES;
+        tile.c += vectors * LANES;
+    }
+    if (tile.columns > (vectors - 1) * LANES) {
+        strided_tile(rows, vectors, STRIDED_TABLED_PART, &tile);
+    } else if (tile.columns > 0) {
+        strided_tile(rows, 1, STRIDED_TABLED_PART, &tile);
+    }
+}
+
+#define DEFINE_STRIDED_ALONG(rows, vectors)                                                \
+    static void STRIDED_NAME(rows, vectors, along)(const struct tw_f32_strided *operands)  \
+    {                                                                                      \
+        if (operands->k >= ALONG_FETCHES) {                                                \
+            strided_along(rows, vectors, true, operands);                                  \
+        } else {                                                                           \
+            strided_along(rows, vectors, false, operands);                                 \
+        }                                                                                  \
+    }                                                                                      \
+    static void STRIDED_NAME(rows, vectors, tabled)(const struct tw_f32_strided *operands) \
+    {                                                                                      \
+        if (operands->k >= ALONG_FETCHES) {                                                \
+            strided_tabled(rows, vectors, true, operands);                                 \
+        } else {                                                                           \
+            strided_tabled(rows, vectors, false, operands);                                \
+        }                                                                                  \
+    }
+#define DEFINE_STRIDED_ALONG_6(vectors) \
+    DEFINE_STRIDED_ALONG(1, vectors)    \
+    DEFINE_STRIDED_ALONG(2, vectors)    \
+    DEFINE_STRIDED_ALONG(3, vectors)    \
+    DEFINE_STRIDED_ALONG(4, vectors)    \
+    DEFINE_STRIDED_ALONG(5, vectors)    \
+    DEFINE_STRIDED_ALONG(6, vectors)
+#define DEFINE_STRIDED_ALONG_8(vectors) \
+    DEFINE_STRIDED_ALONG_6(vectors)     \
+    DEFINE_STRIDED_ALONG(7, vectors)    \
+    DEFINE_STRIDED_ALONG(8, vectors)
+#endif
