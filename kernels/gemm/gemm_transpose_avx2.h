@@ -7,29 +7,36 @@
 #include <stddef.h>
 
 /* Halves of rows i and i+4 are put together while loading, then two rounds of shuffles within the halves
- * finish: 16 shuffles for 64 elements. */
+ * finish: 8 shuffles for 32 elements. */
+static inline void transpose_8x4(const float *src, ptrdiff_t src_row, float *dst, ptrdiff_t dst_row)
+{
+    __m256 r[4], pair[4];
+
+    for (int i = 0; i < 4; i++)
+        r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(src + i * src_row)),
+                                    _mm_loadu_ps(src + (i + 4) * src_row), 1);
+    pair[0] = _mm256_unpacklo_ps(r[0], r[1]);
+    pair[1] = _mm256_unpackhi_ps(r[0], r[1]);
+    pair[2] = _mm256_unpacklo_ps(r[2], r[3]);
+    pair[3] = _mm256_unpackhi_ps(r[2], r[3]);
+    _mm256_storeu_ps(dst, _mm256_shuffle_ps(pair[0], pair[2], 0x44));
+    _mm256_storeu_ps(dst + dst_row, _mm256_shuffle_ps(pair[0], pair[2], 0xee));
+    _mm256_storeu_ps(dst + 2 * dst_row, _mm256_shuffle_ps(pair[1], pair[3], 0x44));
+    _mm256_storeu_ps(dst + 3 * dst_row, _mm256_shuffle_ps(pair[1], pair[3], 0xee));
+}
+
 static inline void transpose_8x8(const float *src, ptrdiff_t src_row, float *dst, ptrdiff_t dst_row)
 {
-    for (int half = 0; half < 2; half++, src += 4, dst += 4 * dst_row) {
-        __m256 r[4], pair[4];
-
-        for (int i = 0; i < 4; i++)
-            r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(src + i * src_row)),
-                                        _mm_loadu_ps(src + (i + 4) * src_row), 1);
-        pair[0] = _mm256_unpacklo_ps(r[0], r[1]);
-        pair[1] = _mm256_unpackhi_ps(r[0], r[1]);
-        pair[2] = _mm256_unpacklo_ps(r[2], r[3]);
-        pair[3] = _mm256_unpackhi_ps(r[2], r[3]);
-        _mm256_storeu_ps(dst, _mm256_shuffle_ps(pair[0], pair[2], 0x44));
-        _mm256_storeu_ps(dst + dst_row, _mm256_shuffle_ps(pair[0], pair[2], 0xee));
-        _mm256_storeu_ps(dst + 2 * dst_row, _mm256_shuffle_ps(pair[1], pair[3], 0x44));
-        _mm256_storeu_ps(dst + 3 * dst_row, _mm256_shuffle_ps(pair[1], pair[3], 0xee));
-    }
+    transpose_8x4(src, src_row, dst, dst_row);
+    transpose_8x4(src + 4, src_row, dst + 4 * dst_row, dst_row);
 }
 
 enum {
     TRANSPOSE_OPEN = 384,  /* lines of dst that stay in L1 until they are full */
     TRANSPOSE_MEET = 1024, /* rows of src this apart: their lines meet in one set of L1, of eight */
+    TRANSPOSE_APART = 512, /* rows of dst a multiple of this apart: so many of their lines do … */
+    TRANSPOSE_CHUNK = 128, /* … that they are written four at a time, from so many rows of src in L1 */
+    TRANSPOSE_LONG = 512,  /* rows of src for a page of which half as many are few enough */
     TRANSPOSE_LINE = 16    /* floats */
 };
 
@@ -58,6 +65,22 @@ static void transpose_down(ptrdiff_t rows, ptrdiff_t columns, const float *src, 
     }
 }
 
+/* In whole blocks, down some rows of four columns, then of the next four: so few lines of dst are open at a time, also
+ * among the stores under way, that they find room in one set. */
+static void transpose_narrow(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row,
+                             float *dst, ptrdiff_t dst_row)
+{
+    const ptrdiff_t chunk = src_row > TRANSPOSE_LONG ? TRANSPOSE_CHUNK / 2 : TRANSPOSE_CHUNK;
+
+    for (ptrdiff_t first = 0; first < rows; first += chunk) {
+        const ptrdiff_t last = rows - first < chunk ? rows : first + chunk;
+
+        for (ptrdiff_t j = 0; j < columns; j += 4)
+            for (ptrdiff_t i = first; i < last; i += 8)
+                transpose_8x4(src + i * src_row + j, src_row, dst + j * dst_row + i, dst_row);
+    }
+}
+
 /* The lines of dst that eight rows begin wait in L1 for the next eight, unless there are too many: then more rows are read
  * side by side, of long ones as many as fill these lines, or of many rows a page. */
 static void transpose_blocks(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row,
@@ -66,6 +89,10 @@ static void transpose_blocks(ptrdiff_t rows, ptrdiff_t columns, const float *src
     const bool wide = columns > 2 * rows;
     const ptrdiff_t most = wide ? TRANSPOSE_LINE : 64;
 
+    if (rows > TRANSPOSE_LINE && dst_row % TRANSPOSE_APART == 0 && src_row % TRANSPOSE_APART != 0) {
+        transpose_narrow(rows, columns, src, src_row, dst, dst_row);
+        return;
+    }
     if (columns <= TRANSPOSE_OPEN || (wide && src_row % TRANSPOSE_MEET == 0)) {
         transpose_along(rows, columns, src, src_row, dst, dst_row);
         return;
