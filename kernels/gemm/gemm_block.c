@@ -7,16 +7,22 @@ static ptrdiff_t smaller(ptrdiff_t x, ptrdiff_t y)
     return x < y ? x : y;
 }
 
-/* The widest panel, from `width` on, of which less than a vector is wasted on `rest` columns. */
+/* The widest panel, from `width` on, of which less than a vector is wasted on `rest` columns; less than half a vector, if there
+ * is one and tiles have rows enough to keep the multipliers busy with it. */
 static const struct tw_f32_strided_width *narrow(const struct tw_f32_tiles *tiles,
-                                                 const struct tw_f32_strided_width *width, ptrdiff_t rest)
+                                                 const struct tw_f32_strided_width *width, ptrdiff_t rows,
+                                                 ptrdiff_t rest)
 {
     const struct tw_f32_strided_width *last = &tiles->strided[tiles->strided_widths - 1];
+    const struct tw_f32_strided_width *least = tiles->half && rows >= TW_HALF_ROWS ? tiles->half : last;
 
-    while (width < last && width->columns - rest >= last->columns) {
+    if (width == tiles->half) {
+        return width;
+    }
+    while (width < last && width->columns - rest >= least->columns) {
         width++;
     }
-    return width;
+    return width == last && tiles->half && rest <= tiles->half->columns ? tiles->half : width;
 }
 
 const struct tw_f32_strided_width *tw_gemm_width(const struct tw_f32_tiles *tiles, ptrdiff_t rows,
@@ -27,7 +33,7 @@ const struct tw_f32_strided_width *tw_gemm_width(const struct tw_f32_tiles *tile
     while (w < tiles->strided_general && tiles->strided[w].rows < rows) {
         w++;
     }
-    return narrow(tiles, &tiles->strided[w], columns);
+    return narrow(tiles, &tiles->strided[w], rows, columns);
 }
 
 struct tw_gemm_heights tw_gemm_heights(ptrdiff_t rows, ptrdiff_t tile_rows)
@@ -107,7 +113,7 @@ struct panel {
 static struct panel panel_at(const struct tw_gemm_block *block, ptrdiff_t column)
 {
     const ptrdiff_t rest = block->columns - column;
-    const struct tw_f32_strided_width *width = narrow(block->tiles, block->width, rest);
+    const struct tw_f32_strided_width *width = narrow(block->tiles, block->width, block->panel_rows, rest);
 
     return (struct panel){.width = width,
                           .column = column,
@@ -170,7 +176,8 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
     struct tw_f32_strided tile =
         first_tile(block, panel, packs_itself || block->b_state == TW_GEMM_B_IN_PLACE);
     struct ahead ahead = ahead_of(block, next, panel->width->columns, heights->tiles);
-    const bool tiles_fetch = block->tiles->fetch && whole && block->k > 2 * TW_STRIDED_LATE;
+    const bool tiles_fetch =
+        block->tiles->fetch && whole && panel->width != block->tiles->half && block->k > 2 * TW_STRIDED_LATE;
     const bool tiles_fetch_b =
         tiles_fetch && next < block->columns && (block->b_state == TW_GEMM_B_PACKED || block->b_col == 1);
 
@@ -213,7 +220,7 @@ static void run_along(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff
     tile->columns = columns - rest;
     along->function[rows - 1](tile);
     if (rest > 0) {
-        const struct tw_f32_strided_width *width = narrow(block->tiles, block->width, rest);
+        const struct tw_f32_strided_width *width = narrow(block->tiles, block->width, rows, rest);
 
         tile->b += tile->columns;
         tile->c += tile->columns;
@@ -268,7 +275,8 @@ static inline struct tw_f32_strided tile_in_place(const struct tw_gemm_shape *s,
 void tw_gemm_run_one_vector(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s, const float *a,
                             const float *b, float *c)
 {
-    const struct tw_f32_strided_width *width = &tiles->strided[tiles->strided_widths - 1];
+    const struct tw_f32_strided_width *width =
+        narrow(tiles, &tiles->strided[tiles->strided_widths - 1], s->m, s->n);
     struct tw_f32_strided tile = tile_in_place(s, a, b, c);
 
     tile.columns = s->n;
@@ -285,7 +293,7 @@ void tw_gemm_run_small(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
     for (ptrdiff_t j = 0; j < s->n; j += tile.columns) {
         tw_f32_strided_fn *const *functions;
 
-        width = narrow(tiles, width, s->n - j);
+        width = narrow(tiles, width, heights.height, s->n - j);
         tile.columns = smaller(width->columns, s->n - j);
         functions = tile.columns == width->columns ? width->whole : width->part;
         tile.a = a;

@@ -32,6 +32,8 @@ struct tw_gemm_block {
     const float *next_b; /* what is wanted of B when this block is done: a hint, or NULL */
 
     ptrdiff_t tile_rows; /* at most so many rows a tile */
+    ptrdiff_t
+        panel_rows; /* the same, but no more than the product has: what panels are chosen for, the same in all blocks */
     bool interleaved; /* A is packed tile by tile, the rows of a tile alternating: a_row and a_col unused */
     enum tw_gemm_b b_state;
     const struct tw_f32_strided_width *width; /* of the panels, but the last ones may be narrower */

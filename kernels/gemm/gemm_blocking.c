@@ -98,6 +98,7 @@ static void run_rows(const struct tw_f32_tiles *tiles, const struct tw_gemm_shap
                                       .start = start && p == 0 ? start + i : NULL,
                                       .next_b = i + plan->mc < s->m ? NULL : next_b(s, plan, parts, j, p, b),
                                       .tile_rows = plan->tile_rows,
+                                      .panel_rows = smaller(s->m, plan->tile_rows),
                                       .width = plan->width,
                                       .rows_first = plan->way == TW_GEMM_ROWS,
                                       .b_state = !plan->packs_b ? TW_GEMM_B_IN_PLACE

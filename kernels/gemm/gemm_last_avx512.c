@@ -1,5 +1,6 @@
-/* Tile of a last panel of 17 to 24 columns with AVX-512: 8 x 24, in vectors of eight, because a second vector of sixteen would
- * be half idle. 24 accumulators and 3 registers of B need the ISA's 32 registers. */
+/* Tiles of last panels with AVX-512, in vectors of eight, where one of sixteen would be half idle: 8 x 24 for 17 to 24 columns
+ * (24 accumulators and 3 registers of B need the ISA's 32 registers), and strided ones of 8 x 8, whose eight chains are as many as
+ * two multipliers want. */
 #include <immintrin.h>
 
 #include "kernels/gemm/gemm_tile.h"
@@ -16,7 +17,17 @@ typedef vector tile_element;
 #define multiply_element(e, b, c) multiply_add(e, b, c)
 #define TILE_ROW_ENDS(i, vectors)
 
+#define VECTORS_MAX 1
+
+#include "kernels/gemm/vector_strided.h"
 #include "kernels/gemm/vector_tile.h"
+
+DEFINE_STRIDED_ROWS_6(1)
+DEFINE_STRIDED(7, 1)
+DEFINE_STRIDED(8, 1)
+
+const struct tw_f32_strided_width tw_f32_half_width__avx512 = {
+    8, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}};
 
 DEFINE_TILE_ROWS_8(3)
 

@@ -150,13 +150,26 @@ static bool transposes_less(const struct tw_f32_tiles *tiles, const struct tw_ge
            s->n <= TW_GEMM_EXCHANGED_MAX && s->k >= LONG && 8 * idle <= s->m;
 }
 
-/* Whether C^T is cheaper, counted in the columns that are paid for. */
+/* The columns that are paid for where C has n. */
+static ptrdiff_t paid(const struct tw_f32_tiles *tiles, ptrdiff_t n)
+{
+    const ptrdiff_t lanes = tiles->strided[tiles->strided_widths - 1].columns;
+    ptrdiff_t columns = 0;
+
+    for (ptrdiff_t rest = n, width; rest > 0; rest -= width) {
+        width = tw_gemm_width(tiles, TW_TILE_ROWS_MAX, rest)->columns;
+        columns += width < lanes    ? tiles->half_vector[n > lanes]
+                   : width == lanes ? tiles->one_vector[n > lanes]
+                                    : width;
+    }
+    return columns;
+}
+
+/* Whether C^T is cheaper. */
 bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s)
 {
     const ptrdiff_t wide = tiles->strided[tiles->strided_general].columns;
-    const ptrdiff_t lanes = tiles->strided[tiles->strided_widths - 1].columns;
     const ptrdiff_t transposing = tiles->transposing[s->a_col != 1 ? 2 : s->b_col != 1];
-    ptrdiff_t rest, paid;
 
     if (s->k < EXCHANGED_DEPTH) {
         return false;
@@ -167,10 +180,7 @@ bool tw_gemm_exchanges(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
     if (s->n > TW_GEMM_EXCHANGED_FEW || s->m < wide) {
         return false;
     }
-    rest = s->n % wide;
-    paid = rest > 0 ? tw_gemm_width(tiles, TW_TILE_ROWS_MAX, rest)->columns : 0;
-    return larger(s->n, 3) + transposing <
-           s->n - rest + (paid == lanes ? tiles->one_vector[s->n > lanes] : paid);
+    return larger(s->n, 3) + transposing < paid(tiles, s->n);
 }
 
 struct tw_gemm_shape tw_gemm_exchanged(const struct tw_gemm_shape *shape)

@@ -38,7 +38,9 @@
 #define TW_STREAM_ROWS_MAX  5
 #define TW_DOTS_ROWS_MAX    10
 #define TW_GEMM_TALL        512 /* rows of a product from which on its blocks are deep */
-#define TW_STRIDED_LATE     32  /* steps before its end at which a tile fetches rows of C */
+#define TW_HALF_ROWS \
+    6 /* rows of tiles from which on columns are split so that half a vector takes the last */
+#define TW_STRIDED_LATE 32 /* steps before its end at which a tile fetches rows of C */
 
 /* Operands of a tile, or of several down the rows of one panel (tw_tile_run). */
 struct tw_f32_tile {
@@ -129,11 +131,12 @@ struct tw_f32_tiles {
     int widths;
     const struct tw_f32_tile_width *last; /* three vectors of eight, for a last panel; or NULL */
     struct tw_f32_strided_width strided[TW_STRIDED_MAX];
-    int strided_widths, strided_general; /* the widest for any number of rows is [strided_general] */
+    int strided_widths, strided_general;     /* the widest for any number of rows is [strided_general] */
+    const struct tw_f32_strided_width *half; /* half a vector, for last columns; or NULL */
     /* The price of C^T, in columns of C: what a single vector costs (more than its lanes where its rows are too few
-     * chains), [1] beside wider panels; and transposing A, [1]: B is transposed, which is saved, [2]: A is, which need not
+     * chains), [1] beside wider panels; likewise half a vector; and transposing A, [1]: B is transposed, which is saved, [2]: A is, which need not
      * be packed. */
-    ptrdiff_t one_vector[2], transposing[3];
+    ptrdiff_t one_vector[2], half_vector[2], transposing[3];
     struct tw_f32_along along;
     const struct tw_f32_few_rows *few_rows;
     ptrdiff_t links; /* of a block of a convolution: its panel and what it meets of the image stay near */
@@ -147,6 +150,7 @@ struct tw_f32_tiles {
 
 extern const struct tw_f32_tiles tw_f32_tiles__avx2, tw_f32_tiles__avx512, tw_f32_tiles__neon;
 extern const struct tw_f32_tile_width tw_f32_last_width__avx512;
+extern const struct tw_f32_strided_width tw_f32_half_width__avx512;
 extern const struct tw_f32_few_rows tw_f32_few_rows__avx2, tw_f32_few_rows__avx512;
 
 /* The panel that begins where `rest` columns are left: the narrowest width that takes them all, unless at
