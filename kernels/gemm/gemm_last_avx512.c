@@ -19,16 +19,22 @@ typedef vector tile_element;
 
 #define VECTORS_MAX 1
 
+#include "kernels/gemm/vector_along.h"
 #include "kernels/gemm/vector_strided.h"
 #include "kernels/gemm/vector_tile.h"
 
 DEFINE_STRIDED_ROWS_6(1)
 DEFINE_STRIDED(7, 1)
 DEFINE_STRIDED(8, 1)
+DEFINE_STRIDED_TABLED_8(1)
+
+tw_f32_strided_fn *const tw_f32_tabled_half__avx512[TW_TILE_ROWS_MAX] = STRIDED_ROWS_8(1, tabled);
 
 const struct tw_f32_strided_width tw_f32_half_width__avx512 = {
     8, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}};
 
+DEFINE_TILE_ROWS_8(1)
 DEFINE_TILE_ROWS_8(3)
 
+const struct tw_f32_tile_width tw_f32_last_half_width__avx512 = {8, 8, TILE_ROWS_8(1)};
 const struct tw_f32_tile_width tw_f32_last_width__avx512 = {24, 8, TILE_ROWS_8(3)};

@@ -5,12 +5,15 @@
 
 const struct tw_f32_tile_width *tw_tile_width(const struct tw_f32_tiles *tiles, ptrdiff_t rest)
 {
-    const ptrdiff_t narrowest = tiles->width[tiles->widths - 1].columns;
+    const struct tw_f32_tile_width *narrowest =
+        tiles->last_half ? tiles->last_half : &tiles->width[tiles->widths - 1];
     int w = 0;
 
+    if (tiles->last_half && rest <= tiles->last_half->columns)
+        return tiles->last_half;
     if (tiles->last && rest <= tiles->last->columns && rest > tiles->last->columns - TW_TILE_LAST_LANES)
         return tiles->last;
-    while (w + 1 < tiles->widths && tiles->width[w].columns - rest >= narrowest)
+    while (w + 1 < tiles->widths && tiles->width[w].columns - rest >= narrowest->columns)
         w++;
     return &tiles->width[w];
 }
@@ -134,12 +137,23 @@ void tw_tile_run_along(const struct tw_f32_along *along, ptrdiff_t rows,
                        const struct tw_f32_strided *operands)
 {
     ptrdiff_t tiles = (rows + along->rows - 1) / along->rows, rest = rows;
+    const ptrdiff_t end = operands->columns % along->unit;
+    const bool halves = along->tabled_half && end > 0 && 2 * end <= along->unit;
     struct tw_f32_strided tile = *operands;
 
+    tile.columns -= halves ? end : 0;
     for (; rest > 0; tiles--) {
         const ptrdiff_t height = (rest + tiles - 1) / tiles;
 
         along->tabled[height - 1](&tile);
+        if (halves) {
+            struct tw_f32_strided half = tile;
+
+            half.columns = end;
+            half.b += tile.columns;
+            half.c += tile.columns;
+            along->tabled_half[height - 1](&half);
+        }
         tile.a += height * tile.a_row;
         tile.c += height * tile.c_row;
         tile.start = tile.start ? tile.start + height : NULL;

@@ -106,6 +106,7 @@ struct tw_f32_strided_width {
 struct tw_f32_along {
     ptrdiff_t unit, rows;
     tw_f32_strided_fn *function[TW_TILE_ROWS_MAX], *tabled[TW_TILE_ROWS_MAX];
+    tw_f32_strided_fn *const *tabled_half; /* `tabled` of half as many lanes, for the end of a row; or NULL */
 };
 
 /* Products of few rows of A, whose work is reading B once. Strides and order as in the contract. */
@@ -129,7 +130,8 @@ struct tw_f32_blocking {
 struct tw_f32_tiles {
     struct tw_f32_tile_width width[TW_TILE_WIDTHS_MAX];
     int widths;
-    const struct tw_f32_tile_width *last; /* three vectors of eight, for a last panel; or NULL */
+    /* Three vectors of eight, and a single one where others have sixteen lanes, for last panels; or NULL. */
+    const struct tw_f32_tile_width *last, *last_half;
     struct tw_f32_strided_width strided[TW_STRIDED_MAX];
     int strided_widths, strided_general;     /* the widest for any number of rows is [strided_general] */
     const struct tw_f32_strided_width *half; /* half a vector, for last columns; or NULL */
@@ -149,12 +151,14 @@ struct tw_f32_tiles {
 };
 
 extern const struct tw_f32_tiles tw_f32_tiles__avx2, tw_f32_tiles__avx512, tw_f32_tiles__neon;
-extern const struct tw_f32_tile_width tw_f32_last_width__avx512;
+extern const struct tw_f32_tile_width tw_f32_last_width__avx512, tw_f32_last_half_width__avx512;
 extern const struct tw_f32_strided_width tw_f32_half_width__avx512;
+extern tw_f32_strided_fn *const tw_f32_tabled_half__avx512[TW_TILE_ROWS_MAX];
 extern const struct tw_f32_few_rows tw_f32_few_rows__avx2, tw_f32_few_rows__avx512;
 
 /* The panel that begins where `rest` columns are left: the narrowest width that takes them all, unless at
- * least one narrowest panel of it would be zeros; then the next narrower. `last` where none of its vectors is idle. */
+ * least one narrowest panel of it would be zeros; then the next narrower. `last` where none of its vectors is idle; `last_half`
+ * where it takes them all. */
 const struct tw_f32_tile_width *tw_tile_width(const struct tw_f32_tiles *tiles, ptrdiff_t rest);
 
 /* Columns of the widest panel. */

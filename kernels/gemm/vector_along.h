@@ -68,15 +68,7 @@ STRIDED_IN_PLACE void strided_tabled(int rows, int vectors, bool fetches, const 
     }
 }
 
-#define DEFINE_STRIDED_ALONG(rows, vectors)                                                \
-    static void STRIDED_NAME(rows, vectors, along)(const struct tw_f32_strided *operands)  \
-    {                                                                                      \
-        if (operands->k >= ALONG_FETCHES) {                                                \
-            strided_along(rows, vectors, true, operands);                                  \
-        } else {                                                                           \
-            strided_along(rows, vectors, false, operands);                                 \
-        }                                                                                  \
-    }                                                                                      \
+#define DEFINE_STRIDED_TABLED(rows, vectors)                                               \
     static void STRIDED_NAME(rows, vectors, tabled)(const struct tw_f32_strided *operands) \
     {                                                                                      \
         if (operands->k >= ALONG_FETCHES) {                                                \
@@ -85,6 +77,25 @@ STRIDED_IN_PLACE void strided_tabled(int rows, int vectors, bool fetches, const 
             strided_tabled(rows, vectors, false, operands);                                \
         }                                                                                  \
     }
+#define DEFINE_STRIDED_TABLED_8(vectors) \
+    DEFINE_STRIDED_TABLED(1, vectors)    \
+    DEFINE_STRIDED_TABLED(2, vectors)    \
+    DEFINE_STRIDED_TABLED(3, vectors)    \
+    DEFINE_STRIDED_TABLED(4, vectors)    \
+    DEFINE_STRIDED_TABLED(5, vectors)    \
+    DEFINE_STRIDED_TABLED(6, vectors)    \
+    DEFINE_STRIDED_TABLED(7, vectors)    \
+    DEFINE_STRIDED_TABLED(8, vectors)
+#define DEFINE_STRIDED_ALONG(rows, vectors)                                               \
+    static void STRIDED_NAME(rows, vectors, along)(const struct tw_f32_strided *operands) \
+    {                                                                                     \
+        if (operands->k >= ALONG_FETCHES) {                                               \
+            strided_along(rows, vectors, true, operands);                                 \
+        } else {                                                                          \
+            strided_along(rows, vectors, false, operands);                                \
+        }                                                                                 \
+    }                                                                                     \
+    DEFINE_STRIDED_TABLED(rows, vectors)
 #define DEFINE_STRIDED_ALONG_6(vectors) \
     DEFINE_STRIDED_ALONG(1, vectors)    \
     DEFINE_STRIDED_ALONG(2, vectors)    \
@@ -96,4 +107,5 @@ STRIDED_IN_PLACE void strided_tabled(int rows, int vectors, bool fetches, const 
     DEFINE_STRIDED_ALONG_6(vectors)     \
     DEFINE_STRIDED_ALONG(7, vectors)    \
     DEFINE_STRIDED_ALONG(8, vectors)
+
 #endif

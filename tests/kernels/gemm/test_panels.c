@@ -5,13 +5,13 @@
 
 static const struct {
     const struct tw_f32_tiles *tiles;
-    ptrdiff_t last; /* columns of the last panel of its own; 0: none */
+    ptrdiff_t last, half; /* columns of last panels of their own; 0: none */
 } variants[] = {
 #if defined(__x86_64__)
-    {&tw_f32_tiles__avx2, 24},
-    {&tw_f32_tiles__avx512, 24},
+    {&tw_f32_tiles__avx2, 24, 0},
+    {&tw_f32_tiles__avx512, 24, 8},
 #elif defined(__aarch64__)
-    {&tw_f32_tiles__neon, 0},
+    {&tw_f32_tiles__neon, 0, 0},
 #endif
 };
 
@@ -33,7 +33,23 @@ static void panels_end_inside_the_buffer(void **state)
     }
 }
 
-/* From one column more than the next narrower panel on, up to all columns of the last panel. */
+/* No panel is wider than the rest by as much as the narrowest. */
+static void panels_waste_little(void **state)
+{
+    (void)state;
+    for (int v = 0; v < VARIANTS; v++) {
+        const struct tw_f32_tiles *tiles = variants[v].tiles;
+        const ptrdiff_t least =
+            variants[v].half > 0 ? variants[v].half : tiles->width[tiles->widths - 1].columns;
+
+        for (ptrdiff_t rest = 1; rest <= 300; rest++) {
+            assert_true(tw_tile_width(tiles, rest)->columns - rest < least);
+        }
+    }
+}
+
+/* From one column more than the next narrower panel on, up to all columns of the last panel; the first where nothing is
+ * narrower. */
 static void last_panel_has_a_width_of_its_own(void **state)
 {
     (void)state;
@@ -42,8 +58,12 @@ static void last_panel_has_a_width_of_its_own(void **state)
             const bool expected = variants[v].last > 0 && rest > 16 && rest <= 24;
 
             assert_int_equal(tw_tile_width(variants[v].tiles, rest) == variants[v].tiles->last, expected);
+            assert_int_equal(tw_tile_width(variants[v].tiles, rest) == variants[v].tiles->last_half,
+                             rest <= variants[v].half);
         }
         assert_int_equal(variants[v].tiles->last ? variants[v].tiles->last->columns : 0, variants[v].last);
+        assert_int_equal(variants[v].tiles->last_half ? variants[v].tiles->last_half->columns : 0,
+                         variants[v].half);
     }
 }
 
@@ -51,6 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(panels_end_inside_the_buffer),
+        cmocka_unit_test(panels_waste_little),
         cmocka_unit_test(last_panel_has_a_width_of_its_own),
     };
 
