@@ -127,7 +127,8 @@ static void pack_panel(const struct tw_gemm_block *block, const struct panel *pa
                  block->b + panel->column * block->b_col, block->b_row, block->b_col, panel->packed);
 }
 
-/* The first tile of the panel; `in_place`: it reads B by its strides. */
+/* The first tile of the panel; `in_place`: it reads B by its strides. Every member is given: clearing the rest of them first
+ * took a fifteenth of a product of 64 columns and k = 10. */
 static struct tw_f32_strided first_tile(const struct tw_gemm_block *block, const struct panel *panel,
                                         bool in_place)
 {
@@ -135,6 +136,7 @@ static struct tw_f32_strided first_tile(const struct tw_gemm_block *block, const
                                    .k = block->k,
                                    .a = block->a,
                                    .b = in_place ? block->b + panel->column : panel->packed,
+                                   .b_at = NULL,
                                    .c = block->c + panel->column,
                                    .a_row = block->interleaved ? 1 : block->a_row,
                                    .a_col = block->a_col,
@@ -144,6 +146,8 @@ static struct tw_f32_strided first_tile(const struct tw_gemm_block *block, const
                                    .start = block->start,
                                    .packed = panel->packed,
                                    .ahead = block->a,
+                                   .ahead_step = 0,
+                                   .ahead_lines = 0,
                                    .next_c = block->c + panel->column};
 }
 
@@ -233,7 +237,6 @@ static void run_along(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff
  * the same part of the rows of the next B is fetched. */
 static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdiff_t rows)
 {
-    const ptrdiff_t fetched = block->k * first / block->rows;
     const bool in_place = block->b_state == TW_GEMM_B_IN_PLACE;
 
     for (ptrdiff_t j = 0; j < block->columns;) {
@@ -245,6 +248,8 @@ static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdif
         tile.c += first * block->c_row;
         tile.start = tile.start ? tile.start + first : NULL;
         if (in_place && block->next_b) {
+            const ptrdiff_t fetched = block->k * first / block->rows;
+
             tile.ahead = block->next_b + fetched * block->b_row + LINE - 1;
             tile.ahead_step = block->b_row;
             tile.ahead_lines = block->k * (first + rows) / block->rows - fetched;
@@ -259,16 +264,22 @@ static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdif
 static inline struct tw_f32_strided tile_in_place(const struct tw_gemm_shape *s, const float *a,
                                                   const float *b, float *c)
 {
-    return (struct tw_f32_strided){.k = s->k,
+    return (struct tw_f32_strided){.columns = 0,
+                                   .k = s->k,
                                    .a = a,
                                    .a_row = s->a_row,
                                    .a_col = s->a_col,
                                    .b = b,
+                                   .b_at = NULL,
                                    .b_row = s->b_row,
                                    .c = c,
                                    .c_row = s->c_row,
                                    .accumulate = s->accumulate,
+                                   .start = NULL,
+                                   .packed = NULL,
                                    .ahead = b,
+                                   .ahead_step = 0,
+                                   .ahead_lines = 0,
                                    .next_c = c};
 }
 

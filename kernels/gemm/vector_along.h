@@ -30,17 +30,31 @@ STRIDED_IN_PLACE void strided_fetch_b(const struct tw_f32_strided *o)
     }
 }
 
-/* As many whole tiles along the rows of C as `columns` holds, without a call between them: where k is short, calls take
- * as long as products. */
-STRIDED_IN_PLACE void strided_along(int rows, int vectors, bool fetches, const struct tw_f32_strided *o)
+/* Says to the compiler whether the chains start from numbers, so that no tile asks: with a short k that took a tenth. */
+STRIDED_IN_PLACE struct tw_f32_strided strided_starting(bool starts, const struct tw_f32_strided *o)
 {
     struct tw_f32_strided tile = *o;
+
+    if (!starts) {
+        tile.start = NULL;
+    } else if (!tile.start) {
+        __builtin_unreachable();
+    }
+    return tile;
+}
+
+/* As many whole tiles along the rows of C as `columns` holds, without a call between them: where k is short, calls take
+ * as long as products. */
+STRIDED_IN_PLACE void strided_along(int rows, int vectors, bool starts, bool fetches,
+                                    const struct tw_f32_strided *o)
+{
+    struct tw_f32_strided tile = strided_starting(starts, o);
 
     for (ptrdiff_t rest = o->columns; rest >= vectors * LANES; rest -= vectors * LANES) {
         if (fetches) {
             strided_fetch_column(rows, tile.c + ALONG_AHEAD, tile.c_row);
+            strided_fetch_b(&tile);
         }
-        strided_fetch_b(&tile);
         strided_tile(rows, vectors, STRIDED_ALONG, &tile);
         tile.b += vectors * LANES;
         tile.c += vectors * LANES;
@@ -49,9 +63,10 @@ STRIDED_IN_PLACE void strided_along(int rows, int vectors, bool fetches, const s
 }
 
 /* The same with rows of B by a table, of any number of columns. */
-STRIDED_IN_PLACE void strided_tabled(int rows, int vectors, bool fetches, const struct tw_f32_strided *o)
+STRIDED_IN_PLACE void strided_tabled(int rows, int vectors, bool starts, bool fetches,
+                                     const struct tw_f32_strided *o)
 {
-    struct tw_f32_strided tile = *o;
+    struct tw_f32_strided tile = strided_starting(starts, o);
 
     for (; tile.columns >= vectors * LANES; tile.columns -= vectors * LANES) {
         if (fetches) {
@@ -68,14 +83,22 @@ STRIDED_IN_PLACE void strided_tabled(int rows, int vectors, bool fetches, const 
     }
 }
 
+#define STRIDED_DISPATCH(function, rows, vectors, o)  \
+    do {                                              \
+        if ((o)->start && (o)->k >= ALONG_FETCHES) {  \
+            function(rows, vectors, true, true, o);   \
+        } else if ((o)->start) {                      \
+            function(rows, vectors, true, false, o);  \
+        } else if ((o)->k >= ALONG_FETCHES) {         \
+            function(rows, vectors, false, true, o);  \
+        } else {                                      \
+            function(rows, vectors, false, false, o); \
+        }                                             \
+    } while (false)
 #define DEFINE_STRIDED_TABLED(rows, vectors)                                               \
     static void STRIDED_NAME(rows, vectors, tabled)(const struct tw_f32_strided *operands) \
     {                                                                                      \
-        if (operands->k >= ALONG_FETCHES) {                                                \
-            strided_tabled(rows, vectors, true, operands);                                 \
-        } else {                                                                           \
-            strided_tabled(rows, vectors, false, operands);                                \
-        }                                                                                  \
+        STRIDED_DISPATCH(strided_tabled, rows, vectors, operands);                         \
     }
 #define DEFINE_STRIDED_TABLED_8(vectors) \
     DEFINE_STRIDED_TABLED(1, vectors)    \
@@ -89,11 +112,7 @@ STRIDED_IN_PLACE void strided_tabled(int rows, int vectors, bool fetches, const 
 #define DEFINE_STRIDED_ALONG(rows, vectors)                                               \
     static void STRIDED_NAME(rows, vectors, along)(const struct tw_f32_strided *operands) \
     {                                                                                     \
-        if (operands->k >= ALONG_FETCHES) {                                               \
-            strided_along(rows, vectors, true, operands);                                 \
-        } else {                                                                          \
-            strided_along(rows, vectors, false, operands);                                \
-        }                                                                                 \
+        STRIDED_DISPATCH(strided_along, rows, vectors, operands);                         \
     }                                                                                     \
     DEFINE_STRIDED_TABLED(rows, vectors)
 #define DEFINE_STRIDED_ALONG_6(vectors) \
