@@ -3,7 +3,7 @@
  *   result (result channels x positions)
  *     = weights (result channels x (i, a, b)) * columns ((i, a, b) x positions)
  *
- * In the forward pass tiles go along the rows of positions, where these leave few lanes idle: the rows of the column matrix are
+ * In the forward pass tiles go along the rows of positions, where these leave few lanes idle (goes_along): the rows of the column matrix are
  * pieces of the window, and it does not exist at all. Otherwise it exists one panel at a time: made from the window (or,
  * where rows of positions are whole panels, read there), multiplied by all rows of the weights, which are read where they
  * are through their distances, and forgotten. Results whose positions are neighbours in memory are written in place.
@@ -14,6 +14,7 @@
 #include "kernels/gemm/workspace.h"
 
 #define BLOCK_POSITIONS 1024
+#define CHANNELS_ALONG  4
 #define RESULT_FLOATS   65536 /* 256 KiB: a band's results that have to be spread stay in L2 */
 
 struct parts {
@@ -21,15 +22,29 @@ struct parts {
     ptrdiff_t widest; /* columns of the widest panel */
     ptrdiff_t pitch;  /* from row to row of C */
     bool in_place;    /* positions are neighbours in the result */
+    bool along;       /* tiles go along the rows of positions */
     ptrdiff_t *position, *tap, *weight;
     ptrdiff_t *row, *place, *bias_place; /* of the result channels, in the weights, in C and in `bias` */
     float *bias, *image, *panel, *c;
     size_t bytes;
 };
 
+/* Whether tiles go along the rows of positions: in the forward pass, where the weights of a result channel lie in the order of
+ * the links; where less than a quarter of whole vectors would be idle at the ends of rows; and with channels for as many chains as
+ * panels have. */
+static bool goes_along(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass)
+{
+    const ptrdiff_t row = pass->positions[1], idle = tw_tile_columns(tiles, row) - row;
+    const bool weights_lie = pass->w_tap[1] == 1 && pass->w_tap[0] == pass->taps[1] &&
+                             pass->w_channel == pass->taps[0] * pass->taps[1];
+
+    return weights_lie && 4 * idle < row + idle && pass->out_channels >= CHANNELS_ALONG;
+}
+
 static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, void *base)
 {
     struct parts parts = {.widest = tw_tile_widest(tiles),
+                          .along = goes_along(tiles, pass),
                           .in_place = pass->spacing[0] == 1 && pass->spacing[1] == 1};
     ptrdiff_t positions = BLOCK_POSITIONS, links;
     struct tw_workspace workspace = {.base = base};
@@ -196,16 +211,6 @@ static void multiply(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
     }
 }
 
-/* Whether tiles may go along the rows of positions: the weights of a result channel lie in the order of the links, and less
- * than a quarter of the lanes would be idle at the ends of rows. */
-static bool suits_rows(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass)
-{
-    const ptrdiff_t row = pass->positions[1], idle = tw_tile_columns(tiles, row) - row;
-
-    return pass->w_tap[1] == 1 && pass->w_tap[0] == pass->taps[1] &&
-           pass->w_channel == pass->taps[0] * pass->taps[1] && 4 * idle < row + idle;
-}
-
 /* The same with tiles that go along the rows of positions, whose links are pieces of the window: no panel is made, and
  * there are no calls in between. */
 static void multiply_rows(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass,
@@ -266,7 +271,7 @@ static void run_band(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
         block.start = i > 0 ? block.c : bias ? parts->bias : NULL;
         block.start_at = i > 0 ? parts->place : parts->bias_place;
         tw_conv_window_fill(pass, &parts->window, channels, row, source + i * plane, parts->image);
-        if (suits_rows(tiles, pass)) {
+        if (parts->along) {
             multiply_rows(tiles, pass, parts, positions, &block, bias);
         } else {
             multiply(tiles, pass, parts, positions, block);
@@ -289,7 +294,7 @@ void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
     tw_conv_tap_table(pass, &parts.window, parts.tap);
     tables(pass, &parts);
     for (ptrdiff_t g = 0; g < pass->groups; g++) {
-        if (bias) {
+        if (bias && !parts.along) {
             spread_bias(pass, &parts, bias + g * pass->out_channels);
         }
         for (ptrdiff_t n = 0; n < samples; n++) {

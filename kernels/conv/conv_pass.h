@@ -100,8 +100,8 @@ void tw_conv_direct(const struct tw_f32_tiles *tiles, const struct tw_conv2d_sha
 size_t tw_conv_direct_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                                 bool gradient);
 
-/* Algorithm "im2col+gemm": rows = result channels and columns = positions, the column matrix made one panel
- * at a time; for few channels. Steps outside the source are zeros that are multiplied. */
+/* Algorithm "im2col+gemm": rows = result channels and columns = positions, which are read in the window along
+ * their rows, or the column matrix made one panel at a time; for few channels. Steps outside the source are zeros that are multiplied. */
 void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t samples,
                      const float *source, const float *w, const float *bias, float *result, void *workspace);
 size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass);

@@ -8,7 +8,7 @@ static ptrdiff_t smaller(ptrdiff_t x, ptrdiff_t y)
 }
 
 /* The widest panel, from `width` on, of which less than a vector is wasted on `rest` columns; less than half a vector, if there
- * is one and tiles have rows enough to keep the multipliers busy with it. */
+ * is one and tiles have rows enough to keep the multipliers busy with it. What fits in half a vector takes no whole one. */
 static const struct tw_f32_strided_width *narrow(const struct tw_f32_tiles *tiles,
                                                  const struct tw_f32_strided_width *width, ptrdiff_t rows,
                                                  ptrdiff_t rest)
@@ -233,8 +233,8 @@ static void run_along(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff
     }
 }
 
-/* The tiles of `rows` rows from `first` on: along all of B where it lies, or along one panel after the other. Meanwhile
- * the same part of the rows of the next B is fetched. */
+/* The tiles of `rows` rows from `first` on: along all of B where it lies, or along one panel after the other. In the first case
+ * tiles with the time for it (vector_along.h) fetch the same part of the rows of the next B. */
 static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdiff_t rows)
 {
     const bool in_place = block->b_state == TW_GEMM_B_IN_PLACE;

@@ -43,7 +43,8 @@ struct tw_gemm_block {
     bool fetches_b, fetches_c;
 };
 
-/* The widest panel for `rest` columns and tiles of up to `rows` rows of which less than a vector is wasted. */
+/* The widest panel for `rest` columns and tiles of up to `rows` rows of which less than a vector is wasted; from TW_HALF_ROWS rows on
+ * less than half a vector, if there is one. */
 const struct tw_f32_strided_width *tw_gemm_width(const struct tw_f32_tiles *tiles, ptrdiff_t rows,
                                                  ptrdiff_t rest);
 

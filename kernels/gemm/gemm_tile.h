@@ -73,8 +73,8 @@ struct tw_f32_tile_width {
  *   for p = 0 … k-1:   acc[i][j] = fma(a[i*a_row + p*a_col], b[p*b_row + j], acc[i][j])
  *   c[i*c_row + j] = acc[i][j]
  *
- * Where tiles fetch (struct tw_f32_tiles), the functions of whole tiles bring what comes next into the caches; these
- * addresses are hints, of any value.
+ * Where tiles fetch (struct tw_f32_tiles), the functions of whole tiles bring what comes next into the caches, and on
+ * every ISA those along rows; these addresses are hints, of any value.
  *
  * The `packing` functions also leave the rows of B that they read in `packed`, one after the other: what the
  * tiles below then read. */
@@ -89,8 +89,9 @@ struct tw_f32_strided {
     float *packed;
     const float *ahead; /* at step p a tile fetches ahead[p*ahead_step] … */
     ptrdiff_t ahead_step;
-    ptrdiff_t ahead_lines; /* along: a tile fetches so many such lines, the next one those beside them */
-    float *next_c;         /* … and towards its end the rows of C that the tile after it begins with */
+    float *next_c; /* … and towards its end the rows of C that the tile after it begins with */
+    ptrdiff_t
+        ahead_lines; /* along, before it starts: so many lines, ahead_step apart; the next tile those beside them */
 };
 
 typedef void tw_f32_strided_fn(const struct tw_f32_strided *operands);
@@ -164,7 +165,7 @@ const struct tw_f32_tile_width *tw_tile_width(const struct tw_f32_tiles *tiles, 
 /* Columns of the widest panel. */
 ptrdiff_t tw_tile_widest(const struct tw_f32_tiles *tiles);
 
-/* Columns of all panels together, zeros included. */
+/* Columns of all panels together in whole vectors, zeros included: at least what they have. */
 ptrdiff_t tw_tile_columns(const struct tw_f32_tiles *tiles, ptrdiff_t n);
 
 /* Packs one panel of k x columns (at most `width`) elements b[p*b_row + j*b_col]. */

@@ -1,3 +1,4 @@
+#include "kernels/gemm/gemm_block.h"
 #include "kernels/gemm/gemm_tile.h"
 #include "tests/support/test_support.h"
 
@@ -48,6 +49,31 @@ static void panels_waste_little(void **state)
     }
 }
 
+/* Nor are those of products; fewer rows than six are no reason to split columns so that half a vector takes the last. */
+static void products_waste_little(void **state)
+{
+    (void)state;
+    for (int v = 0; v < VARIANTS; v++) {
+        const struct tw_f32_tiles *tiles = variants[v].tiles;
+        const ptrdiff_t vector = tiles->strided[tiles->strided_widths - 1].columns;
+
+        for (ptrdiff_t rows = 1; rows <= TW_TILE_ROWS_MAX; rows++) {
+            for (ptrdiff_t rest = 1; rest <= 300; rest++) {
+                const bool halves = variants[v].half > 0 && (rows >= 6 || rest <= variants[v].half);
+
+                assert_true(tw_gemm_width(tiles, rows, rest)->columns - rest <
+                            (halves ? variants[v].half : vector));
+            }
+        }
+    }
+#if defined(__x86_64__)
+    assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 5, 49)->columns, 64);
+    assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 6, 49)->columns, 32);
+    assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 6, 56)->columns, 32);
+    assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 6, 57)->columns, 64);
+#endif
+}
+
 /* From one column more than the next narrower panel on, up to all columns of the last panel; the first where nothing is
  * narrower. */
 static void last_panel_has_a_width_of_its_own(void **state)
@@ -72,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(panels_end_inside_the_buffer),
         cmocka_unit_test(panels_waste_little),
+        cmocka_unit_test(products_waste_little),
         cmocka_unit_test(last_panel_has_a_width_of_its_own),
     };
 
