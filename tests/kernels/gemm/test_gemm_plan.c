@@ -239,17 +239,17 @@ static void columns_that_are_few(void **state)
          ROWS,
          {[AVX2] = "xxxxxx..xxx.....xxx.....xxx.............",
           [AVX512] = "xxxxxxxxxx......xxx.....xx..............",
-          [NEON] = "........x.......x......................."}},
+          [NEON] = "........x.......x.......x..............."}},
         {ROWS,
          COLUMNS,
          {[AVX2] = "xxxxxxx.xxxx....xxxx....xxxx............",
           [AVX512] = "xxxxxxxxxx......xxx.....xx..............",
-          [NEON] = "........x.......x......................."}},
+          [NEON] = "........x.......x.......x..............."}},
         {COLUMNS,
          ROWS,
          {[AVX2] = "xxxxxxxxxxxxxx..xxxxxx..xxxxxx..........",
           [AVX512] = "xxxxxxxxxxxxxx..xxxxxxx.xxxxxx..........",
-          [NEON] = "........x.......x......................."}},
+          [NEON] = "........x.......x.......x..............."}},
     };
 
     (void)state;

@@ -178,7 +178,7 @@ static void count_kinds(const struct problem *problem, struct kinds *kinds)
 }
 
 /* The ways of an ISA, in the order of `variants`. What AVX-512 exchanges has 64 rows at least and is not small; NEON has no
- * dots, and what it exchanges has 9 columns, too many for one tile. */
+ * dots, and what it exchanges has 9 columns at least, too many for one tile. */
 static const struct {
     enum tw_isa isa;
     const char *way[12];
