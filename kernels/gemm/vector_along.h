@@ -20,7 +20,8 @@ enum {
     ALONG_AHEAD = 32    /* … so many floats ahead */
 };
 
-/* A line of each of several rows of B, which are wanted when these tiles are done. */
+/* A line of each of several rows of B, which are wanted when these tiles are done; only where tiles last long enough (on AVX2
+ * products of 128 links got 5 % slower). */
 STRIDED_IN_PLACE void strided_fetch_b(const struct tw_f32_strided *o)
 {
     const float *b = o->ahead;
@@ -53,7 +54,9 @@ STRIDED_IN_PLACE void strided_along(int rows, int vectors, bool starts, bool fet
     for (ptrdiff_t rest = o->columns; rest >= vectors * LANES; rest -= vectors * LANES) {
         if (fetches) {
             strided_fetch_column(rows, tile.c + ALONG_AHEAD, tile.c_row);
-            strided_fetch_b(&tile);
+            if (STRIDED_FETCHES) {
+                strided_fetch_b(&tile);
+            }
         }
         strided_tile(rows, vectors, STRIDED_ALONG, &tile);
         tile.b += vectors * LANES;
@@ -83,23 +86,30 @@ STRIDED_IN_PLACE void strided_tabled(int rows, int vectors, bool starts, bool fe
     }
 }
 
-#define STRIDED_DISPATCH(function, rows, vectors, o)  \
-    do {                                              \
-        if ((o)->start && (o)->k >= ALONG_FETCHES) {  \
-            function(rows, vectors, true, true, o);   \
-        } else if ((o)->start) {                      \
-            function(rows, vectors, true, false, o);  \
-        } else if ((o)->k >= ALONG_FETCHES) {         \
-            function(rows, vectors, false, true, o);  \
-        } else {                                      \
-            function(rows, vectors, false, false, o); \
-        }                                             \
-    } while (false)
-#define DEFINE_STRIDED_TABLED(rows, vectors)                                               \
-    static void STRIDED_NAME(rows, vectors, tabled)(const struct tw_f32_strided *operands) \
-    {                                                                                      \
-        STRIDED_DISPATCH(strided_tabled, rows, vectors, operands);                         \
+/* One function for each case, since in a common one the strides have no registers; the shortest without another call. */
+#define STRIDED_CASE(name, function, rows, vectors, starts, fetches)                  \
+    static __attribute__((noinline)) void name(const struct tw_f32_strided *operands) \
+    {                                                                                 \
+        function(rows, vectors, starts, fetches, operands);                           \
     }
+#define STRIDED_CASES(name, function, rows, vectors)                         \
+    STRIDED_CASE(name##_starts_fetches, function, rows, vectors, true, true) \
+    STRIDED_CASE(name##_starts, function, rows, vectors, true, false)        \
+    STRIDED_CASE(name##_fetches, function, rows, vectors, false, true)       \
+    static void name(const struct tw_f32_strided *operands)                  \
+    {                                                                        \
+        const bool fetches = operands->k >= ALONG_FETCHES;                   \
+                                                                             \
+        if (operands->start) {                                               \
+            (fetches ? name##_starts_fetches : name##_starts)(operands);     \
+        } else if (fetches) {                                                \
+            name##_fetches(operands);                                        \
+        } else {                                                             \
+            function(rows, vectors, false, false, operands);                 \
+        }                                                                    \
+    }
+#define DEFINE_STRIDED_TABLED(rows, vectors) \
+    STRIDED_CASES(strided_##rows##x##vectors##_tabled, strided_tabled, rows, vectors)
 #define DEFINE_STRIDED_TABLED_8(vectors) \
     DEFINE_STRIDED_TABLED(1, vectors)    \
     DEFINE_STRIDED_TABLED(2, vectors)    \
@@ -109,11 +119,8 @@ STRIDED_IN_PLACE void strided_tabled(int rows, int vectors, bool starts, bool fe
     DEFINE_STRIDED_TABLED(6, vectors)    \
     DEFINE_STRIDED_TABLED(7, vectors)    \
     DEFINE_STRIDED_TABLED(8, vectors)
-#define DEFINE_STRIDED_ALONG(rows, vectors)                                               \
-    static void STRIDED_NAME(rows, vectors, along)(const struct tw_f32_strided *operands) \
-    {                                                                                     \
-        STRIDED_DISPATCH(strided_along, rows, vectors, operands);                         \
-    }                                                                                     \
+#define DEFINE_STRIDED_ALONG(rows, vectors)                                         \
+    STRIDED_CASES(strided_##rows##x##vectors##_along, strided_along, rows, vectors) \
     DEFINE_STRIDED_TABLED(rows, vectors)
 #define DEFINE_STRIDED_ALONG_6(vectors) \
     DEFINE_STRIDED_ALONG(1, vectors)    \
