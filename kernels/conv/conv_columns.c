@@ -3,10 +3,11 @@
  *   result (result channels x positions)
  *     = weights (result channels x (i, a, b)) * columns ((i, a, b) x positions)
  *
- * In the forward pass tiles go along the rows of positions, where these leave few lanes idle (goes_along): the rows of the column matrix are
- * pieces of the window, and it does not exist at all. Otherwise it exists one panel at a time: made from the window (or,
- * where rows of positions are whole panels, read there), multiplied by all rows of the weights, which are read where they
- * are through their distances, and forgotten. Results whose positions are neighbours in memory are written in place.
+ * In the forward pass tiles go along the rows of positions, where these leave few lanes idle (goes_along): the rows of
+ * the column matrix are pieces of the window, and it does not exist at all. Otherwise it exists one panel at a time:
+ * made from the window (or, where rows of positions are whole panels, read there), multiplied by all rows of the
+ * weights, which are read where they are through their distances, and forgotten. Results whose positions are neighbours
+ * in memory are written in place.
  */
 #include <string.h>
 

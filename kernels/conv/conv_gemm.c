@@ -6,8 +6,8 @@
  *   dw (output x input channels)     +=  dy * x^T, sample after sample
  *   db (output channels)             +=  dy * ones: fma(dy, 1, sum) is sum + dy, rounded once
  *
- * A bias is what the chains start from, and blocks of chains that are long enough to fetch ahead fetch the image of the
- * next sample when they come to the end of this one: written into y beforehand, the bias cost a tenth where channels are few and y is large.
+ * A bias is what the chains start from: written into y beforehand, it cost a tenth where channels are few and y is large.
+ * Products that fetch B ahead fetch the image of the next sample when they come to the end of this one.
  */
 #include <string.h>
 

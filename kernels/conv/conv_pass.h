@@ -101,7 +101,8 @@ size_t tw_conv_direct_workspace(const struct tw_f32_tiles *tiles, const struct t
                                 bool gradient);
 
 /* Algorithm "im2col+gemm": rows = result channels and columns = positions, which are read in the window along
- * their rows, or the column matrix made one panel at a time; for few channels. Steps outside the source are zeros that are multiplied. */
+ * their rows, or the column matrix made one panel at a time; for few channels. Steps outside the source are zeros that
+ * are multiplied. */
 void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, ptrdiff_t samples,
                      const float *source, const float *w, const float *bias, float *result, void *workspace);
 size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass);

@@ -14,8 +14,8 @@
  *                  channels on.
  *   "direct"       otherwise, where steps outside the image are left out (tw_conv2d_leaves_out_padding): vectors over
  *                  channels, whatever the image size and the stride; costs one transposition of the result.
- *   "im2col+gemm"  otherwise (large images of few channels, and their gradients): vectors over positions, which costs a column matrix,
- *                  made one panel at a time.
+ *   "im2col+gemm"  otherwise (large images of few channels, and their gradients): vectors over positions, along their rows
+ *                  in a padded copy (conv_columns.c), or of a column matrix that is made one panel at a time.
  *
  * The weight gradient of depthwise convolution has an order and an algorithm of its own, "along rows" as well
  * (tw_conv2d_is_depthwise). Any other takes its vectors over output channels, in "windows" of a padded copy or, where steps

@@ -234,7 +234,7 @@ static void run_along(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff
 }
 
 /* The tiles of `rows` rows from `first` on: along all of B where it lies, or along one panel after the other. In the first case
- * tiles with the time for it (vector_along.h) fetch the same part of the rows of the next B. */
+ * tiles of an ISA that fetches, if they last long enough (vector_along.h), bring the same part of the rows of the next B. */
 static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdiff_t rows)
 {
     const bool in_place = block->b_state == TW_GEMM_B_IN_PLACE;
@@ -247,7 +247,7 @@ static void run_strip(const struct tw_gemm_block *block, ptrdiff_t first, ptrdif
         tile.a += first * block->a_row;
         tile.c += first * block->c_row;
         tile.start = tile.start ? tile.start + first : NULL;
-        if (in_place && block->next_b) {
+        if (in_place && block->next_b && block->tiles->fetch) {
             const ptrdiff_t fetched = block->k * first / block->rows;
 
             tile.ahead = block->next_b + fetched * block->b_row + LINE - 1;

@@ -73,8 +73,8 @@ struct tw_f32_tile_width {
  *   for p = 0 … k-1:   acc[i][j] = fma(a[i*a_row + p*a_col], b[p*b_row + j], acc[i][j])
  *   c[i*c_row + j] = acc[i][j]
  *
- * Where tiles fetch (struct tw_f32_tiles), the functions of whole tiles bring what comes next into the caches, and on
- * every ISA those along rows; these addresses are hints, of any value.
+ * Where tiles fetch (struct tw_f32_tiles), the functions of whole tiles bring what comes next into the caches, and so
+ * do those along rows; these addresses are hints, of any value. Those along rows fetch rows of C on every ISA.
  *
  * The `packing` functions also leave the rows of B that they read in `packed`, one after the other: what the
  * tiles below then read. */
@@ -89,9 +89,8 @@ struct tw_f32_strided {
     float *packed;
     const float *ahead; /* at step p a tile fetches ahead[p*ahead_step] … */
     ptrdiff_t ahead_step;
-    float *next_c; /* … and towards its end the rows of C that the tile after it begins with */
-    ptrdiff_t
-        ahead_lines; /* along, before it starts: so many lines, ahead_step apart; the next tile those beside them */
+    float *next_c;         /* … and towards its end the rows of C that the tile after it begins with */
+    ptrdiff_t ahead_lines; /* along, before a tile: so many lines ahead_step apart; then those beside them */
 };
 
 typedef void tw_f32_strided_fn(const struct tw_f32_strided *operands);
@@ -137,8 +136,8 @@ struct tw_f32_tiles {
     int strided_widths, strided_general;     /* the widest for any number of rows is [strided_general] */
     const struct tw_f32_strided_width *half; /* half a vector, for last columns; or NULL */
     /* The price of C^T, in columns of C: what a single vector costs (more than its lanes where its rows are too few
-     * chains), [1] beside wider panels; likewise half a vector; and transposing A, [1]: B is transposed, which is saved, [2]: A is, which need not
-     * be packed. */
+     * chains), [1] beside wider panels; likewise half a vector; and transposing A, [1]: B is transposed, which is
+     * saved, [2]: A is, which need not be packed. */
     ptrdiff_t one_vector[2], half_vector[2], transposing[3];
     struct tw_f32_along along;
     const struct tw_f32_few_rows *few_rows;

@@ -36,9 +36,8 @@ enum {
     TRANSPOSE_MEET = 1024, /* rows of src this apart: their lines meet in one set of L1, of eight */
     TRANSPOSE_APART = 512, /* rows of dst a multiple of this apart: so many of their lines do … */
     TRANSPOSE_CHUNK = 128, /* … that they are written four at a time, from so many rows of src in L1 */
-    TRANSPOSE_LONG =
-        512, /* most floats of a row of src of which so many rows have their pages at hand; else half */
-    TRANSPOSE_LINE = 16 /* floats */
+    TRANSPOSE_LONG = 512,  /* floats of a row of src beyond which half as many are read: fewer pages */
+    TRANSPOSE_LINE = 16    /* floats */
 };
 
 /* In whole blocks, along eight rows of src after the other. */
@@ -84,8 +83,8 @@ static void transpose_narrow(ptrdiff_t rows, ptrdiff_t columns, const float *src
 }
 
 /* Rows of dst whose lines meet are written narrowly, unless those of src meet, too: then they would not stay in L1.
- * Otherwise the lines of dst that eight rows begin wait in L1 for the next eight, unless there are too many: then more rows are read
- * side by side, of long ones as many as fill these lines, or of many rows a page. */
+ * Otherwise the lines of dst that eight rows begin wait in L1 for the next eight, unless there are too many: then more
+ * rows are read side by side, of long ones as many as fill these lines, or of many rows a page. */
 static void transpose_blocks(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row,
                              float *dst, ptrdiff_t dst_row)
 {

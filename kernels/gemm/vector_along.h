@@ -1,5 +1,5 @@
-/* Tiles along the rows of C, one function for all of a row's: the strided tiles of vector_strided.h, which is included
- * first, without a call between them. At most two vectors wide. */
+/* Tiles along the rows of C, one function for all of a row's: the strided tiles of vector_strided.h, whose definitions it
+ * needs, without a call between them. At most two vectors wide. */
 #ifndef TOWER_KERNELS_GEMM_VECTOR_ALONG_H
 #define TOWER_KERNELS_GEMM_VECTOR_ALONG_H
 
@@ -54,14 +54,14 @@ STRIDED_IN_PLACE void strided_along(int rows, int vectors, bool starts, bool fet
     for (ptrdiff_t rest = o->columns; rest >= vectors * LANES; rest -= vectors * LANES) {
         if (fetches) {
             strided_fetch_column(rows, tile.c + ALONG_AHEAD, tile.c_row);
-            if (STRIDED_FETCHES) {
-                strided_fetch_b(&tile);
-            }
+        }
+        if (fetches && STRIDED_FETCHES) {
+            strided_fetch_b(&tile);
+            tile.ahead += vectors * LANES;
         }
         strided_tile(rows, vectors, STRIDED_ALONG, &tile);
         tile.b += vectors * LANES;
         tile.c += vectors * LANES;
-        tile.ahead += vectors * LANES;
     }
 }
 

@@ -3,7 +3,7 @@
  *   VECTORS_MAX, LANES, vector, part       most vectors of a tile's row, lanes of one, its type, a mask of lanes
  *   load, store, broadcast, zero
  *   multiply_add(a, b, c)                  a * b + c, rounded once
- *   STRIDED_FETCHES                        whether its whole tiles fetch what comes next (gemm_tile.h)
+ *   STRIDED_FETCHES                        whether whole tiles, and those along rows, fetch what comes next of B
  *   part_first(count)                      the first `count` lanes, 1 … LANES
  *   load_part(x, part), store_part(y, count, part, v)   touch these lanes only; the others are loaded as zeros
  *
