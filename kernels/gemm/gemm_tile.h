@@ -38,9 +38,8 @@
 #define TW_STREAM_ROWS_MAX  5
 #define TW_DOTS_ROWS_MAX    10
 #define TW_GEMM_TALL        512 /* rows of a product from which on its blocks are deep */
-#define TW_HALF_ROWS \
-    6 /* rows of tiles from which on columns are split so that half a vector takes the last */
-#define TW_STRIDED_LATE 32 /* steps before its end at which a tile fetches rows of C */
+#define TW_HALF_ROWS        6   /* rows of a tile from which on columns are split for half a vector */
+#define TW_STRIDED_LATE     32  /* steps before its end at which a tile fetches rows of C */
 
 /* Operands of a tile, or of several down the rows of one panel (tw_tile_run). */
 struct tw_f32_tile {
