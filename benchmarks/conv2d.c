@@ -2,6 +2,7 @@
 
 #include "benchmarks/families.h"
 #include "benchmarks/peers/conv2d.h"
+#include "kernels/conv/conv_winograd.h"
 
 struct conv {
     const struct tw_kernels *kernels;
@@ -116,7 +117,7 @@ static ptrdiff_t y_plane(const struct conv *c)
 }
 
 /* One output channel and the input channels of its group, of `samples` samples, on the reference: bits of a result do not
- * depend on other channels. */
+ * depend on other channels, but that their number decides whether it is Winograd's. */
 static struct conv one_output(const struct tw_contest *contest, const struct conv *c, ptrdiff_t samples)
 {
     struct conv part = *c;
@@ -139,7 +140,10 @@ static void check_forward(struct tw_contest *contest, const struct conv *c, ptrd
     part.w = c->w + o * taps(c);
     part.bias = c->bias + o;
     part.y = places->y;
-    run_forward(&part);
+    if (tw_conv2d_is_winograd(&c->shape, TW_CONV2D_FORWARD))
+        tw_conv_winograd_reference(&part.shape, false, 1, part.x, part.w, part.bias, part.y);
+    else
+        run_forward(&part);
     tw_contest_check_exact(contest, part.y, c->y + (n * c->shape.out_channels + o) * y_plane(c), y_plane(c));
 }
 
@@ -160,7 +164,10 @@ static void check_input_gradient(struct tw_contest *contest, const struct conv *
     part.w = w;
     part.dy = c->dy + (n * c->shape.out_channels + first) * y_plane(c);
     part.dx = places->dx;
-    run_input_gradient(&part);
+    if (tw_conv2d_is_winograd(&c->shape, TW_CONV2D_INPUT_GRADIENT))
+        tw_conv_winograd_reference(&part.shape, true, 1, part.dy, part.w, NULL, part.dx);
+    else
+        run_input_gradient(&part);
     tw_contest_check_exact(contest, part.dx, c->dx + (n * c->shape.in_channels + i) * x_plane(c), x_plane(c));
 }
 

@@ -19,6 +19,17 @@
  *                    ONE call form ONE chain.
  *   bias gradient    one chain of plain additions per element of db over (n, r, c), starting from +0.
  *
+ * Winograd (tw_conv2d_is_winograd), forward and input gradient, has other sums, of the transforms of conv_pool.h: results in
+ * tiles of 2 x 2, from the first row and column on; for the input gradient source is dy, the channels summed over are those of
+ * the output, and g the taps turned by half a turn:
+ *
+ *   U = G g G^T        rows then columns of (g0, (g0 + g2 + g1)/2, (g0 + g2 - g1)/2, g2)
+ *   V = B^T d B        rows then columns of (d0 - d2, d1 + d2, d2 - d1, d1 - d3), d the 4 x 4 of the source that a tile meets
+ *   M = sum over i of U V, one fma chain per point, i ascending from +0
+ *   result = A^T M A   rows then columns of ((m0 + m1) + m2, (m1 - m2) - m3), and then + bias[o] or + 0
+ *
+ * Zeros of the padding are multiplied like other values, and the differences make NaN of infinities.
+ *
  * Steps outside the image: those of x on the padding, and of the input gradient (r, c) that are whole numbers but
  * outside the output. Where tw_conv2d_leaves_out_padding says so they are left out of the chain; elsewhere they are
  * zeros that are multiplied like any other value. That differs where a weight is infinite or NaN, or where all that a
@@ -75,13 +86,69 @@ static inline bool tw_conv2d_is_depthwise(const struct tw_conv2d_shape *shape)
 
 enum tw_conv2d_pass { TW_CONV2D_FORWARD, TW_CONV2D_INPUT_GRADIENT, TW_CONV2D_WEIGHT_GRADIENT };
 
-/* What the rule below counts: a vector's worth of channels; rows of positions so short that vectors along them would be
+/* What the rules below count: a vector's worth of channels; rows of positions so short that vectors along them would be
  * torn, and chains so long that they are worth the lists; the largest extent of a kernel, of which every run of taps may
  * need a list of its own. */
 #define TW_CONV2D_MANY_CHANNELS 8
 #define TW_CONV2D_SHORT_ROWS    32
 #define TW_CONV2D_LONG_CHAINS   24
 #define TW_CONV2D_LISTED_TAPS   7
+
+/* Most padding that Winograd's tiles meet; what a tile costs a pair of channels, in multiplications: 16, and an eighth for
+ * products in blocks and for the weights; what transforming a place costs a channel, in and out; places of a row of tiles come by so
+ * many. Fitted to what both ways take (docs/kernels.md). */
+#define TW_CONV2D_WINOGRAD_PADDING   2
+#define TW_CONV2D_WINOGRAD_TILE      18
+#define TW_CONV2D_WINOGRAD_TRANSFORM 68
+#define TW_CONV2D_WINOGRAD_PLACES    8
+
+/* Pairs of results and taps of a kernel of three, in one direction, that meet inside of the source. */
+static inline ptrdiff_t tw_conv2d_pairs_inside(ptrdiff_t source, ptrdiff_t result, ptrdiff_t padding)
+{
+    ptrdiff_t pairs = 0;
+
+    for (ptrdiff_t tap = 0; tap < 3; tap++) {
+        const ptrdiff_t begin = padding > tap ? padding - tap : 0, inside = source + padding - tap;
+        const ptrdiff_t end = inside < result ? inside : result;
+
+        pairs += end > begin ? end - begin : 0;
+    }
+    return pairs;
+}
+
+/* Whether Winograd's F(2x2, 3x3) takes fewer multiplications than the sums without the steps outside the image, its transforms
+ * counted as such. In double: the numbers may be large, and comparing them is all. */
+static inline bool tw_conv2d_winograd_pays(const struct tw_conv2d_shape *shape, bool input_gradient)
+{
+    const double in = (double)(shape->in_channels / shape->groups);
+    const double out = (double)(shape->out_channels / shape->groups);
+    const ptrdiff_t x[2] = {shape->in_height, shape->in_width}, y[2] = {shape->out_height, shape->out_width};
+    const ptrdiff_t *source = input_gradient ? y : x, *result = input_gradient ? x : y;
+    const ptrdiff_t rows = (result[0] + 1) / 2, columns = (result[1] + 1) / 2,
+                    unit = TW_CONV2D_WINOGRAD_PLACES;
+    const double places = (double)rows * (double)((columns + unit - 1) / unit * unit);
+    double direct = in * out;
+
+    for (int d = 0; d < 2; d++) {
+        const ptrdiff_t padding = input_gradient ? 2 - shape->padding[d] : shape->padding[d];
+
+        direct *= (double)tw_conv2d_pairs_inside(source[d], result[d], padding);
+    }
+    return direct >= TW_CONV2D_WINOGRAD_TILE * (double)rows * (double)columns * in * out +
+                         TW_CONV2D_WINOGRAD_TRANSFORM * (in + out) * places;
+}
+
+/* Whether a pass is Winograd's: 3 x 3 in steps of 1, many channels in and out, where that is less work. */
+static inline bool tw_conv2d_is_winograd(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
+{
+    return pass != TW_CONV2D_WEIGHT_GRADIENT && shape->kernel_height == 3 && shape->kernel_width == 3 &&
+           shape->stride[0] == 1 && shape->stride[1] == 1 && shape->dilation[0] == 1 &&
+           shape->dilation[1] == 1 && shape->padding[0] <= TW_CONV2D_WINOGRAD_PADDING &&
+           shape->padding[1] <= TW_CONV2D_WINOGRAD_PADDING &&
+           shape->in_channels / shape->groups >= TW_CONV2D_MANY_CHANNELS &&
+           shape->out_channels / shape->groups >= TW_CONV2D_MANY_CHANNELS &&
+           tw_conv2d_winograd_pays(shape, pass == TW_CONV2D_INPUT_GRADIENT);
+}
 
 /* Whether steps outside the image are left out of a pass's chains: where the results' channels of a group fill vectors,
  * so that every position can have its own list of taps, and vectors along rows would not be better: those are for few
@@ -93,8 +160,8 @@ static inline bool tw_conv2d_leaves_out_padding(const struct tw_conv2d_shape *sh
     const ptrdiff_t channels = pass == TW_CONV2D_INPUT_GRADIENT ? out : in;
     const ptrdiff_t width = pass == TW_CONV2D_INPUT_GRADIENT ? shape->in_width : shape->out_width;
 
-    return results >= TW_CONV2D_MANY_CHANNELS && shape->kernel_height <= TW_CONV2D_LISTED_TAPS &&
-           shape->kernel_width <= TW_CONV2D_LISTED_TAPS &&
+    return !tw_conv2d_is_winograd(shape, pass) && results >= TW_CONV2D_MANY_CHANNELS &&
+           shape->kernel_height <= TW_CONV2D_LISTED_TAPS && shape->kernel_width <= TW_CONV2D_LISTED_TAPS &&
            (channels >= TW_CONV2D_MANY_CHANNELS ||
             (pass != TW_CONV2D_WEIGHT_GRADIENT && width < TW_CONV2D_SHORT_ROWS &&
              channels * shape->kernel_height * shape->kernel_width >= TW_CONV2D_LONG_CHAINS));
@@ -114,8 +181,8 @@ typedef void tw_f32_conv2d_weight_gradient_fn(const struct tw_conv2d_shape *shap
 /* Bytes of workspace that is enough for any of the three, whatever `samples` is. */
 typedef size_t tw_f32_conv2d_workspace_fn(const struct tw_conv2d_shape *shape);
 
-/* Name of the algorithm that a variant's selector takes for a pass of this shape ("direct", "im2col+gemm", "gemm",
- * "along rows", "windows", "reference"): constant text, for --print-plan. The rule is stated in conv_select.c. */
+/* Name of the algorithm that a variant's selector takes for a pass of this shape ("winograd", "direct", "im2col+gemm",
+ * "gemm", "along rows", "windows", "reference"): constant text, for --print-plan. The rule is stated in conv_select.c. */
 typedef const char *tw_f32_conv2d_algorithm_fn(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass);
 
 tw_f32_conv2d_forward_fn tw_f32_conv2d_forward__reference, tw_f32_conv2d_forward__avx2,

@@ -1,5 +1,6 @@
 /* Convolution on the AVX2 tiles: the entry points. */
 #include "kernels/conv/conv_depthwise.h"
+#include "kernels/conv/conv_winograd.h"
 
 #if !defined(__AVX2__) || !defined(__FMA__)
 #error "conv_avx2.c must be compiled with -mavx2 -mfma"
@@ -12,6 +13,9 @@ void tw_f32_conv2d_forward__avx2(const struct tw_conv2d_shape *shape, ptrdiff_t 
 
     if (algorithm == TW_CONV_ALONG_ROWS) {
         tw_conv_depthwise_forward(&tw_conv_depthwise__avx2, shape, samples, x, w, bias, y, workspace);
+    } else if (algorithm == TW_CONV_WINOGRAD) {
+        tw_conv_winograd(&tw_f32_tiles__avx2, &tw_conv_winograd__avx2, shape, false, samples, x, w, bias, y,
+                         workspace);
     } else {
         tw_conv_forward(&tw_f32_tiles__avx2, algorithm, shape, samples, x, w, bias, y, workspace);
     }
@@ -24,6 +28,9 @@ void tw_f32_conv2d_input_gradient__avx2(const struct tw_conv2d_shape *shape, ptr
 
     if (algorithm == TW_CONV_ALONG_ROWS) {
         tw_conv_depthwise_input_gradient(&tw_conv_depthwise__avx2, shape, samples, dy, w, dx, workspace);
+    } else if (algorithm == TW_CONV_WINOGRAD) {
+        tw_conv_winograd(&tw_f32_tiles__avx2, &tw_conv_winograd__avx2, shape, true, samples, dy, w, NULL, dx,
+                         workspace);
     } else {
         tw_conv_input_gradient(&tw_f32_tiles__avx2, algorithm, shape, samples, dy, w, dx, workspace);
     }

@@ -1,5 +1,6 @@
 /* Convolution on the AVX-512 tiles: the entry points. */
 #include "kernels/conv/conv_depthwise.h"
+#include "kernels/conv/conv_winograd.h"
 
 #if !defined(__AVX512F__)
 #error "conv_avx512.c must be compiled with -mavx512f and its companions"
@@ -12,6 +13,9 @@ void tw_f32_conv2d_forward__avx512(const struct tw_conv2d_shape *shape, ptrdiff_
 
     if (algorithm == TW_CONV_ALONG_ROWS) {
         tw_conv_depthwise_forward(&tw_conv_depthwise__avx512, shape, samples, x, w, bias, y, workspace);
+    } else if (algorithm == TW_CONV_WINOGRAD) {
+        tw_conv_winograd(&tw_f32_tiles__avx512, &tw_conv_winograd__avx512, shape, false, samples, x, w, bias,
+                         y, workspace);
     } else {
         tw_conv_forward(&tw_f32_tiles__avx512, algorithm, shape, samples, x, w, bias, y, workspace);
     }
@@ -24,6 +28,9 @@ void tw_f32_conv2d_input_gradient__avx512(const struct tw_conv2d_shape *shape, p
 
     if (algorithm == TW_CONV_ALONG_ROWS) {
         tw_conv_depthwise_input_gradient(&tw_conv_depthwise__avx512, shape, samples, dy, w, dx, workspace);
+    } else if (algorithm == TW_CONV_WINOGRAD) {
+        tw_conv_winograd(&tw_f32_tiles__avx512, &tw_conv_winograd__avx512, shape, true, samples, dy, w, NULL,
+                         dx, workspace);
     } else {
         tw_conv_input_gradient(&tw_f32_tiles__avx512, algorithm, shape, samples, dy, w, dx, workspace);
     }

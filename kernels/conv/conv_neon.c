@@ -1,5 +1,6 @@
 /* Convolution on the NEON tiles: the entry points. */
 #include "kernels/conv/conv_depthwise.h"
+#include "kernels/conv/conv_winograd.h"
 
 #if !defined(__aarch64__) || !defined(__ARM_NEON)
 #error "conv_neon.c must be compiled for AArch64 with Advanced SIMD"
@@ -16,13 +17,27 @@ static enum tw_conv_algorithm select(const struct tw_conv2d_shape *shape, bool i
 void tw_f32_conv2d_forward__neon(const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x,
                                  const float *w, const float *bias, float *y, void *workspace)
 {
-    tw_conv_forward(&tw_f32_tiles__neon, select(shape, false), shape, samples, x, w, bias, y, workspace);
+    const enum tw_conv_algorithm algorithm = select(shape, false);
+
+    if (algorithm == TW_CONV_WINOGRAD) {
+        tw_conv_winograd(&tw_f32_tiles__neon, &tw_conv_winograd__neon, shape, false, samples, x, w, bias, y,
+                         workspace);
+    } else {
+        tw_conv_forward(&tw_f32_tiles__neon, algorithm, shape, samples, x, w, bias, y, workspace);
+    }
 }
 
 void tw_f32_conv2d_input_gradient__neon(const struct tw_conv2d_shape *shape, ptrdiff_t samples,
                                         const float *dy, const float *w, float *dx, void *workspace)
 {
-    tw_conv_input_gradient(&tw_f32_tiles__neon, select(shape, true), shape, samples, dy, w, dx, workspace);
+    const enum tw_conv_algorithm algorithm = select(shape, true);
+
+    if (algorithm == TW_CONV_WINOGRAD) {
+        tw_conv_winograd(&tw_f32_tiles__neon, &tw_conv_winograd__neon, shape, true, samples, dy, w, NULL, dx,
+                         workspace);
+    } else {
+        tw_conv_input_gradient(&tw_f32_tiles__neon, algorithm, shape, samples, dy, w, dx, workspace);
+    }
 }
 
 void tw_f32_conv2d_weight_gradient__neon(const struct tw_conv2d_shape *shape, ptrdiff_t samples,

@@ -135,7 +135,14 @@ size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_
 
 /* The selector (rule in conv_select.c), for forward and for input gradient, and for the weight gradient; then the algorithms
  * by name, for the entry points of the ISAs and for tests. */
-enum tw_conv_algorithm { TW_CONV_DIRECT, TW_CONV_COLUMNS, TW_CONV_GEMM, TW_CONV_ALONG_ROWS, TW_CONV_WINDOWS };
+enum tw_conv_algorithm {
+    TW_CONV_DIRECT,
+    TW_CONV_COLUMNS,
+    TW_CONV_GEMM,
+    TW_CONV_ALONG_ROWS,
+    TW_CONV_WINDOWS,
+    TW_CONV_WINOGRAD
+};
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient);
 enum tw_conv_algorithm tw_conv_select_weight_gradient(const struct tw_f32_tiles *tiles,

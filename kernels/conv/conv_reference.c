@@ -2,7 +2,7 @@
  * with. */
 #include <math.h>
 
-#include "kernels/conv/conv.h"
+#include "kernels/conv/conv_winograd.h"
 
 /* A row of a plane, NULL outside; and the value of such a row at a column, 0 outside. */
 static const float *line_of(const float *plane, ptrdiff_t height, ptrdiff_t width, ptrdiff_t row)
@@ -56,6 +56,10 @@ void tw_f32_conv2d_forward__reference(const struct tw_conv2d_shape *s, ptrdiff_t
     const ptrdiff_t plane = s->in_height * s->in_width, taps = s->kernel_height * s->kernel_width;
 
     (void)workspace;
+    if (tw_conv2d_is_winograd(s, TW_CONV2D_FORWARD)) {
+        tw_conv_winograd_reference(s, false, samples, x, w, bias, y);
+        return;
+    }
     for (ptrdiff_t n = 0; n < samples; n++) {
         for (ptrdiff_t o = 0; o < s->out_channels; o++) {
             for (ptrdiff_t r = 0; r < s->out_height; r++) {
@@ -102,6 +106,10 @@ void tw_f32_conv2d_input_gradient__reference(const struct tw_conv2d_shape *s, pt
     const ptrdiff_t plane = s->out_height * s->out_width, taps = s->kernel_height * s->kernel_width;
 
     (void)workspace;
+    if (tw_conv2d_is_winograd(s, TW_CONV2D_INPUT_GRADIENT)) {
+        tw_conv_winograd_reference(s, true, samples, dy, w, NULL, dx);
+        return;
+    }
     for (ptrdiff_t n = 0; n < samples; n++) {
         for (ptrdiff_t i = 0; i < s->in_channels; i++) {
             for (ptrdiff_t h = 0; h < s->in_height; h++) {

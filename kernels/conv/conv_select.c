@@ -2,9 +2,10 @@
  *
  * The rule, the same for every ISA but for the weight gradient's "gemm", and that NEON has nothing "along rows":
  * "im2col+gemm" there, and the reference for the weight gradient of depthwise convolution. Every algorithm keeps the
- * summation orders of conv.h, so the choice changes the time and not a bit of the result.
+ * summation orders of conv.h, so the choice, the contract's own but for "winograd", changes the time and not a bit of the result.
  *
- *   "along rows"   fewer results a group than RESULTS_ALONG_ROWS (output channels, for the input gradient input
+ *   "winograd"     where the contract says so (tw_conv2d_is_winograd): its sums are others.
+ *   "along rows"   otherwise, fewer results a group than RESULTS_ALONG_ROWS (output channels, for the input gradient input
  *                  channels), of at most CHANNELS_FEW source channels in several groups, or of any number of them if the
  *                  kernel is larger than one tap and the image has ROWS_LEAST rows of results: vectors along rows of
  *                  the image, which need no second channel to be full; the input gradient for strides up to 2.
@@ -25,6 +26,7 @@
  * columns that "direct" takes at a time. For every panel of them it reads the image again.
  */
 #include "kernels/conv/conv_depthwise.h"
+#include "kernels/conv/conv_winograd.h"
 
 #define RESULTS_ALONG_ROWS 8
 #define CHANNELS_FEW       8
@@ -70,6 +72,9 @@ enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool 
     const bool leaves_out =
         tw_conv2d_leaves_out_padding(shape, input_gradient ? TW_CONV2D_INPUT_GRADIENT : TW_CONV2D_FORWARD);
 
+    if (tw_conv2d_is_winograd(shape, input_gradient ? TW_CONV2D_INPUT_GRADIENT : TW_CONV2D_FORWARD)) {
+        return TW_CONV_WINOGRAD;
+    }
     if (suits_rows(shape, input_gradient)) {
         return TW_CONV_ALONG_ROWS;
     }
@@ -103,11 +108,9 @@ enum tw_conv_algorithm tw_conv_select_weight_gradient(const struct tw_f32_tiles 
 
 const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm)
 {
-    static const char *const names[] = {[TW_CONV_DIRECT] = "direct",
-                                        [TW_CONV_COLUMNS] = "im2col+gemm",
-                                        [TW_CONV_GEMM] = "gemm",
-                                        [TW_CONV_ALONG_ROWS] = "along rows",
-                                        [TW_CONV_WINDOWS] = "windows"};
+    static const char *const names[] = {[TW_CONV_DIRECT] = "direct",   [TW_CONV_COLUMNS] = "im2col+gemm",
+                                        [TW_CONV_GEMM] = "gemm",       [TW_CONV_ALONG_ROWS] = "along rows",
+                                        [TW_CONV_WINDOWS] = "windows", [TW_CONV_WINOGRAD] = "winograd"};
 
     return names[algorithm];
 }
@@ -217,6 +220,9 @@ size_t tw_conv_workspace(const struct tw_f32_tiles *tiles, enum tw_conv_algorith
     case TW_CONV_DIRECT:
         return larger(weight_gradient, larger(tw_conv_direct_workspace(tiles, shape, false),
                                               tw_conv_direct_workspace(tiles, shape, true)));
+    case TW_CONV_WINOGRAD:
+        return larger(weight_gradient, larger(tw_conv_winograd_workspace(tiles, shape, false),
+                                              tw_conv_winograd_workspace(tiles, shape, true)));
     default:
         return larger(weight_gradient, passes_workspace(tiles, shape));
     }

@@ -246,4 +246,30 @@ static inline void tw_lanes_merge(struct tw_lanes even, struct tw_lanes odd, str
     b->high = _mm256_permute2f128_ps(high_first, high_second, 0x31);
 }
 
+/* a[1] … a[7], b[0]; and a[7], b[0] … b[6]. */
+static inline __m256 tw_eight_next(__m256 a, __m256 b)
+{
+    const __m256i middle = _mm256_castps_si256(_mm256_permute2f128_ps(a, b, 0x21));
+
+    return _mm256_castsi256_ps(_mm256_alignr_epi8(middle, _mm256_castps_si256(a), 4));
+}
+
+static inline __m256 tw_eight_previous(__m256 a, __m256 b)
+{
+    const __m256i middle = _mm256_castps_si256(_mm256_permute2f128_ps(a, b, 0x21));
+
+    return _mm256_castsi256_ps(_mm256_alignr_epi8(_mm256_castps_si256(b), middle, 12));
+}
+
+/* a[1] … a[15], b[0]; and a[15], b[0] … b[14]. */
+static inline struct tw_lanes tw_lanes_next(struct tw_lanes a, struct tw_lanes b)
+{
+    return (struct tw_lanes){tw_eight_next(a.low, a.high), tw_eight_next(a.high, b.low)};
+}
+
+static inline struct tw_lanes tw_lanes_previous(struct tw_lanes a, struct tw_lanes b)
+{
+    return (struct tw_lanes){tw_eight_previous(a.high, b.low), tw_eight_previous(b.low, b.high)};
+}
+
 #endif

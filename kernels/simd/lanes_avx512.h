@@ -215,4 +215,17 @@ static inline void tw_lanes_merge(struct tw_lanes even, struct tw_lanes odd, str
     b->all = _mm512_permutex2var_ps(even.all, second, odd.all);
 }
 
+/* a[1] … a[15], b[0]; and a[15], b[0] … b[14]. */
+static inline struct tw_lanes tw_lanes_next(struct tw_lanes a, struct tw_lanes b)
+{
+    return (struct tw_lanes){
+        _mm512_castsi512_ps(_mm512_alignr_epi32(_mm512_castps_si512(b.all), _mm512_castps_si512(a.all), 1))};
+}
+
+static inline struct tw_lanes tw_lanes_previous(struct tw_lanes a, struct tw_lanes b)
+{
+    return (struct tw_lanes){
+        _mm512_castsi512_ps(_mm512_alignr_epi32(_mm512_castps_si512(b.all), _mm512_castps_si512(a.all), 15))};
+}
+
 #endif

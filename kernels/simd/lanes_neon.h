@@ -234,4 +234,15 @@ static inline void tw_lanes_merge(struct tw_lanes even, struct tw_lanes odd, str
     }
 }
 
+/* a[1] … a[15], b[0]; and a[15], b[0] … b[14]. */
+static inline struct tw_lanes tw_lanes_next(struct tw_lanes a, struct tw_lanes b)
+{
+    TW_FOUR(tw_lanes, vextq_f32(a.part[i], i < 3 ? a.part[(i + 1) % 4] : b.part[0], 1));
+}
+
+static inline struct tw_lanes tw_lanes_previous(struct tw_lanes a, struct tw_lanes b)
+{
+    TW_FOUR(tw_lanes, vextq_f32(i > 0 ? b.part[(i + 3) % 4] : a.part[3], b.part[i], 3));
+}
+
 #endif

@@ -156,6 +156,28 @@ static double forward_flops(const struct tw_execution *execution)
     return dense_flops(&shape, tw_execution_input_shape(execution, 0).extent[0]);
 }
 
+/* Winograd F(2x2, 3x3): 16 products for a tile of four results in place of 4 times 9. */
+static double done_flops(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass, ptrdiff_t samples)
+{
+    const bool forward = pass == TW_CONV2D_FORWARD;
+    const ptrdiff_t rows = forward ? shape->out_height : shape->in_height;
+    const ptrdiff_t columns = forward ? shape->out_width : shape->in_width;
+
+    if (!tw_conv2d_is_winograd(shape, pass)) {
+        return dense_flops(shape, samples);
+    }
+    return 2.0 * (double)samples * (double)shape->out_channels *
+           (double)(shape->in_channels / shape->groups) * 16.0 * (double)((rows + 1) / 2) *
+           (double)((columns + 1) / 2);
+}
+
+static double forward_flops_done(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
+{
+    struct tw_conv2d_shape shape = forward_shape(execution);
+
+    return done_flops(&shape, TW_CONV2D_FORWARD, end - begin);
+}
+
 static size_t forward_workspace(const struct tw_execution *execution)
 {
     struct tw_conv2d_shape shape = forward_shape(execution);
@@ -225,6 +247,7 @@ const struct tw_operation tw_operation_conv2d = {
     .differentiate = differentiate_conv2d,
     .split = TW_SPLIT_SAMPLES,
     .flops = forward_flops,
+    .flops_done = forward_flops_done,
     .workspace = forward_workspace,
     .run = run_forward,
     .algorithm = forward_algorithm,
@@ -244,6 +267,13 @@ static double input_gradient_flops(const struct tw_execution *execution)
     struct tw_conv2d_shape shape = input_gradient_shape(execution);
 
     return dense_flops(&shape, tw_execution_input_shape(execution, 0).extent[0]);
+}
+
+static double input_gradient_flops_done(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
+{
+    struct tw_conv2d_shape shape = input_gradient_shape(execution);
+
+    return done_flops(&shape, TW_CONV2D_INPUT_GRADIENT, end - begin);
 }
 
 static size_t input_gradient_workspace(const struct tw_execution *execution)
@@ -276,6 +306,7 @@ const struct tw_operation tw_operation_conv2d_input_gradient = {
     .name = "conv2d_input_gradient",
     .split = TW_SPLIT_SAMPLES,
     .flops = input_gradient_flops,
+    .flops_done = input_gradient_flops_done,
     .workspace = input_gradient_workspace,
     .run = run_input_gradient,
     .algorithm = input_gradient_algorithm,

@@ -223,13 +223,14 @@ static inline bool is_product(const struct tw_conv2d_shape *s)
     return s->kernel_height == 1 && s->kernel_width == 1 && s->padding[0] == 0 && s->padding[1] == 0;
 }
 
-/* Whether an algorithm treats steps outside the image as the contract says for this pass. */
+/* Whether an algorithm has the chains of the contract for this pass, and treats steps outside the image as it says. */
 static inline bool suits(enum tw_conv_algorithm algorithm, const struct tw_conv2d_shape *shape,
                          enum tw_conv2d_pass pass)
 {
     return algorithm == TW_CONV_GEMM
                ? is_product(shape)
-               : (algorithm == TW_CONV_DIRECT) == tw_conv2d_leaves_out_padding(shape, pass);
+               : !tw_conv2d_is_winograd(shape, pass) &&
+                     (algorithm == TW_CONV_DIRECT) == tw_conv2d_leaves_out_padding(shape, pass);
 }
 
 /* The weight gradient as a matrix product, also where the selector takes another way. */

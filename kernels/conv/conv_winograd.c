@@ -1,0 +1,287 @@
+/* Winograd F(2x2, 3x3) in blocks: conv_winograd.h has the operation and the layouts.
+ *
+ *   for every group, for every block of result channels:
+ *     U from the weights
+ *     for every group of runs (rows of tiles, of several samples if they are short):
+ *       V from the planes, M = U V for every point, results from M
+ *
+ * V and M of a group of runs stay in L2, or pass from L3 in long streams where channels are many. U is of as many result
+ * channels as stay in L3: for more than these the planes are transformed again, which costs little where channels are many.
+ */
+#include <string.h>
+
+#include "kernels/conv/conv_winograd.h"
+#include "kernels/gemm/workspace.h"
+
+#define FLOATS_OF_WEIGHTS 1048576
+#define CHANNELS_MANY     256
+#define TILES             128
+#define TILES_MANY        64
+
+struct parts {
+    struct tw_conv_winograd_planes planes;
+    bool gradient, narrow;              /* narrow: two runs fill a vector */
+    ptrdiff_t channels, results, block; /* of a group; results at a time */
+    ptrdiff_t w_channel, w_result;
+    ptrdiff_t tiles[2], run, runs;              /* of a plane; tiles of a run, runs at a time */
+    ptrdiff_t pitch, u_point, v_point, m_point; /* from row to row of V and M, and from point to point */
+    ptrdiff_t taps_pitch;
+    float *zeros, *taps, *u, *v, *m;
+    struct tw_conv_winograd_run *list;
+    void *product;
+    size_t bytes;
+};
+
+static ptrdiff_t up(ptrdiff_t count, ptrdiff_t unit)
+{
+    return (count + unit - 1) / unit * unit;
+}
+
+static struct tw_gemm_shape product_of(const struct parts *parts, ptrdiff_t results, ptrdiff_t tiles)
+{
+    return (struct tw_gemm_shape){
+        .m = results,
+        .n = tiles,
+        .k = parts->channels,
+        .a_row = parts->channels,
+        .a_col = 1,
+        .b_row = parts->pitch,
+        .b_col = 1,
+        .c_row = parts->pitch,
+    };
+}
+
+static void set_planes(struct parts *parts, const struct tw_conv2d_shape *s)
+{
+    const ptrdiff_t in = s->in_channels / s->groups, out = s->out_channels / s->groups;
+    const ptrdiff_t x[2] = {s->in_height, s->in_width}, y[2] = {s->out_height, s->out_width};
+
+    parts->channels = parts->gradient ? out : in;
+    parts->results = parts->gradient ? in : out;
+    parts->w_channel = parts->gradient ? in * TW_WINOGRAD_TAPS : TW_WINOGRAD_TAPS;
+    parts->w_result = parts->gradient ? TW_WINOGRAD_TAPS : in * TW_WINOGRAD_TAPS;
+    for (int d = 0; d < 2; d++) {
+        parts->planes.source[d] = parts->gradient ? y[d] : x[d];
+        parts->planes.result[d] = parts->gradient ? x[d] : y[d];
+        parts->planes.padding[d] = parts->gradient ? 2 - s->padding[d] : s->padding[d];
+        parts->tiles[d] = (parts->planes.result[d] + 1) / 2;
+    }
+}
+
+/* Runs of equal length, whole vectors of them if a row of tiles has to be divided, and how many go through at a time. Lines of
+ * the rows of V, and of its points, lie in different sets of L1. */
+static void set_runs(struct parts *parts)
+{
+    const ptrdiff_t tiles = parts->channels > CHANNELS_MANY ? TILES_MANY : TILES;
+
+    parts->run = tw_conv_even(parts->tiles[1], tiles);
+    if (parts->run < parts->tiles[1]) {
+        parts->run = up(parts->run, TW_WINOGRAD_LANES);
+    }
+    parts->runs = tiles / parts->run;
+    parts->narrow =
+        parts->planes.source[1] <= TW_WINOGRAD_NARROW && parts->planes.result[1] <= TW_WINOGRAD_NARROW;
+    parts->pitch = up(parts->runs * parts->run + TW_WINOGRAD_LANES - 1, TW_WINOGRAD_LANES);
+    parts->pitch += parts->pitch / TW_WINOGRAD_LANES % 2 == 0 ? TW_WINOGRAD_LANES : 0;
+    parts->v_point = parts->channels * parts->pitch + TW_WINOGRAD_LANES;
+    parts->m_point = parts->block * parts->pitch + TW_WINOGRAD_LANES;
+    parts->u_point = up(parts->channels * parts->block, TW_WINOGRAD_LANES) + TW_WINOGRAD_LANES;
+}
+
+/* Of any group of runs: the last one may have fewer. */
+static size_t product_workspace(const struct tw_f32_tiles *tiles, const struct parts *parts)
+{
+    const ptrdiff_t last = parts->results - (parts->results - 1) / parts->block * parts->block;
+    size_t most = 0;
+
+    for (ptrdiff_t runs = 1; runs <= parts->runs; runs++) {
+        for (int block = 0; block < 2; block++) {
+            const struct tw_gemm_shape product =
+                product_of(parts, block ? parts->block : last, runs * parts->run);
+            const size_t bytes = tw_gemm_blocked_workspace(tiles, &product);
+
+            most = bytes > most ? bytes : most;
+        }
+    }
+    return most;
+}
+
+static struct parts divide(const struct tw_conv2d_shape *shape, bool gradient, void *base)
+{
+    struct tw_workspace workspace = {.base = base};
+    struct parts parts = {.gradient = gradient};
+
+    set_planes(&parts, shape);
+    parts.block =
+        tw_conv_even(parts.results, FLOATS_OF_WEIGHTS / TW_WINOGRAD_POINTS / parts.channels / 8 * 8);
+    set_runs(&parts);
+    parts.zeros = tw_workspace_take(&workspace, parts.planes.source[1], sizeof(float));
+    parts.planes.zeros = parts.zeros;
+    parts.taps_pitch = up(parts.channels, TW_WINOGRAD_LANES);
+    parts.taps = tw_workspace_take(&workspace, TW_WINOGRAD_TAPS * parts.taps_pitch, sizeof(float));
+    parts.list = tw_workspace_take(&workspace, parts.runs, sizeof *parts.list);
+    parts.u = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.u_point, sizeof(float));
+    parts.v = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.v_point, sizeof(float));
+    parts.m = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.m_point, sizeof(float));
+    parts.product = tw_workspace_take(&workspace, 0, 1);
+    parts.bytes = workspace.used;
+    return parts;
+}
+
+size_t tw_conv_winograd_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                                  bool gradient)
+{
+    const struct parts parts = divide(shape, gradient, NULL);
+
+    return parts.bytes + product_workspace(tiles, &parts);
+}
+
+/* Taps of a result channel, a row of channels each; those of the input gradient from the last to the first. Eight columns are what
+ * transposition has vectors for; with the ninth come those of the next result channel, which wait for memory otherwise. */
+static void gather_taps(const struct tw_f32_tiles *tiles, const struct parts *parts, const float *w,
+                        ptrdiff_t to_next)
+{
+    const ptrdiff_t pitch = parts->taps_pitch, step = parts->gradient ? -pitch : pitch,
+                    last = TW_WINOGRAD_TAPS - 1;
+    float *first = parts->gradient ? parts->taps + last * pitch : parts->taps;
+
+    tiles->transpose(parts->channels, last, w, parts->w_channel, first, step);
+    for (ptrdiff_t i = 0; i < parts->channels; i++) {
+        const float *tap = w + i * parts->w_channel + last;
+
+        first[last * step + i] = *tap;
+        __builtin_prefetch(tap + to_next);
+    }
+}
+
+/* U of `results` result channels. */
+static void transform_weights(const struct tw_f32_tiles *tiles, const struct tw_conv_winograd_lanes *lanes,
+                              const struct parts *parts, ptrdiff_t results, const float *w)
+{
+    for (ptrdiff_t j = 0; j < results; j++) {
+        gather_taps(tiles, parts, w + j * parts->w_result, j + 1 < results ? parts->w_result : 0);
+        lanes->weights(parts->channels, parts->taps, parts->taps_pitch, parts->u + j * parts->channels,
+                       parts->u_point);
+    }
+}
+
+/* Runs from number `first` on, of all samples; returns their tiles. */
+static ptrdiff_t list_runs(const struct parts *parts, ptrdiff_t first, ptrdiff_t count)
+{
+    const ptrdiff_t across = (parts->tiles[1] + parts->run - 1) / parts->run;
+    ptrdiff_t at = 0;
+
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const ptrdiff_t row = (first + i) / across, column = (first + i) % across * parts->run;
+
+        parts->list[i] =
+            (struct tw_conv_winograd_run){.sample = row / parts->tiles[0],
+                                          .row = row % parts->tiles[0],
+                                          .column = column,
+                                          .tiles = tw_conv_smaller(parts->run, parts->tiles[1] - column),
+                                          .at = at};
+        at += parts->list[i].tiles;
+    }
+    return at;
+}
+
+/* What a group reads and writes: its first planes, and elements from sample to sample. */
+struct operands {
+    const float *source, *bias;
+    float *result;
+    ptrdiff_t source_sample, result_sample;
+};
+
+static void transform_input(const struct tw_conv_winograd_lanes *lanes, const struct parts *parts,
+                            ptrdiff_t runs, const struct operands *o)
+{
+    const ptrdiff_t plane = parts->planes.source[0] * parts->planes.source[1];
+
+    for (ptrdiff_t i = 0; i < parts->channels; i++) {
+        const float *source = o->source + i * plane;
+        float *v = parts->v + i * parts->pitch;
+
+        for (ptrdiff_t r = 0, together; r < runs; r += together) {
+            const struct tw_conv_winograd_run *run = &parts->list[r];
+
+            together = parts->narrow && r + 1 < runs ? 2 : 1;
+            if (together == 2) {
+                lanes->input_two(&parts->planes, run, source + run[0].sample * o->source_sample,
+                                 source + run[1].sample * o->source_sample, v, parts->v_point);
+            } else {
+                lanes->input(&parts->planes, run, source + run->sample * o->source_sample, v, parts->v_point);
+            }
+        }
+    }
+}
+
+static void transform_output(const struct tw_conv_winograd_lanes *lanes, const struct parts *parts,
+                             ptrdiff_t runs, ptrdiff_t results, const struct operands *o)
+{
+    const ptrdiff_t plane = parts->planes.result[0] * parts->planes.result[1];
+
+    for (ptrdiff_t j = 0; j < results; j++) {
+        const float *m = parts->m + j * parts->pitch, bias = o->bias ? o->bias[j] : 0.0f;
+        float *result = o->result + j * plane;
+
+        for (ptrdiff_t r = 0, together; r < runs; r += together) {
+            const struct tw_conv_winograd_run *run = &parts->list[r];
+
+            together = parts->narrow && r + 1 < runs ? 2 : 1;
+            if (together == 2) {
+                lanes->output_two(&parts->planes, run, m, parts->m_point, bias,
+                                  result + run[0].sample * o->result_sample,
+                                  result + run[1].sample * o->result_sample);
+            } else {
+                lanes->output(&parts->planes, run, m, parts->m_point, bias,
+                              result + run->sample * o->result_sample);
+            }
+        }
+    }
+}
+
+static void run_tiles(const struct tw_f32_tiles *tiles, const struct tw_conv_winograd_lanes *lanes,
+                      const struct parts *parts, ptrdiff_t runs, ptrdiff_t count, ptrdiff_t results,
+                      const struct operands *o)
+{
+    const struct tw_gemm_shape product = product_of(parts, results, count);
+
+    transform_input(lanes, parts, runs, o);
+    for (ptrdiff_t p = 0; p < TW_WINOGRAD_POINTS; p++) {
+        tw_gemm_blocked(tiles, &product, parts->u + p * parts->u_point, parts->v + p * parts->v_point,
+                        parts->m + p * parts->m_point, parts->product);
+    }
+    transform_output(lanes, parts, runs, results, o);
+}
+
+void tw_conv_winograd(const struct tw_f32_tiles *tiles, const struct tw_conv_winograd_lanes *lanes,
+                      const struct tw_conv2d_shape *shape, bool gradient, ptrdiff_t samples,
+                      const float *source, const float *w, const float *bias, float *result, void *workspace)
+{
+    const struct parts parts = divide(shape, gradient, workspace);
+    const ptrdiff_t plane = parts.planes.source[0] * parts.planes.source[1];
+    const ptrdiff_t result_plane = parts.planes.result[0] * parts.planes.result[1];
+    const ptrdiff_t runs = samples * parts.tiles[0] * ((parts.tiles[1] + parts.run - 1) / parts.run);
+
+    memset(parts.zeros, 0, (size_t)parts.planes.source[1] * sizeof *parts.zeros);
+    for (ptrdiff_t g = 0; g < shape->groups; g++) {
+        for (ptrdiff_t j = 0; j < parts.results && runs > 0; j += parts.block) {
+            const ptrdiff_t results = tw_conv_smaller(parts.block, parts.results - j);
+            const ptrdiff_t first = g * parts.results + j;
+            const struct operands operands = {.source = source + g * parts.channels * plane,
+                                              .bias = bias ? bias + first : NULL,
+                                              .result = result + first * result_plane,
+                                              .source_sample = shape->groups * parts.channels * plane,
+                                              .result_sample = shape->groups * parts.results * result_plane};
+
+            transform_weights(tiles, lanes, &parts, results,
+                              w + g * parts.results * parts.channels * TW_WINOGRAD_TAPS + j * parts.w_result);
+            for (ptrdiff_t r = 0; r < runs; r += parts.runs) {
+                const ptrdiff_t some = tw_conv_smaller(parts.runs, runs - r);
+                const ptrdiff_t count = list_runs(&parts, r, some);
+
+                run_tiles(tiles, lanes, &parts, some, count, results, &operands);
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+/* Algorithm "winograd": F(2x2, 3x3) on plain planes, for the forward pass and the input gradient where the contract says so
+ * (tw_conv2d_is_winograd). Private to kernels/conv.
+ *
+ * Four results that make a square are a *tile*; a *run* is a number of tiles side by side in a row of them. The transforms have
+ * vectors along runs, and the products between them are sixteen matrix products whose columns are tiles:
+ *
+ *   source plane --rows, then columns: B^T d B-->  V [16 points][channel][tiles]
+ *   weights      --rows, then columns: G g G^T-->  U [16 points][result channel][channel]
+ *   M [point] = U [point] V [point]                M [16 points][result channel][tiles]
+ *   M            --rows, then columns: A^T m A-->  result planes
+ */
+#ifndef TOWER_KERNELS_CONV_CONV_WINOGRAD_H
+#define TOWER_KERNELS_CONV_CONV_WINOGRAD_H
+
+#include "kernels/conv/conv_pass.h"
+
+enum {
+    TW_WINOGRAD_POINTS = 16,
+    TW_WINOGRAD_TAPS = 9,
+    TW_WINOGRAD_LANES = 16,
+    TW_WINOGRAD_NARROW = 14 /* seven tiles and a pair of zeros: half a vector */
+};
+
+/* A run, and where it lies. What is outside of the source is 0; what is outside of the result is not written. */
+struct tw_conv_winograd_run {
+    ptrdiff_t sample, row, column; /* of the first tile, in tiles */
+    ptrdiff_t tiles;
+    ptrdiff_t at; /* its first column of V and M */
+};
+
+/* Planes of one pass. */
+struct tw_conv_winograd_planes {
+    ptrdiff_t source[2], result[2]; /* extents */
+    ptrdiff_t padding[2];           /* 0 to 2 */
+    const float *zeros;             /* as many as a row of the source has */
+};
+
+/* What an ISA does in lanes. u, v and m are the place of a point's row; v and m that of the group's first tile. Results of vectors
+ * that are not full go over the end of a run: rows have TW_WINOGRAD_LANES - 1 elements more than are used, or the beginning of
+ * the next row, and are written in ascending order. The functions for two runs take the second from run[1]; rows of pixels and of
+ * results have at most TW_WINOGRAD_NARROW there. */
+struct tw_conv_winograd_lanes {
+    /* u[point*point_step + i] of channels i; tap t of channel i is taps[t*tap_step + i], for vectors of them. */
+    void (*weights)(ptrdiff_t channels, const float *taps, ptrdiff_t tap_step, float *u,
+                    ptrdiff_t point_step);
+    /* v[point*point_step + run->at + t] of the tiles t of a run of the plane `source`. */
+    void (*input)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
+                  const float *source, float *v, ptrdiff_t point_step);
+    void (*input_two)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
+                      const float *source, const float *second_source, float *v, ptrdiff_t point_step);
+    /* The results of a run from m[point*point_step + run->at + t], into the plane `result`. */
+    void (*output)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
+                   const float *m, ptrdiff_t point_step, float bias, float *result);
+    void (*output_two)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
+                       const float *m, ptrdiff_t point_step, float bias, float *result, float *second_result);
+};
+
+extern const struct tw_conv_winograd_lanes tw_conv_winograd__avx2, tw_conv_winograd__avx512,
+    tw_conv_winograd__neon;
+
+/* The forward pass, or the input gradient with `source` dy and without bias, which may be NULL anyway. */
+void tw_conv_winograd(const struct tw_f32_tiles *tiles, const struct tw_conv_winograd_lanes *lanes,
+                      const struct tw_conv2d_shape *shape, bool gradient, ptrdiff_t samples,
+                      const float *source, const float *w, const float *bias, float *result, void *workspace);
+size_t tw_conv_winograd_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                                  bool gradient);
+
+/* The same by its formulas. */
+void tw_conv_winograd_reference(const struct tw_conv2d_shape *shape, bool gradient, ptrdiff_t samples,
+                                const float *source, const float *w, const float *bias, float *result);
+
+#endif

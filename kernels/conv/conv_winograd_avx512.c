@@ -1,0 +1,4 @@
+/* Winograd's transforms of convolution in the lanes of AVX-512. */
+#include "kernels/simd/lanes_avx512.h"
+
+#include "kernels/conv/conv_winograd_lanes.h"

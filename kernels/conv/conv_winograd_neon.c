@@ -1,0 +1,4 @@
+/* Winograd's transforms of convolution in the lanes of NEON. */
+#include "kernels/simd/lanes_neon.h"
+
+#include "kernels/conv/conv_winograd_lanes.h"

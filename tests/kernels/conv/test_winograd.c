@@ -1,0 +1,185 @@
+/* Winograd's convolution on plain planes: every variant against the reference, bit for bit, and the rule that takes it. How far
+ * its results are from the sums that they stand for: tests/kernels/accuracy/test_winograd.c. */
+#include <float.h>
+
+#include "tests/kernels/conv/conv_cases.h"
+
+static struct tw_conv2d_shape shape_of(ptrdiff_t in, ptrdiff_t out, ptrdiff_t groups, ptrdiff_t height,
+                                       ptrdiff_t width, ptrdiff_t padding_above, ptrdiff_t padding_beside)
+{
+    struct tw_conv2d_shape shape = {.in_channels = in * groups,
+                                    .in_height = height,
+                                    .in_width = width,
+                                    .out_channels = out * groups,
+                                    .kernel_height = 3,
+                                    .kernel_width = 3,
+                                    .stride = {1, 1},
+                                    .padding = {padding_above, padding_beside},
+                                    .dilation = {1, 1},
+                                    .groups = groups};
+
+    set_output(&shape);
+    return shape;
+}
+
+/* One to 70 channels a group; of few channels large images, so that Winograd pays. */
+static struct tw_conv2d_shape random_winograd(struct tw_rng *rng)
+{
+    struct tw_conv2d_shape shape;
+
+    do {
+        const ptrdiff_t most = tw_test_integer(rng, 0, 4) == 0 ? 70 : 20;
+
+        shape = shape_of(tw_test_integer(rng, 8, most), tw_test_integer(rng, 8, most),
+                         tw_test_integer(rng, 0, 5) == 0 ? tw_test_integer(rng, 2, 3) : 1,
+                         tw_test_integer(rng, 2, 18), tw_test_integer(rng, 2, 40), tw_test_integer(rng, 0, 2),
+                         tw_test_integer(rng, 0, 2));
+    } while (shape.out_height < 1 || shape.out_width < 1 ||
+             (!tw_conv2d_is_winograd(&shape, TW_CONV2D_FORWARD) &&
+              !tw_conv2d_is_winograd(&shape, TW_CONV2D_INPUT_GRADIENT)));
+    return shape;
+}
+
+static void random_shapes_equal_the_reference(void **state)
+{
+    const int cases = (int)tw_test_cases(30), available = conv_variants_to_compare();
+    struct tw_rng rng = tw_test_rng(1);
+    int ran = 0;
+
+    (void)state;
+    for (int i = 0; i < cases; i++) {
+        const struct tw_conv2d_shape shape = random_winograd(&rng);
+
+        ran += check_shape(&rng, &shape, tw_test_integer(&rng, 0, 3), NULL, 0);
+    }
+    assert_int_equal(ran, cases * available);
+}
+
+/* NaN and infinity, which makes NaN of its whole tile, and numbers whose sums overflow or are subnormal. */
+static void special_values_flow(void **state)
+{
+    static const float special[] = {NAN, INFINITY, -INFINITY, -0.0f, 0.0f, FLT_MAX, FLT_TRUE_MIN};
+    const int cases = (int)tw_test_cases(10), available = conv_variants_to_compare();
+    struct tw_rng rng = tw_test_rng(2);
+    int ran = 0;
+
+    (void)state;
+    for (int i = 0; i < cases; i++) {
+        const struct tw_conv2d_shape shape = random_winograd(&rng);
+
+        ran += check_shape(&rng, &shape, 2, special, (int)(sizeof special / sizeof *special));
+    }
+    assert_int_equal(ran, cases * available);
+}
+
+/* Rows of tiles that are divided, the last part of one tile, at every padding; several blocks of results and fewer tiles at a time,
+ * of many channels; two rows of tiles in a vector, an odd number of them, of several samples; just too wide for that. */
+static void blocks_equal_the_reference(void **state)
+{
+    static const struct {
+        ptrdiff_t channels[3], image[2], padding[2], samples;
+    } cases[] = {
+        {{9, 16, 1}, {6, 258}, {1, 1}, 1},   {{16, 24, 1}, {6, 259}, {2, 2}, 1},
+        {{24, 24, 1}, {9, 515}, {0, 0}, 1},  {{12, 24, 1}, {6, 2047}, {2, 2}, 1},
+        {{24, 12, 1}, {6, 2049}, {1, 1}, 1}, {{40, 33, 2}, {10, 13}, {1, 2}, 5},
+        {{24, 17, 1}, {14, 14}, {1, 1}, 3},  {{64, 64, 1}, {7, 7}, {1, 1}, 3},
+        {{24, 24, 1}, {13, 15}, {1, 1}, 3},  {{24, 24, 1}, {13, 16}, {2, 0}, 3},
+        {{24, 24, 1}, {14, 12}, {0, 2}, 3},  {{64, 64, 1}, {6, 4}, {1, 1}, 23},
+        {{300, 220, 1}, {6, 6}, {1, 1}, 1},  {{220, 300, 1}, {6, 4}, {1, 1}, 1},
+    };
+    const int available = conv_variants_to_compare();
+    struct tw_rng rng = tw_test_rng(3);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct tw_conv2d_shape shape =
+            shape_of(cases[i].channels[0], cases[i].channels[1], cases[i].channels[2], cases[i].image[0],
+                     cases[i].image[1], cases[i].padding[0], cases[i].padding[1]);
+
+        assert_true(tw_conv2d_is_winograd(&shape, TW_CONV2D_FORWARD));
+        assert_true(tw_conv2d_is_winograd(&shape, TW_CONV2D_INPUT_GRADIENT));
+        assert_int_equal(check_shape(&rng, &shape, cases[i].samples, NULL, 0), available);
+    }
+}
+
+/* The input gradient of a convolution is the convolution of dy by the weights turned by half a turn, channels exchanged. */
+static void input_gradient_is_a_convolution(void **state)
+{
+    const ptrdiff_t in = 40, out = 33, samples = 2;
+    const struct tw_conv2d_shape shape = shape_of(in, out, 1, 12, 16, 0, 1),
+                                 turned = shape_of(out, in, 1, 10, 16, 2, 1);
+    struct tw_rng rng = tw_test_rng(4);
+    struct conv_data data = new_data(&rng, &shape, samples);
+    float *w = new_floats(data.w_count), *dx = new_floats(data.x_count);
+
+    (void)state;
+    assert_true(tw_conv2d_is_winograd(&shape, TW_CONV2D_INPUT_GRADIENT));
+    assert_true(tw_conv2d_is_winograd(&turned, TW_CONV2D_FORWARD));
+    for (ptrdiff_t j = 0; j < data.w_count; j++)
+        w[(j / 9 % in * out + j / 9 / in) * 9 + 8 - j % 9] = data.w[j];
+    tw_f32_conv2d_input_gradient__reference(&shape, samples, data.dy, data.w, data.dx, NULL);
+    tw_f32_conv2d_forward__reference(&turned, samples, data.dy, w, NULL, dx, NULL);
+    assert_bits_equal_f32(dx, data.dx, data.x_count);
+    free(w);
+    free(dx);
+    end_data(&data);
+}
+
+/* Both sides of the rule's limits. */
+static void rule_is_kept(void **state)
+{
+    static const struct {
+        ptrdiff_t channels[3], image[2], padding[2];
+        bool forward, input_gradient;
+    } cases[] = {
+        {{64, 64, 1}, {14, 14}, {1, 1}, true, true},   {{32, 64, 1}, {14, 14}, {1, 1}, true, true},
+        {{8, 8, 1}, {28, 28}, {1, 1}, false, false},   {{8, 12, 1}, {28, 28}, {1, 1}, true, true},
+        {{7, 64, 1}, {28, 28}, {1, 1}, false, false},  {{64, 7, 1}, {28, 28}, {1, 1}, false, false},
+        {{16, 16, 1}, {10, 10}, {1, 1}, false, false}, {{16, 16, 1}, {12, 12}, {1, 1}, true, true},
+        {{64, 64, 1}, {5, 5}, {1, 1}, false, false},   {{64, 64, 1}, {6, 6}, {1, 1}, true, true},
+        {{48, 48, 1}, {7, 7}, {1, 1}, false, false},   {{64, 64, 1}, {7, 7}, {1, 1}, true, true},
+        {{64, 64, 1}, {4, 4}, {1, 1}, false, false},   {{512, 512, 1}, {4, 4}, {1, 1}, true, true},
+        {{64, 64, 1}, {1, 64}, {1, 1}, false, false},  {{64, 64, 1}, {16, 16}, {2, 2}, true, true},
+        {{64, 64, 1}, {16, 16}, {3, 1}, false, false}, {{64, 64, 1}, {16, 16}, {1, 3}, false, false},
+        {{16, 16, 4}, {16, 16}, {1, 1}, true, true},   {{64, 64, 1}, {4, 100}, {0, 0}, true, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tw_conv2d_shape shape =
+            shape_of(cases[i].channels[0], cases[i].channels[1], cases[i].channels[2], cases[i].image[0],
+                     cases[i].image[1], cases[i].padding[0], cases[i].padding[1]);
+        ptrdiff_t *const kept[] = {&shape.stride[0], &shape.stride[1], &shape.dilation[0],
+                                   &shape.dilation[1]};
+
+        assert_int_equal(tw_conv2d_is_winograd(&shape, TW_CONV2D_FORWARD), cases[i].forward);
+        assert_int_equal(tw_conv2d_is_winograd(&shape, TW_CONV2D_INPUT_GRADIENT), cases[i].input_gradient);
+        assert_false(tw_conv2d_is_winograd(&shape, TW_CONV2D_WEIGHT_GRADIENT));
+        for (int v = 0; v < CONV_VARIANTS; v++) {
+            assert_int_equal(strcmp(conv_variants[v].algorithm(&shape, TW_CONV2D_FORWARD), "winograd") == 0,
+                             cases[i].forward);
+            assert_int_equal(
+                strcmp(conv_variants[v].algorithm(&shape, TW_CONV2D_INPUT_GRADIENT), "winograd") == 0,
+                cases[i].input_gradient);
+        }
+        for (int k = 0; k < 4; k++) {
+            *kept[k] = 2;
+            assert_false(tw_conv2d_is_winograd(&shape, TW_CONV2D_FORWARD));
+            assert_false(tw_conv2d_is_winograd(&shape, TW_CONV2D_INPUT_GRADIENT));
+            *kept[k] = 1;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_shapes_equal_the_reference),
+        cmocka_unit_test(special_values_flow),
+        cmocka_unit_test(blocks_equal_the_reference),
+        cmocka_unit_test(input_gradient_is_a_convolution),
+        cmocka_unit_test(rule_is_kept),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
