@@ -226,6 +226,8 @@ static void check_channels(struct tw_contest *contest, const struct conv *c, ptr
         take_channels(c->x, c->samples, s->in_channels, first, part.shape.in_channels, x_plane(c), x);
         take_channels(c->dy, c->samples, s->out_channels, o, 1, y_plane(c), dy);
         run_weight_gradient(&part);
+        if (tw_conv2d_is_winograd(s, TW_CONV2D_WEIGHT_GRADIENT))
+            tw_conv_winograd_weights_reference(&part.shape, part.samples, x, dy, part.dw);
         tw_contest_check_exact(contest, part.dw, c->dw + o * taps(c), taps(c));
         tw_contest_check_exact(contest, part.db, c->db + o, 1);
     }

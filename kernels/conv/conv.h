@@ -19,7 +19,7 @@
  *                    ONE call form ONE chain.
  *   bias gradient    one chain of plain additions per element of db over (n, r, c), starting from +0.
  *
- * Winograd (tw_conv2d_is_winograd), forward and input gradient, has other sums, of the transforms of conv_pool.h: results in
+ * Winograd (tw_conv2d_is_winograd) has other sums, of the transforms of conv_pool.h: results in
  * tiles of 2 x 2, from the first row and column on; for the input gradient source is dy, the channels summed over are those of
  * the output, and g the taps turned by half a turn:
  *
@@ -27,6 +27,13 @@
  *   V = B^T d B        rows then columns of (d0 - d2, d1 + d2, d2 - d1, d1 - d3), d the 4 x 4 of the source that a tile meets
  *   M = sum over i of U V, one fma chain per point, i ascending from +0
  *   result = A^T M A   rows then columns of ((m0 + m1) + m2, (m1 - m2) - m3), and then + bias[o] or + 0
+ *
+ * and of the weight gradient, from all samples of a call:
+ *
+ *   M = A y A^T        rows then columns of (y0, y0 + y1, y0 - y1, y1), y the 2 x 2 of dy, 0 outside of it
+ *   V                  as above, but for d3 - d1
+ *   U = sum of M V, one fma chain per point over (n, tiles row by row) from +0
+ *   dw = G^T U G       rows then columns of (u0 + (u1 + u2)/2, (u1 - u2)/2, (u1 + u2)/2 + u3)
  *
  * Zeros of the padding are multiplied like other values, and the differences make NaN of infinities.
  *
@@ -94,10 +101,13 @@ enum tw_conv2d_pass { TW_CONV2D_FORWARD, TW_CONV2D_INPUT_GRADIENT, TW_CONV2D_WEI
 #define TW_CONV2D_LONG_CHAINS   24
 #define TW_CONV2D_LISTED_TAPS   7
 
-/* Most padding that Winograd's tiles meet; what a tile costs a pair of channels, in multiplications: 16, and an eighth for
+/* Most padding that Winograd's tiles meet in one direction, and in both together: where it is 2 in both, the result in a corner is a
+ * single tap's, and the roundings of all of its tile would be many times its own. What a tile costs a pair of channels, in multiplications: 16, and an eighth for
  * products in blocks and for the weights; what transforming a place costs a channel, in and out; places of a row of tiles come by so
  * many. Fitted to what both ways take (docs/kernels.md). */
 #define TW_CONV2D_WINOGRAD_PADDING   2
+#define TW_CONV2D_WINOGRAD_PADDINGS  3
+#define TW_CONV2D_WINOGRAD_VECTOR    16
 #define TW_CONV2D_WINOGRAD_TILE      18
 #define TW_CONV2D_WINOGRAD_TRANSFORM 68
 #define TW_CONV2D_WINOGRAD_PLACES    8
@@ -138,15 +148,21 @@ static inline bool tw_conv2d_winograd_pays(const struct tw_conv2d_shape *shape, 
                          TW_CONV2D_WINOGRAD_TRANSFORM * (in + out) * places;
 }
 
-/* Whether a pass is Winograd's: 3 x 3 in steps of 1, many channels in and out, where that is less work. */
+/* Whether a pass is Winograd's: 3 x 3 in steps of 1, many channels in and out, where that is less work. The weight gradient takes its
+ * vectors of the input channels. */
 static inline bool tw_conv2d_is_winograd(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
 {
-    return pass != TW_CONV2D_WEIGHT_GRADIENT && shape->kernel_height == 3 && shape->kernel_width == 3 &&
-           shape->stride[0] == 1 && shape->stride[1] == 1 && shape->dilation[0] == 1 &&
-           shape->dilation[1] == 1 && shape->padding[0] <= TW_CONV2D_WINOGRAD_PADDING &&
-           shape->padding[1] <= TW_CONV2D_WINOGRAD_PADDING &&
-           shape->in_channels / shape->groups >= TW_CONV2D_MANY_CHANNELS &&
-           shape->out_channels / shape->groups >= TW_CONV2D_MANY_CHANNELS &&
+    const ptrdiff_t in = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
+    const ptrdiff_t vertical = shape->padding[0], horizontal = shape->padding[1],
+                    most = TW_CONV2D_WINOGRAD_PADDING;
+    const ptrdiff_t paddings =
+        pass == TW_CONV2D_INPUT_GRADIENT ? 2 * most - vertical - horizontal : vertical + horizontal;
+
+    return shape->kernel_height == 3 && shape->kernel_width == 3 && shape->stride[0] == 1 &&
+           shape->stride[1] == 1 && shape->dilation[0] == 1 && shape->dilation[1] == 1 && vertical <= most &&
+           horizontal <= most && in >= TW_CONV2D_MANY_CHANNELS && out >= TW_CONV2D_MANY_CHANNELS &&
+           (pass == TW_CONV2D_WEIGHT_GRADIENT ? in >= TW_CONV2D_WINOGRAD_VECTOR
+                                              : paddings <= TW_CONV2D_WINOGRAD_PADDINGS) &&
            tw_conv2d_winograd_pays(shape, pass == TW_CONV2D_INPUT_GRADIENT);
 }
 

@@ -231,18 +231,12 @@ static void depthwise_weight_gradient(const struct tw_conv2d_shape *s, ptrdiff_t
     }
 }
 
-void tw_f32_conv2d_weight_gradient__reference(const struct tw_conv2d_shape *s, ptrdiff_t samples,
-                                              const float *x, const float *dy, float *dw, float *db,
-                                              void *workspace)
+static void weight_gradient(const struct tw_conv2d_shape *s, ptrdiff_t samples, const float *x,
+                            const float *dy, float *dw)
 {
     const ptrdiff_t ipg = s->in_channels / s->groups, opg = s->out_channels / s->groups;
     const ptrdiff_t in_plane = s->in_height * s->in_width, out_plane = s->out_height * s->out_width;
 
-    (void)workspace;
-    if (tw_conv2d_is_depthwise(s)) {
-        depthwise_weight_gradient(s, samples, x, dy, dw, db);
-        return;
-    }
     for (ptrdiff_t o = 0; o < s->out_channels; o++) {
         for (ptrdiff_t i = 0; i < ipg; i++) {
             for (ptrdiff_t u = 0; u < s->kernel_height; u++) {
@@ -258,6 +252,22 @@ void tw_f32_conv2d_weight_gradient__reference(const struct tw_conv2d_shape *s, p
                 }
             }
         }
+    }
+}
+
+void tw_f32_conv2d_weight_gradient__reference(const struct tw_conv2d_shape *s, ptrdiff_t samples,
+                                              const float *x, const float *dy, float *dw, float *db,
+                                              void *workspace)
+{
+    (void)workspace;
+    if (tw_conv2d_is_depthwise(s)) {
+        depthwise_weight_gradient(s, samples, x, dy, dw, db);
+        return;
+    }
+    if (tw_conv2d_is_winograd(s, TW_CONV2D_WEIGHT_GRADIENT)) {
+        tw_conv_winograd_weights_reference(s, samples, x, dy, dw);
+    } else {
+        weight_gradient(s, samples, x, dy, dw);
     }
     if (db) {
         bias_gradient(s, samples, dy, db);

@@ -19,7 +19,7 @@
  *                  in a padded copy (conv_columns.c), or of a column matrix that is made one panel at a time.
  *
  * The weight gradient of depthwise convolution has an order and an algorithm of its own, "along rows" as well
- * (tw_conv2d_is_depthwise). Any other takes its vectors over output channels, in "windows" of a padded copy or, where steps
+ * (tw_conv2d_is_depthwise). Any other but Winograd's takes its vectors over output channels, in "windows" of a padded copy or, where steps
  * outside the image are left out, "direct"; but a 1 x 1 kernel without padding, on planes of PLANE_WEIGHTS positions, with
  * no fewer output than input channels, and of these enough for a panel, over input channels: "gemm". With a stride it has
  * to repay what is put together: from CHANNELS_STRIDED input channels on, where panels are narrower than PANEL_WIDE, the
@@ -99,6 +99,9 @@ enum tw_conv_algorithm tw_conv_select_weight_gradient(const struct tw_f32_tiles 
 {
     if (tw_conv2d_is_depthwise(shape)) {
         return TW_CONV_ALONG_ROWS;
+    }
+    if (tw_conv2d_is_winograd(shape, TW_CONV2D_WEIGHT_GRADIENT)) {
+        return TW_CONV_WINOGRAD;
     }
     if (!tw_conv2d_leaves_out_padding(shape, TW_CONV2D_WEIGHT_GRADIENT)) {
         return TW_CONV_WINDOWS;

@@ -9,7 +9,7 @@
  *
  * The bias gradient is one more row of A, which reads ones: fma(1, dy, sum) is sum + dy, rounded once.
  */
-#include "kernels/conv/conv_pass.h"
+#include "kernels/conv/conv_winograd.h"
 #include "kernels/gemm/workspace.h"
 
 #define BLOCK_COLUMNS 256
@@ -61,6 +61,8 @@ size_t tw_conv_weight_gradient_workspace(const struct tw_f32_tiles *tiles,
     const struct tw_conv_pass pass = tw_conv_forward_pass(shape);
 
     switch (tw_conv_select_weight_gradient(tiles, shape)) {
+    case TW_CONV_WINOGRAD:
+        return tw_conv_winograd_weights_workspace(tiles, shape);
     case TW_CONV_GEMM:
         return tw_conv_gemm_workspace(tiles, shape);
     case TW_CONV_DIRECT:

@@ -32,11 +32,6 @@ struct parts {
     size_t bytes;
 };
 
-static ptrdiff_t up(ptrdiff_t count, ptrdiff_t unit)
-{
-    return (count + unit - 1) / unit * unit;
-}
-
 static struct tw_gemm_shape product_of(const struct parts *parts, ptrdiff_t results, ptrdiff_t tiles)
 {
     return (struct tw_gemm_shape){
@@ -76,28 +71,28 @@ static void set_runs(struct parts *parts)
 
     parts->run = tw_conv_even(parts->tiles[1], tiles);
     if (parts->run < parts->tiles[1]) {
-        parts->run = up(parts->run, TW_WINOGRAD_LANES);
+        parts->run = tw_conv_winograd_up(parts->run);
     }
     parts->runs = tiles / parts->run;
     parts->narrow =
         parts->planes.source[1] <= TW_WINOGRAD_NARROW && parts->planes.result[1] <= TW_WINOGRAD_NARROW;
-    parts->pitch = up(parts->runs * parts->run + TW_WINOGRAD_LANES - 1, TW_WINOGRAD_LANES);
+    parts->pitch = tw_conv_winograd_up(parts->runs * parts->run + TW_WINOGRAD_LANES - 1);
     parts->pitch += parts->pitch / TW_WINOGRAD_LANES % 2 == 0 ? TW_WINOGRAD_LANES : 0;
     parts->v_point = parts->channels * parts->pitch + TW_WINOGRAD_LANES;
     parts->m_point = parts->block * parts->pitch + TW_WINOGRAD_LANES;
-    parts->u_point = up(parts->channels * parts->block, TW_WINOGRAD_LANES) + TW_WINOGRAD_LANES;
+    parts->u_point = tw_conv_winograd_up(parts->channels * parts->block) + TW_WINOGRAD_LANES;
 }
 
-/* Of any group of runs: the last one may have fewer. */
+/* Of any group of runs: the last one may have fewer, and the last run of a row, where rows are divided, fewer tiles. */
 static size_t product_workspace(const struct tw_f32_tiles *tiles, const struct parts *parts)
 {
     const ptrdiff_t last = parts->results - (parts->results - 1) / parts->block * parts->block;
     size_t most = 0;
 
-    for (ptrdiff_t runs = 1; runs <= parts->runs; runs++) {
+    for (ptrdiff_t runs = 0; runs <= parts->runs; runs++) {
         for (int block = 0; block < 2; block++) {
-            const struct tw_gemm_shape product =
-                product_of(parts, block ? parts->block : last, runs * parts->run);
+            const ptrdiff_t count = runs == 0 ? parts->tiles[1] % parts->run : runs * parts->run;
+            const struct tw_gemm_shape product = product_of(parts, block ? parts->block : last, count);
             const size_t bytes = tw_gemm_blocked_workspace(tiles, &product);
 
             most = bytes > most ? bytes : most;
@@ -117,7 +112,7 @@ static struct parts divide(const struct tw_conv2d_shape *shape, bool gradient, v
     set_runs(&parts);
     parts.zeros = tw_workspace_take(&workspace, parts.planes.source[1], sizeof(float));
     parts.planes.zeros = parts.zeros;
-    parts.taps_pitch = up(parts.channels, TW_WINOGRAD_LANES);
+    parts.taps_pitch = tw_conv_winograd_up(parts.channels);
     parts.taps = tw_workspace_take(&workspace, TW_WINOGRAD_TAPS * parts.taps_pitch, sizeof(float));
     parts.list = tw_workspace_take(&workspace, parts.runs, sizeof *parts.list);
     parts.u = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.u_point, sizeof(float));
@@ -165,22 +160,21 @@ static void transform_weights(const struct tw_f32_tiles *tiles, const struct tw_
     }
 }
 
-/* Runs from number `first` on, of all samples; returns their tiles. */
-static ptrdiff_t list_runs(const struct parts *parts, ptrdiff_t first, ptrdiff_t count)
+ptrdiff_t tw_conv_winograd_list(const ptrdiff_t tiles[2], ptrdiff_t run, ptrdiff_t first, ptrdiff_t count,
+                                struct tw_conv_winograd_run *list)
 {
-    const ptrdiff_t across = (parts->tiles[1] + parts->run - 1) / parts->run;
+    const ptrdiff_t across = (tiles[1] + run - 1) / run;
     ptrdiff_t at = 0;
 
     for (ptrdiff_t i = 0; i < count; i++) {
-        const ptrdiff_t row = (first + i) / across, column = (first + i) % across * parts->run;
+        const ptrdiff_t row = (first + i) / across, column = (first + i) % across * run;
 
-        parts->list[i] =
-            (struct tw_conv_winograd_run){.sample = row / parts->tiles[0],
-                                          .row = row % parts->tiles[0],
-                                          .column = column,
-                                          .tiles = tw_conv_smaller(parts->run, parts->tiles[1] - column),
-                                          .at = at};
-        at += parts->list[i].tiles;
+        list[i] = (struct tw_conv_winograd_run){.sample = row / tiles[0],
+                                                .row = row % tiles[0],
+                                                .column = column,
+                                                .tiles = tw_conv_smaller(run, tiles[1] - column),
+                                                .at = at};
+        at += list[i].tiles;
     }
     return at;
 }
@@ -278,7 +272,7 @@ void tw_conv_winograd(const struct tw_f32_tiles *tiles, const struct tw_conv_win
                               w + g * parts.results * parts.channels * TW_WINOGRAD_TAPS + j * parts.w_result);
             for (ptrdiff_t r = 0; r < runs; r += parts.runs) {
                 const ptrdiff_t some = tw_conv_smaller(parts.runs, runs - r);
-                const ptrdiff_t count = list_runs(&parts, r, some);
+                const ptrdiff_t count = tw_conv_winograd_list(parts.tiles, parts.run, r, some, parts.list);
 
                 run_tiles(tiles, lanes, &parts, some, count, results, &operands);
             }

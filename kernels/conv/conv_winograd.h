@@ -8,6 +8,14 @@
  *   weights      --rows, then columns: G g G^T-->  U [16 points][result channel][channel]
  *   M [point] = U [point] V [point]                M [16 points][result channel][tiles]
  *   M            --rows, then columns: A^T m A-->  result planes
+ *
+ * The weight gradient is the same backwards. There k of the products are tiles, and one of the operands lies across them: x, which
+ * is transposed first, so that its transform has vectors of channels:
+ *
+ *   dy planes    --rows, then columns: A y A^T-->  M [16 points][output channel][tiles]
+ *   x planes     --transposed, B^T d B-->          V [16 points][tiles][input channel]
+ *   U [point] += M [point] V [point]               U [16 points][output channel][input channel]
+ *   U            --rows, then columns: G^T u G-->  dw
  */
 #ifndef TOWER_KERNELS_CONV_CONV_WINOGRAD_H
 #define TOWER_KERNELS_CONV_CONV_WINOGRAD_H
@@ -53,7 +61,27 @@ struct tw_conv_winograd_lanes {
                    const float *m, ptrdiff_t point_step, float bias, float *result);
     void (*output_two)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
                        const float *m, ptrdiff_t point_step, float bias, float *result, float *second_result);
+    /* Of the weight gradient. m[point*point_step + run->at + t] of the tiles of dy, which is the source of `planes`. */
+    void (*gradient)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
+                     const float *dy, float *m, ptrdiff_t point_step);
+    void (*gradient_two)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
+                         const float *dy, const float *second_dy, float *m, ptrdiff_t point_step);
+    /* v[point*point_step + t*pitch + i] of channels i, pitch of them, a whole number of vectors; column c of the four rows of x
+     * that tiles meet, channels fastest, begins at row[k] + c*pitch. */
+    void (*windows)(const float *const row[4], ptrdiff_t tiles, ptrdiff_t pitch, float *v,
+                    ptrdiff_t point_step);
+    /* taps[t*tap_step + i] of channels i from u[point*point_step + i], for vectors of them. */
+    void (*taps)(ptrdiff_t channels, const float *u, ptrdiff_t point_step, float *taps, ptrdiff_t tap_step);
 };
+
+/* Runs from number `first` on, of all samples, for planes of so many tiles; returns their tiles. */
+ptrdiff_t tw_conv_winograd_list(const ptrdiff_t tiles[2], ptrdiff_t run, ptrdiff_t first, ptrdiff_t count,
+                                struct tw_conv_winograd_run *list);
+
+static inline ptrdiff_t tw_conv_winograd_up(ptrdiff_t count)
+{
+    return (count + TW_WINOGRAD_LANES - 1) / TW_WINOGRAD_LANES * TW_WINOGRAD_LANES;
+}
 
 extern const struct tw_conv_winograd_lanes tw_conv_winograd__avx2, tw_conv_winograd__avx512,
     tw_conv_winograd__neon;
@@ -65,8 +93,17 @@ void tw_conv_winograd(const struct tw_f32_tiles *tiles, const struct tw_conv_win
 size_t tw_conv_winograd_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                                   bool gradient);
 
-/* The same by its formulas. */
+/* The weight gradient; `db` may be NULL. samples not 0. */
+void tw_conv_winograd_weights(const struct tw_f32_tiles *tiles, const struct tw_conv_winograd_lanes *lanes,
+                              const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x,
+                              const float *dy, float *dw, float *db, void *workspace);
+size_t tw_conv_winograd_weights_workspace(const struct tw_f32_tiles *tiles,
+                                          const struct tw_conv2d_shape *shape);
+
+/* The same by their formulas. */
 void tw_conv_winograd_reference(const struct tw_conv2d_shape *shape, bool gradient, ptrdiff_t samples,
                                 const float *source, const float *w, const float *bias, float *result);
+void tw_conv_winograd_weights_reference(const struct tw_conv2d_shape *shape, ptrdiff_t samples,
+                                        const float *x, const float *dy, float *dw);
 
 #endif

@@ -160,11 +160,3 @@ static void transform_two_outputs(const struct tw_conv_winograd_planes *planes,
         }
     }
 }
-
-const struct tw_conv_winograd_lanes TW_VARIANT(tw_conv_winograd) = {
-    .weights = transform_weights,
-    .input = transform_input,
-    .input_two = transform_two_inputs,
-    .output = transform_output,
-    .output_two = transform_two_outputs,
-};

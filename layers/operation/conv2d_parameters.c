@@ -37,6 +37,20 @@ static double weight_gradient_flops(const struct tw_execution *execution)
            (double)(shape.out_height * shape.out_width);
 }
 
+/* Winograd F(2x2, 3x3): 16 products for a tile of four positions in place of 4 times 9. */
+static double weight_gradient_flops_done(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
+{
+    const struct tw_conv2d_shape shape = weight_gradient_shape(execution);
+    const ptrdiff_t samples = tw_execution_input_shape(execution, 0).extent[0];
+    const bool winograd = tw_conv2d_is_winograd(&shape, TW_CONV2D_WEIGHT_GRADIENT);
+    const ptrdiff_t tiles = (shape.out_height + 1) / 2 * ((shape.out_width + 1) / 2);
+    const double products =
+        winograd ? 16.0 / 9.0 * (double)tiles : (double)(shape.out_height * shape.out_width);
+
+    return 2.0 * (double)(tw_slot_begin(samples, (int)end) - tw_slot_begin(samples, (int)begin)) *
+           (double)weight_elements(&shape) * products;
+}
+
 static size_t weight_gradient_workspace(const struct tw_execution *execution)
 {
     struct tw_conv2d_shape shape = weight_gradient_shape(execution);
@@ -75,6 +89,7 @@ const struct tw_operation tw_operation_conv2d_weight_gradient = {
     .name = "conv2d_weight_gradient",
     .split = TW_SPLIT_SLOTS,
     .flops = weight_gradient_flops,
+    .flops_done = weight_gradient_flops_done,
     .workspace = weight_gradient_workspace,
     .run = run_weight_gradient,
     .algorithm = weight_gradient_algorithm,

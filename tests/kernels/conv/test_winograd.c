@@ -79,8 +79,8 @@ static void blocks_equal_the_reference(void **state)
     static const struct {
         ptrdiff_t channels[3], image[2], padding[2], samples;
     } cases[] = {
-        {{9, 16, 1}, {6, 258}, {1, 1}, 1},   {{16, 24, 1}, {6, 259}, {2, 2}, 1},
-        {{24, 24, 1}, {9, 515}, {0, 0}, 1},  {{12, 24, 1}, {6, 2047}, {2, 2}, 1},
+        {{9, 16, 1}, {6, 258}, {1, 1}, 1},   {{16, 24, 1}, {6, 259}, {2, 1}, 1},
+        {{24, 24, 1}, {9, 515}, {1, 0}, 1},  {{12, 24, 1}, {6, 2047}, {1, 2}, 1},
         {{24, 12, 1}, {6, 2049}, {1, 1}, 1}, {{40, 33, 2}, {10, 13}, {1, 2}, 5},
         {{24, 17, 1}, {14, 14}, {1, 1}, 3},  {{64, 64, 1}, {7, 7}, {1, 1}, 3},
         {{24, 24, 1}, {13, 15}, {1, 1}, 3},  {{24, 24, 1}, {13, 16}, {2, 0}, 3},
@@ -125,23 +125,39 @@ static void input_gradient_is_a_convolution(void **state)
     end_data(&data);
 }
 
-/* Both sides of the rule's limits. */
+/* Both sides of the rule's limits, for forward, input gradient and weight gradient. */
 static void rule_is_kept(void **state)
 {
     static const struct {
         ptrdiff_t channels[3], image[2], padding[2];
-        bool forward, input_gradient;
+        bool expected[3];
     } cases[] = {
-        {{64, 64, 1}, {14, 14}, {1, 1}, true, true},   {{32, 64, 1}, {14, 14}, {1, 1}, true, true},
-        {{8, 8, 1}, {28, 28}, {1, 1}, false, false},   {{8, 12, 1}, {28, 28}, {1, 1}, true, true},
-        {{7, 64, 1}, {28, 28}, {1, 1}, false, false},  {{64, 7, 1}, {28, 28}, {1, 1}, false, false},
-        {{16, 16, 1}, {10, 10}, {1, 1}, false, false}, {{16, 16, 1}, {12, 12}, {1, 1}, true, true},
-        {{64, 64, 1}, {5, 5}, {1, 1}, false, false},   {{64, 64, 1}, {6, 6}, {1, 1}, true, true},
-        {{48, 48, 1}, {7, 7}, {1, 1}, false, false},   {{64, 64, 1}, {7, 7}, {1, 1}, true, true},
-        {{64, 64, 1}, {4, 4}, {1, 1}, false, false},   {{512, 512, 1}, {4, 4}, {1, 1}, true, true},
-        {{64, 64, 1}, {1, 64}, {1, 1}, false, false},  {{64, 64, 1}, {16, 16}, {2, 2}, true, true},
-        {{64, 64, 1}, {16, 16}, {3, 1}, false, false}, {{64, 64, 1}, {16, 16}, {1, 3}, false, false},
-        {{16, 16, 4}, {16, 16}, {1, 1}, true, true},   {{64, 64, 1}, {4, 100}, {0, 0}, true, false},
+        {{64, 64, 1}, {14, 14}, {1, 1}, {true, true, true}},
+        {{32, 64, 1}, {14, 14}, {1, 1}, {true, true, true}},
+        {{8, 8, 1}, {28, 28}, {1, 1}, {false, false, false}},
+        {{8, 12, 1}, {28, 28}, {1, 1}, {true, true, false}},
+        {{7, 64, 1}, {28, 28}, {1, 1}, {false, false, false}},
+        {{64, 7, 1}, {28, 28}, {1, 1}, {false, false, false}},
+        {{16, 16, 1}, {10, 10}, {1, 1}, {false, false, false}},
+        {{16, 16, 1}, {12, 12}, {1, 1}, {true, true, true}},
+        {{64, 64, 1}, {5, 5}, {1, 1}, {false, false, false}},
+        {{64, 64, 1}, {6, 6}, {1, 1}, {true, true, true}},
+        {{48, 48, 1}, {7, 7}, {1, 1}, {false, false, false}},
+        {{64, 64, 1}, {7, 7}, {1, 1}, {true, true, true}},
+        {{64, 64, 1}, {4, 4}, {1, 1}, {false, false, false}},
+        {{512, 512, 1}, {4, 4}, {1, 1}, {true, true, true}},
+        {{64, 64, 1}, {1, 64}, {1, 1}, {false, false, false}},
+        {{64, 64, 1}, {16, 16}, {2, 2}, {false, true, true}},
+        {{64, 64, 1}, {16, 16}, {2, 1}, {true, true, true}},
+        {{64, 64, 1}, {16, 16}, {1, 2}, {true, true, true}},
+        {{64, 64, 1}, {16, 16}, {0, 0}, {true, false, true}},
+        {{64, 64, 1}, {16, 16}, {0, 1}, {true, true, true}},
+        {{64, 64, 1}, {16, 16}, {3, 0}, {false, false, false}},
+        {{64, 64, 1}, {16, 16}, {0, 3}, {false, false, false}},
+        {{16, 16, 4}, {16, 16}, {1, 1}, {true, true, true}},
+        {{15, 24, 1}, {28, 28}, {1, 1}, {true, true, false}},
+        {{16, 24, 1}, {28, 28}, {1, 1}, {true, true, true}},
+        {{64, 64, 1}, {4, 100}, {0, 1}, {true, false, true}},
     };
 
     (void)state;
@@ -152,21 +168,18 @@ static void rule_is_kept(void **state)
         ptrdiff_t *const kept[] = {&shape.stride[0], &shape.stride[1], &shape.dilation[0],
                                    &shape.dilation[1]};
 
-        assert_int_equal(tw_conv2d_is_winograd(&shape, TW_CONV2D_FORWARD), cases[i].forward);
-        assert_int_equal(tw_conv2d_is_winograd(&shape, TW_CONV2D_INPUT_GRADIENT), cases[i].input_gradient);
-        assert_false(tw_conv2d_is_winograd(&shape, TW_CONV2D_WEIGHT_GRADIENT));
-        for (int v = 0; v < CONV_VARIANTS; v++) {
-            assert_int_equal(strcmp(conv_variants[v].algorithm(&shape, TW_CONV2D_FORWARD), "winograd") == 0,
-                             cases[i].forward);
-            assert_int_equal(
-                strcmp(conv_variants[v].algorithm(&shape, TW_CONV2D_INPUT_GRADIENT), "winograd") == 0,
-                cases[i].input_gradient);
-        }
-        for (int k = 0; k < 4; k++) {
-            *kept[k] = 2;
-            assert_false(tw_conv2d_is_winograd(&shape, TW_CONV2D_FORWARD));
-            assert_false(tw_conv2d_is_winograd(&shape, TW_CONV2D_INPUT_GRADIENT));
-            *kept[k] = 1;
+        for (int pass = 0; pass < 3; pass++) {
+            const enum tw_conv2d_pass which = (enum tw_conv2d_pass)pass;
+
+            assert_int_equal(tw_conv2d_is_winograd(&shape, which), cases[i].expected[pass]);
+            for (int v = 0; v < CONV_VARIANTS; v++)
+                assert_int_equal(strcmp(conv_variants[v].algorithm(&shape, which), "winograd") == 0,
+                                 cases[i].expected[pass]);
+            for (int k = 0; k < 4; k++) {
+                *kept[k] = 2;
+                assert_false(tw_conv2d_is_winograd(&shape, which));
+                *kept[k] = 1;
+            }
         }
     }
 }
