@@ -19,23 +19,24 @@
  *                    ONE call form ONE chain.
  *   bias gradient    one chain of plain additions per element of db over (n, r, c), starting from +0.
  *
- * Winograd (tw_conv2d_is_winograd) has other sums, of the transforms of conv_pool.h: results in
- * tiles of 2 x 2, from the first row and column on; for the input gradient source is dy, the channels summed over are those of
- * the output, and g the taps turned by half a turn:
+ * Winograd (tw_conv2d_is_winograd) has other sums, of the transforms of conv_pool.h. Every transform goes down each column first
+ * (its left factor), then along each row. Results come in tiles of 2 x 2, from the first row and column on; for the input gradient
+ * the source is dy, the channels summed over are those of the output, and g the taps turned by half a turn:
  *
- *   U = G g G^T        rows then columns of (g0, (g0 + g2 + g1)/2, (g0 + g2 - g1)/2, g2)
- *   V = B^T d B        rows then columns of (d0 - d2, d1 + d2, d2 - d1, d1 - d3), d the 4 x 4 of the source that a tile meets
+ *   U = G g G^T        (g0, (g0 + g2 + g1)/2, (g0 + g2 - g1)/2, g2)
+ *   V = B^T d B        (d0 - d2, d1 + d2, d2 - d1, d1 - d3), d the 4 x 4 of the source that a tile meets
  *   M = sum over i of U V, one fma chain per point, i ascending from +0
- *   result = A^T M A   rows then columns of ((m0 + m1) + m2, (m1 - m2) - m3), and then + bias[o] or + 0
+ *   result = A^T M A   ((m0 + m1) + m2, (m1 - m2) - m3), and then + bias[o] or + 0
  *
- * and of the weight gradient, from all samples of a call:
+ * and of the weight gradient, from all samples of a call (the bias gradient is as above):
  *
- *   M = A y A^T        rows then columns of (y0, y0 + y1, y0 - y1, y1), y the 2 x 2 of dy, 0 outside of it
+ *   M = A y A^T        (y0, y0 + y1, y0 - y1, y1), y the 2 x 2 of dy, 0 outside of it
  *   V                  as above, but for d3 - d1
  *   U = sum of M V, one fma chain per point over (n, tiles row by row) from +0
- *   dw = G^T U G       rows then columns of (u0 + (u1 + u2)/2, (u1 - u2)/2, (u1 + u2)/2 + u3)
+ *   dw = G^T U G       (u0 + (u1 + u2)/2, (u1 - u2)/2, (u1 + u2)/2 + u3)
  *
- * Zeros of the padding are multiplied like other values, and the differences make NaN of infinities.
+ * Zeros of the padding are multiplied like other values. The sums of the transforms overflow earlier than direct ones, and their
+ * differences make NaN of infinities.
  *
  * Steps outside the image: those of x on the padding, and of the input gradient (r, c) that are whole numbers but
  * outside the output. Where tw_conv2d_leaves_out_padding says so they are left out of the chain; elsewhere they are
@@ -101,27 +102,29 @@ enum tw_conv2d_pass { TW_CONV2D_FORWARD, TW_CONV2D_INPUT_GRADIENT, TW_CONV2D_WEI
 #define TW_CONV2D_LONG_CHAINS   24
 #define TW_CONV2D_LISTED_TAPS   7
 
-/* Most padding that Winograd's tiles meet in one direction, and in both together: where it is 2 in both, the result in a corner is a
- * single tap's, and the roundings of all of its tile would be many times its own. What a tile costs a pair of channels, in multiplications: 16, and an eighth for
- * products in blocks and for the weights; what transforming a place costs a channel, in and out; places of a row of tiles come by so
- * many. Fitted to what both ways take (docs/kernels.md). */
+/* What the rule of Winograd counts. Most padding in one direction, and in both together: where it is 2 in both, the result in a corner
+ * is a single tap's, and the roundings of all of its tile would be many times its own. Least input channels of the weight
+ * gradient; most channels, of more of which the transformed weights are in no cache. What a tile costs a pair of channels, in
+ * multiplications: 16, and an eighth for products in blocks and for the weights; what transforming a place costs a channel, in and
+ * out; places of a row of tiles come by so many. Fitted to what both ways take (docs/kernels.md). */
 #define TW_CONV2D_WINOGRAD_PADDING   2
 #define TW_CONV2D_WINOGRAD_PADDINGS  3
 #define TW_CONV2D_WINOGRAD_VECTOR    16
+#define TW_CONV2D_WINOGRAD_CHANNELS  1024
 #define TW_CONV2D_WINOGRAD_TILE      18
 #define TW_CONV2D_WINOGRAD_TRANSFORM 68
 #define TW_CONV2D_WINOGRAD_PLACES    8
 
 /* Pairs of results and taps of a kernel of three, in one direction, that meet inside of the source. */
-static inline ptrdiff_t tw_conv2d_pairs_inside(ptrdiff_t source, ptrdiff_t result, ptrdiff_t padding)
+static inline double tw_conv2d_pairs_inside(ptrdiff_t source, ptrdiff_t result, ptrdiff_t padding)
 {
-    ptrdiff_t pairs = 0;
+    double pairs = 0;
 
     for (ptrdiff_t tap = 0; tap < 3; tap++) {
         const ptrdiff_t begin = padding > tap ? padding - tap : 0, inside = source + padding - tap;
         const ptrdiff_t end = inside < result ? inside : result;
 
-        pairs += end > begin ? end - begin : 0;
+        pairs += end > begin ? (double)(end - begin) : 0;
     }
     return pairs;
 }
@@ -142,27 +145,42 @@ static inline bool tw_conv2d_winograd_pays(const struct tw_conv2d_shape *shape, 
     for (int d = 0; d < 2; d++) {
         const ptrdiff_t padding = input_gradient ? 2 - shape->padding[d] : shape->padding[d];
 
-        direct *= (double)tw_conv2d_pairs_inside(source[d], result[d], padding);
+        direct *= tw_conv2d_pairs_inside(source[d], result[d], padding);
     }
     return direct >= TW_CONV2D_WINOGRAD_TILE * (double)rows * (double)columns * in * out +
                          TW_CONV2D_WINOGRAD_TRANSFORM * (in + out) * places;
 }
 
-/* Whether a pass is Winograd's: 3 x 3 in steps of 1, many channels in and out, where that is less work. The weight gradient takes its
- * vectors of the input channels. */
+/* Whether Winograd computes a kernel of such a size and step, with such padding of what the pass reads. */
+static inline bool tw_conv2d_suits_winograd(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
+{
+    const ptrdiff_t most = TW_CONV2D_WINOGRAD_PADDING, *padding = shape->padding;
+
+    if (shape->kernel_height != 3 || shape->kernel_width != 3 || shape->stride[0] != 1 ||
+        shape->stride[1] != 1 || shape->dilation[0] != 1 || shape->dilation[1] != 1 || padding[0] > most ||
+        padding[1] > most) {
+        return false;
+    }
+    switch (pass) {
+    case TW_CONV2D_FORWARD:
+        return padding[0] + padding[1] <= TW_CONV2D_WINOGRAD_PADDINGS;
+    case TW_CONV2D_INPUT_GRADIENT:
+        return 2 * most - padding[0] - padding[1] <= TW_CONV2D_WINOGRAD_PADDINGS;
+    default:
+        return true;
+    }
+}
+
+/* Whether a pass is Winograd's: many channels in and out, where that is less work. The weight gradient takes its vectors of the input
+ * channels. */
 static inline bool tw_conv2d_is_winograd(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
 {
     const ptrdiff_t in = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;
-    const ptrdiff_t vertical = shape->padding[0], horizontal = shape->padding[1],
-                    most = TW_CONV2D_WINOGRAD_PADDING;
-    const ptrdiff_t paddings =
-        pass == TW_CONV2D_INPUT_GRADIENT ? 2 * most - vertical - horizontal : vertical + horizontal;
+    const ptrdiff_t least =
+        pass == TW_CONV2D_WEIGHT_GRADIENT ? TW_CONV2D_WINOGRAD_VECTOR : TW_CONV2D_MANY_CHANNELS;
 
-    return shape->kernel_height == 3 && shape->kernel_width == 3 && shape->stride[0] == 1 &&
-           shape->stride[1] == 1 && shape->dilation[0] == 1 && shape->dilation[1] == 1 && vertical <= most &&
-           horizontal <= most && in >= TW_CONV2D_MANY_CHANNELS && out >= TW_CONV2D_MANY_CHANNELS &&
-           (pass == TW_CONV2D_WEIGHT_GRADIENT ? in >= TW_CONV2D_WINOGRAD_VECTOR
-                                              : paddings <= TW_CONV2D_WINOGRAD_PADDINGS) &&
+    return tw_conv2d_suits_winograd(shape, pass) && in >= least && out >= TW_CONV2D_MANY_CHANNELS &&
+           in <= TW_CONV2D_WINOGRAD_CHANNELS && out <= TW_CONV2D_WINOGRAD_CHANNELS &&
            tw_conv2d_winograd_pays(shape, pass == TW_CONV2D_INPUT_GRADIENT);
 }
 

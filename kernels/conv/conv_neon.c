@@ -46,7 +46,7 @@ void tw_f32_conv2d_weight_gradient__neon(const struct tw_conv2d_shape *shape, pt
 {
     if (tw_conv2d_is_depthwise(shape)) {
         tw_f32_conv2d_weight_gradient__reference(shape, samples, x, dy, dw, db, workspace);
-    } else if (tw_conv2d_is_winograd(shape, TW_CONV2D_WEIGHT_GRADIENT) && samples > 0) {
+    } else if (tw_conv2d_is_winograd(shape, TW_CONV2D_WEIGHT_GRADIENT)) {
         tw_conv_winograd_weights(&tw_f32_tiles__neon, &tw_conv_winograd__neon, shape, samples, x, dy, dw, db,
                                  workspace);
     } else {

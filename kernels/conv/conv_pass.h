@@ -107,7 +107,8 @@ void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
                      const float *source, const float *w, const float *bias, float *result, void *workspace);
 size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass);
 
-/* Weight and bias gradient of all shapes but depthwise ones (conv_depthwise.h), as tw_conv_select_weight_gradient says.
+/* Weight and bias gradient of all shapes but depthwise ones (conv_depthwise.h) and Winograd's (conv_winograd.h), as
+ * tw_conv_select_weight_gradient says; the workspace also of Winograd's.
  * "windows" is indirect GEMM: rows = taps, columns = output channels. */
 void tw_conv_weight_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                              ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
@@ -134,7 +135,8 @@ void tw_conv_gemm_weight_gradient(const struct tw_f32_tiles *tiles, const struct
 size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape);
 
 /* The selector (rule in conv_select.c), for forward and for input gradient, and for the weight gradient; then the algorithms
- * by name, for the entry points of the ISAs and for tests. */
+ * by name, for the entry points of the ISAs and for tests: all but those "along rows" (conv_depthwise.h) and "winograd"
+ * (conv_winograd.h), which have vectors of their own. */
 enum tw_conv_algorithm {
     TW_CONV_DIRECT,
     TW_CONV_COLUMNS,

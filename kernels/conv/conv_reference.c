@@ -21,10 +21,10 @@ static float at(const float *line, ptrdiff_t width, ptrdiff_t column)
 }
 
 /* One step of a chain; outside the image it is left out or multiplies a zero. */
-static float step(const struct tw_conv2d_shape *s, enum tw_conv2d_pass pass, const float *line,
-                  ptrdiff_t width, ptrdiff_t column, float factor, float sum)
+static float step(bool leaves_out, const float *line, ptrdiff_t width, ptrdiff_t column, float factor,
+                  float sum)
 {
-    if (tw_conv2d_leaves_out_padding(s, pass) && !is_inside(line, width, column)) {
+    if (leaves_out && !is_inside(line, width, column)) {
         return sum;
     }
     return fmaf(at(line, width, column), factor, sum);
@@ -36,13 +36,14 @@ static float forward_element(const struct tw_conv2d_shape *s, const float *x, co
 {
     const ptrdiff_t plane = s->in_height * s->in_width;
     const ptrdiff_t top = r * s->stride[0] - s->padding[0], left = c * s->stride[1] - s->padding[1];
+    const bool leaves_out = tw_conv2d_leaves_out_padding(s, TW_CONV2D_FORWARD);
 
     for (ptrdiff_t i = 0; i < s->in_channels / s->groups; i++, x += plane) {
         for (ptrdiff_t u = 0; u < s->kernel_height; u++) {
             const float *line = line_of(x, s->in_height, s->in_width, top + u * s->dilation[0]);
 
             for (ptrdiff_t v = 0, column = left; v < s->kernel_width; v++, column += s->dilation[1]) {
-                sum = step(s, TW_CONV2D_FORWARD, line, s->in_width, column, *w++, sum);
+                sum = step(leaves_out, line, s->in_width, column, *w++, sum);
             }
         }
     }
@@ -79,6 +80,7 @@ static float input_gradient_element(const struct tw_conv2d_shape *s, const float
 {
     const ptrdiff_t plane = s->out_height * s->out_width, taps = s->kernel_height * s->kernel_width;
     const ptrdiff_t ipg = s->in_channels / s->groups;
+    const bool leaves_out = tw_conv2d_leaves_out_padding(s, TW_CONV2D_INPUT_GRADIENT);
     float sum = 0.0f;
 
     for (ptrdiff_t o = 0; o < s->out_channels / s->groups; o++, dy += plane, w += ipg * taps) {
@@ -90,8 +92,8 @@ static float input_gradient_element(const struct tw_conv2d_shape *s, const float
                 const ptrdiff_t c = column + s->padding[1] - v * s->dilation[1];
 
                 if (c % s->stride[1] == 0) {
-                    sum = step(s, TW_CONV2D_INPUT_GRADIENT, line, s->out_width, c / s->stride[1],
-                               w[u * s->kernel_width + v], sum);
+                    sum = step(leaves_out, line, s->out_width, c / s->stride[1], w[u * s->kernel_width + v],
+                               sum);
                 }
             }
         }
@@ -129,12 +131,13 @@ static float weight_gradient_element(const struct tw_conv2d_shape *s, const floa
                                      ptrdiff_t u, ptrdiff_t v, float sum)
 {
     const ptrdiff_t top = u * s->dilation[0] - s->padding[0], left = v * s->dilation[1] - s->padding[1];
+    const bool leaves_out = tw_conv2d_leaves_out_padding(s, TW_CONV2D_WEIGHT_GRADIENT);
 
     for (ptrdiff_t r = 0; r < s->out_height; r++) {
         const float *line = line_of(x, s->in_height, s->in_width, top + r * s->stride[0]);
 
         for (ptrdiff_t c = 0, column = left; c < s->out_width; c++, column += s->stride[1]) {
-            sum = step(s, TW_CONV2D_WEIGHT_GRADIENT, line, s->in_width, column, *dy++, sum);
+            sum = step(leaves_out, line, s->in_width, column, *dy++, sum);
         }
     }
     return sum;

@@ -2,7 +2,8 @@
  *
  * The rule, the same for every ISA but for the weight gradient's "gemm", and that NEON has nothing "along rows":
  * "im2col+gemm" there, and the reference for the weight gradient of depthwise convolution. Every algorithm keeps the
- * summation orders of conv.h, so the choice, the contract's own but for "winograd", changes the time and not a bit of the result.
+ * summation orders of conv.h, so the choice changes the time and not a bit of the result, but for "winograd", which the contract
+ * itself chooses.
  *
  *   "winograd"     where the contract says so (tw_conv2d_is_winograd): its sums are others.
  *   "along rows"   otherwise, fewer results a group than RESULTS_ALONG_ROWS (output channels, for the input gradient input

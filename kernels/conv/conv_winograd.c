@@ -6,26 +6,24 @@
  *       V from the planes, M = U V for every point, results from M
  *
  * V and M of a group of runs stay in L2, or pass from L3 in long streams where channels are many. U is of as many result
- * channels as stay in L3: for more than these the planes are transformed again, which costs little where channels are many.
+ * channels as stay in L3: for more than these the planes are transformed again.
  */
 #include <string.h>
 
 #include "kernels/conv/conv_winograd.h"
 #include "kernels/gemm/workspace.h"
 
-#define FLOATS_OF_WEIGHTS 1048576
-#define CHANNELS_MANY     256
-#define TILES             128
-#define TILES_MANY        64
+#define CHANNELS_MANY 256
+#define TILES         128
+#define TILES_MANY    64
 
 struct parts {
     struct tw_conv_winograd_planes planes;
     bool gradient, narrow;              /* narrow: two runs fill a vector */
     ptrdiff_t channels, results, block; /* of a group; results at a time */
     ptrdiff_t w_channel, w_result;
-    ptrdiff_t tiles[2], run, runs;              /* of a plane; tiles of a run, runs at a time */
-    ptrdiff_t pitch, u_point, v_point, m_point; /* from row to row of V and M, and from point to point */
-    ptrdiff_t taps_pitch;
+    struct tw_conv_winograd_grid grid;
+    ptrdiff_t u_point, v_point, m_point, taps_pitch; /* from point to point; channels in whole vectors */
     float *zeros, *taps, *u, *v, *m;
     struct tw_conv_winograd_run *list;
     void *product;
@@ -40,9 +38,9 @@ static struct tw_gemm_shape product_of(const struct parts *parts, ptrdiff_t resu
         .k = parts->channels,
         .a_row = parts->channels,
         .a_col = 1,
-        .b_row = parts->pitch,
+        .b_row = parts->grid.pitch,
         .b_col = 1,
-        .c_row = parts->pitch,
+        .c_row = parts->grid.pitch,
     };
 }
 
@@ -59,46 +57,22 @@ static void set_planes(struct parts *parts, const struct tw_conv2d_shape *s)
         parts->planes.source[d] = parts->gradient ? y[d] : x[d];
         parts->planes.result[d] = parts->gradient ? x[d] : y[d];
         parts->planes.padding[d] = parts->gradient ? 2 - s->padding[d] : s->padding[d];
-        parts->tiles[d] = (parts->planes.result[d] + 1) / 2;
     }
 }
 
-/* Runs of equal length, whole vectors of them if a row of tiles has to be divided, and how many go through at a time. Lines of
- * the rows of V, and of its points, lie in different sets of L1. */
-static void set_runs(struct parts *parts)
+/* Points of V lie in different sets of L1, too. */
+static void set_sizes(struct parts *parts)
 {
-    const ptrdiff_t tiles = parts->channels > CHANNELS_MANY ? TILES_MANY : TILES;
+    const ptrdiff_t most = parts->channels > CHANNELS_MANY ? TILES_MANY : TILES;
 
-    parts->run = tw_conv_even(parts->tiles[1], tiles);
-    if (parts->run < parts->tiles[1]) {
-        parts->run = tw_conv_winograd_up(parts->run);
-    }
-    parts->runs = tiles / parts->run;
+    parts->block = tw_conv_winograd_block(parts->results, parts->channels);
+    parts->grid = tw_conv_winograd_grid(parts->planes.result, most);
     parts->narrow =
         parts->planes.source[1] <= TW_WINOGRAD_NARROW && parts->planes.result[1] <= TW_WINOGRAD_NARROW;
-    parts->pitch = tw_conv_winograd_up(parts->runs * parts->run + TW_WINOGRAD_LANES - 1);
-    parts->pitch += parts->pitch / TW_WINOGRAD_LANES % 2 == 0 ? TW_WINOGRAD_LANES : 0;
-    parts->v_point = parts->channels * parts->pitch + TW_WINOGRAD_LANES;
-    parts->m_point = parts->block * parts->pitch + TW_WINOGRAD_LANES;
+    parts->v_point = parts->channels * parts->grid.pitch + TW_WINOGRAD_LANES;
+    parts->m_point = parts->block * parts->grid.pitch + TW_WINOGRAD_LANES;
     parts->u_point = tw_conv_winograd_up(parts->channels * parts->block) + TW_WINOGRAD_LANES;
-}
-
-/* Of any group of runs: the last one may have fewer, and the last run of a row, where rows are divided, fewer tiles. */
-static size_t product_workspace(const struct tw_f32_tiles *tiles, const struct parts *parts)
-{
-    const ptrdiff_t last = parts->results - (parts->results - 1) / parts->block * parts->block;
-    size_t most = 0;
-
-    for (ptrdiff_t runs = 0; runs <= parts->runs; runs++) {
-        for (int block = 0; block < 2; block++) {
-            const ptrdiff_t count = runs == 0 ? parts->tiles[1] % parts->run : runs * parts->run;
-            const struct tw_gemm_shape product = product_of(parts, block ? parts->block : last, count);
-            const size_t bytes = tw_gemm_blocked_workspace(tiles, &product);
-
-            most = bytes > most ? bytes : most;
-        }
-    }
-    return most;
+    parts->taps_pitch = tw_conv_winograd_up(parts->channels);
 }
 
 static struct parts divide(const struct tw_conv2d_shape *shape, bool gradient, void *base)
@@ -107,14 +81,11 @@ static struct parts divide(const struct tw_conv2d_shape *shape, bool gradient, v
     struct parts parts = {.gradient = gradient};
 
     set_planes(&parts, shape);
-    parts.block =
-        tw_conv_even(parts.results, FLOATS_OF_WEIGHTS / TW_WINOGRAD_POINTS / parts.channels / 8 * 8);
-    set_runs(&parts);
+    set_sizes(&parts);
     parts.zeros = tw_workspace_take(&workspace, parts.planes.source[1], sizeof(float));
     parts.planes.zeros = parts.zeros;
-    parts.taps_pitch = tw_conv_winograd_up(parts.channels);
     parts.taps = tw_workspace_take(&workspace, TW_WINOGRAD_TAPS * parts.taps_pitch, sizeof(float));
-    parts.list = tw_workspace_take(&workspace, parts.runs, sizeof *parts.list);
+    parts.list = tw_workspace_take(&workspace, parts.grid.runs, sizeof *parts.list);
     parts.u = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.u_point, sizeof(float));
     parts.v = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.v_point, sizeof(float));
     parts.m = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.m_point, sizeof(float));
@@ -127,8 +98,9 @@ size_t tw_conv_winograd_workspace(const struct tw_f32_tiles *tiles, const struct
                                   bool gradient)
 {
     const struct parts parts = divide(shape, gradient, NULL);
+    const struct tw_gemm_shape product = product_of(&parts, parts.block, parts.grid.runs * parts.grid.run);
 
-    return parts.bytes + product_workspace(tiles, &parts);
+    return parts.bytes + tw_gemm_blocked_workspace(tiles, &product); /* a part of it needs no more */
 }
 
 /* Taps of a result channel, a row of channels each; those of the input gradient from the last to the first. Eight columns are what
@@ -160,25 +132,6 @@ static void transform_weights(const struct tw_f32_tiles *tiles, const struct tw_
     }
 }
 
-ptrdiff_t tw_conv_winograd_list(const ptrdiff_t tiles[2], ptrdiff_t run, ptrdiff_t first, ptrdiff_t count,
-                                struct tw_conv_winograd_run *list)
-{
-    const ptrdiff_t across = (tiles[1] + run - 1) / run;
-    ptrdiff_t at = 0;
-
-    for (ptrdiff_t i = 0; i < count; i++) {
-        const ptrdiff_t row = (first + i) / across, column = (first + i) % across * run;
-
-        list[i] = (struct tw_conv_winograd_run){.sample = row / tiles[0],
-                                                .row = row % tiles[0],
-                                                .column = column,
-                                                .tiles = tw_conv_smaller(run, tiles[1] - column),
-                                                .at = at};
-        at += list[i].tiles;
-    }
-    return at;
-}
-
 /* What a group reads and writes: its first planes, and elements from sample to sample. */
 struct operands {
     const float *source, *bias;
@@ -193,7 +146,7 @@ static void transform_input(const struct tw_conv_winograd_lanes *lanes, const st
 
     for (ptrdiff_t i = 0; i < parts->channels; i++) {
         const float *source = o->source + i * plane;
-        float *v = parts->v + i * parts->pitch;
+        float *v = parts->v + i * parts->grid.pitch;
 
         for (ptrdiff_t r = 0, together; r < runs; r += together) {
             const struct tw_conv_winograd_run *run = &parts->list[r];
@@ -215,7 +168,7 @@ static void transform_output(const struct tw_conv_winograd_lanes *lanes, const s
     const ptrdiff_t plane = parts->planes.result[0] * parts->planes.result[1];
 
     for (ptrdiff_t j = 0; j < results; j++) {
-        const float *m = parts->m + j * parts->pitch, bias = o->bias ? o->bias[j] : 0.0f;
+        const float *m = parts->m + j * parts->grid.pitch, bias = o->bias ? o->bias[j] : 0.0f;
         float *result = o->result + j * plane;
 
         for (ptrdiff_t r = 0, together; r < runs; r += together) {
@@ -248,6 +201,22 @@ static void run_tiles(const struct tw_f32_tiles *tiles, const struct tw_conv_win
     transform_output(lanes, parts, runs, results, o);
 }
 
+/* A block of result channels, of all samples. */
+static void run_block(const struct tw_f32_tiles *tiles, const struct tw_conv_winograd_lanes *lanes,
+                      const struct parts *parts, ptrdiff_t samples, ptrdiff_t results, const float *w,
+                      const struct operands *o)
+{
+    const ptrdiff_t runs = samples * parts->grid.tiles[0] * parts->grid.across;
+
+    transform_weights(tiles, lanes, parts, results, w);
+    for (ptrdiff_t r = 0; r < runs; r += parts->grid.runs) {
+        const ptrdiff_t some = tw_conv_smaller(parts->grid.runs, runs - r);
+        const ptrdiff_t count = tw_conv_winograd_list(&parts->grid, r, some, parts->list);
+
+        run_tiles(tiles, lanes, parts, some, count, results, o);
+    }
+}
+
 void tw_conv_winograd(const struct tw_f32_tiles *tiles, const struct tw_conv_winograd_lanes *lanes,
                       const struct tw_conv2d_shape *shape, bool gradient, ptrdiff_t samples,
                       const float *source, const float *w, const float *bias, float *result, void *workspace)
@@ -255,12 +224,12 @@ void tw_conv_winograd(const struct tw_f32_tiles *tiles, const struct tw_conv_win
     const struct parts parts = divide(shape, gradient, workspace);
     const ptrdiff_t plane = parts.planes.source[0] * parts.planes.source[1];
     const ptrdiff_t result_plane = parts.planes.result[0] * parts.planes.result[1];
-    const ptrdiff_t runs = samples * parts.tiles[0] * ((parts.tiles[1] + parts.run - 1) / parts.run);
 
     memset(parts.zeros, 0, (size_t)parts.planes.source[1] * sizeof *parts.zeros);
-    for (ptrdiff_t g = 0; g < shape->groups; g++) {
-        for (ptrdiff_t j = 0; j < parts.results && runs > 0; j += parts.block) {
-            const ptrdiff_t results = tw_conv_smaller(parts.block, parts.results - j);
+    for (ptrdiff_t g = 0; g < shape->groups && samples > 0; g++) {
+        const float *weights = w + g * parts.results * parts.channels * TW_WINOGRAD_TAPS;
+
+        for (ptrdiff_t j = 0; j < parts.results; j += parts.block) {
             const ptrdiff_t first = g * parts.results + j;
             const struct operands operands = {.source = source + g * parts.channels * plane,
                                               .bias = bias ? bias + first : NULL,
@@ -268,14 +237,8 @@ void tw_conv_winograd(const struct tw_f32_tiles *tiles, const struct tw_conv_win
                                               .source_sample = shape->groups * parts.channels * plane,
                                               .result_sample = shape->groups * parts.results * result_plane};
 
-            transform_weights(tiles, lanes, &parts, results,
-                              w + g * parts.results * parts.channels * TW_WINOGRAD_TAPS + j * parts.w_result);
-            for (ptrdiff_t r = 0; r < runs; r += parts.runs) {
-                const ptrdiff_t some = tw_conv_smaller(parts.runs, runs - r);
-                const ptrdiff_t count = tw_conv_winograd_list(parts.tiles, parts.run, r, some, parts.list);
-
-                run_tiles(tiles, lanes, &parts, some, count, results, &operands);
-            }
+            run_block(tiles, lanes, &parts, samples, tw_conv_smaller(parts.block, parts.results - j),
+                      weights + j * parts.w_result, &operands);
         }
     }
 }

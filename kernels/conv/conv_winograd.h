@@ -1,5 +1,5 @@
-/* Algorithm "winograd": F(2x2, 3x3) on plain planes, for the forward pass and the input gradient where the contract says so
- * (tw_conv2d_is_winograd). Private to kernels/conv.
+/* Algorithm "winograd": F(2x2, 3x3) on plain planes, for the passes of which the contract says so (tw_conv2d_is_winograd). Private
+ * to kernels/conv.
  *
  * Four results that make a square are a *tile*; a *run* is a number of tiles side by side in a row of them. The transforms have
  * vectors along runs, and the products between them are sixteen matrix products whose columns are tiles:
@@ -43,10 +43,16 @@ struct tw_conv_winograd_planes {
     const float *zeros;             /* as many as a row of the source has */
 };
 
-/* What an ISA does in lanes. u, v and m are the place of a point's row; v and m that of the group's first tile. Results of vectors
- * that are not full go over the end of a run: rows have TW_WINOGRAD_LANES - 1 elements more than are used, or the beginning of
- * the next row, and are written in ascending order. The functions for two runs take the second from run[1]; rows of pixels and of
- * results have at most TW_WINOGRAD_NARROW there. */
+/* What an ISA does in lanes. u, v and m are the place of a point's row; v and m that of the group's first tile. Vectors that are not
+ * full are stored whole:
+ *
+ *   rows of V and M   over the beginning of the next run, which is written later; a row has TW_WINOGRAD_LANES - 1 elements behind
+ *                     its last tile
+ *   rows of U         over the beginning of the next row, which is written later; as many elements are behind the last one
+ *   rows of results   over the rows that follow in the plane, which are written later, and nowhere else (`output`)
+ *
+ * What their other lanes compute with is whatever the workspace held. The functions for two runs take the second from run[1]; rows
+ * of pixels and of results have at most TW_WINOGRAD_NARROW there. */
 struct tw_conv_winograd_lanes {
     /* u[point*point_step + i] of channels i; tap t of channel i is taps[t*tap_step + i], for vectors of them. */
     void (*weights)(ptrdiff_t channels, const float *taps, ptrdiff_t tap_step, float *u,
@@ -74,14 +80,29 @@ struct tw_conv_winograd_lanes {
     void (*taps)(ptrdiff_t channels, const float *u, ptrdiff_t point_step, float *taps, ptrdiff_t tap_step);
 };
 
-/* Runs from number `first` on, of all samples, for planes of so many tiles; returns their tiles. */
-ptrdiff_t tw_conv_winograd_list(const ptrdiff_t tiles[2], ptrdiff_t run, ptrdiff_t first, ptrdiff_t count,
-                                struct tw_conv_winograd_run *list);
-
 static inline ptrdiff_t tw_conv_winograd_up(ptrdiff_t count)
 {
     return (count + TW_WINOGRAD_LANES - 1) / TW_WINOGRAD_LANES * TW_WINOGRAD_LANES;
 }
+
+/* Tiles of a plane, and how they go through: in runs of whole rows of tiles, of which several go through at a time, or, if rows are
+ * longer than `most`, in whole vectors of them, one at a time, the last of a row with fewer. */
+struct tw_conv_winograd_grid {
+    ptrdiff_t tiles[2];
+    ptrdiff_t run, across; /* most tiles of a run; runs of a row */
+    ptrdiff_t runs;        /* at a time */
+    ptrdiff_t pitch;       /* of rows of V and M that hold these */
+};
+
+/* Of results of such extents, at most `most` tiles at a time. */
+struct tw_conv_winograd_grid tw_conv_winograd_grid(const ptrdiff_t extent[2], ptrdiff_t most);
+
+/* `count` runs from number `first` on, rows of samples after another; returns their tiles. */
+ptrdiff_t tw_conv_winograd_list(const struct tw_conv_winograd_grid *grid, ptrdiff_t first, ptrdiff_t count,
+                                struct tw_conv_winograd_run *list);
+
+/* Result channels, equal parts of them, for which U is made at a time. */
+ptrdiff_t tw_conv_winograd_block(ptrdiff_t results, ptrdiff_t channels);
 
 extern const struct tw_conv_winograd_lanes tw_conv_winograd__avx2, tw_conv_winograd__avx512,
     tw_conv_winograd__neon;
@@ -93,7 +114,7 @@ void tw_conv_winograd(const struct tw_f32_tiles *tiles, const struct tw_conv_win
 size_t tw_conv_winograd_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                                   bool gradient);
 
-/* The weight gradient; `db` may be NULL. samples not 0. */
+/* The weight gradient; `db` may be NULL. */
 void tw_conv_winograd_weights(const struct tw_f32_tiles *tiles, const struct tw_conv_winograd_lanes *lanes,
                               const struct tw_conv2d_shape *shape, ptrdiff_t samples, const float *x,
                               const float *dy, float *dw, float *db, void *workspace);

@@ -1,4 +1,4 @@
-/* Winograd's transform of the input (conv_winograd.h). Four rows of pixels become four transformed rows along the columns, which is
+/* Winograd's transform of the input (conv_winograd.h). Four rows of pixels become four transformed rows down the columns, which is
  * a sum or a difference of two of them each, their pixels in even and in odd columns apart; then come the four points of each
  * along the row, where vectors of neighbouring columns are those of pairs before and behind:
  *
@@ -8,6 +8,7 @@
  */
 #include "kernels/conv/conv_winograd.h"
 #include "kernels/simd/unroll.h"
+#include "kernels/simd/winograd_lanes.h"
 
 /* The first `count` of sixteen; below 1 none. */
 static inline struct tw_lanes load_some(const float *x, ptrdiff_t column, ptrdiff_t count)
@@ -95,10 +96,7 @@ TW_IN_PLACE void row_points(const int padding, const struct pairs *before, const
         d2 = own->even;
         d3 = own->odd;
     }
-    points[0] = tw_lanes_sub(d0, d2);
-    points[1] = tw_lanes_add(d1, d2);
-    points[2] = tw_lanes_sub(d2, d1);
-    points[3] = tw_lanes_sub(d1, d3);
+    winograd_input_step(d0, d1, d2, d3, points);
 }
 
 /* The four rows of pixels of a run. */

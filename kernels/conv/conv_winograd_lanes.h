@@ -15,7 +15,7 @@ static inline void weight_step(struct tw_lanes g0, struct tw_lanes g1, struct tw
     out[3] = g2;
 }
 
-/* One vector of channels, taps to points: along the rows of taps first, then along the columns. */
+/* One vector of channels, taps to points: down the columns of taps first, then along their rows. */
 static inline void weight_points(const struct tw_lanes g[9], struct tw_lanes u[16])
 {
     struct tw_lanes half[3][4]; /* [column][transformed row] */
@@ -50,13 +50,6 @@ static void transform_weights(ptrdiff_t channels, const float *taps, ptrdiff_t t
 
 /* --- output --------------------------------------------------------------------------------------------- */
 
-/* (m0 + m1) + m2 and (m1 - m2) - m3 */
-static inline void output_step(const struct tw_lanes m[4], struct tw_lanes out[2])
-{
-    out[0] = tw_lanes_add(tw_lanes_add(m[0], m[1]), m[2]);
-    out[1] = tw_lanes_sub(tw_lanes_sub(m[1], m[2]), m[3]);
-}
-
 /* The first `count` of sixteen, or more where there is room for them: rows that follow in the plane are written later. */
 static inline void store_some(float *y, ptrdiff_t count, ptrdiff_t room, struct tw_lanes a)
 {
@@ -75,16 +68,15 @@ TW_IN_PLACE void tile_results(const struct tw_lanes m[16], float bias, struct tw
 
     TW_UNROLL
     for (int c = 0; c < 4; c++) {
-        const struct tw_lanes points[4] = {m[c], m[4 + c], m[8 + c], m[12 + c]};
         struct tw_lanes both[2];
 
-        output_step(points, both);
+        winograd_output_step(m[c], m[4 + c], m[8 + c], m[12 + c], both);
         half[0][c] = both[0];
         half[1][c] = both[1];
     }
     TW_UNROLL
     for (int r = 0; r < 2; r++) {
-        output_step(half[r], v + (ptrdiff_t)2 * r);
+        winograd_output_step(half[r][0], half[r][1], half[r][2], half[r][3], v + (ptrdiff_t)2 * r);
         v[2 * r] = tw_lanes_add(v[2 * r], start);
         v[2 * r + 1] = tw_lanes_add(v[2 * r + 1], start);
     }

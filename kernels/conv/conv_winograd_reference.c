@@ -41,7 +41,7 @@ static void weight_step(const float *g, ptrdiff_t stride, float *u, ptrdiff_t u_
     u[3 * u_stride] = g[2 * stride];
 }
 
-/* Along the rows of taps first, then along the columns. */
+/* Down the columns of taps first, then along their rows. */
 static void weight_points(const struct pass *pass, const float *w, float u[16])
 {
     float taps[9], half[12];
@@ -68,7 +68,7 @@ static void input_step(float *d, ptrdiff_t stride)
     d[3 * stride] = d1 - d3;
 }
 
-/* Along the columns of pixels first, then along the rows. */
+/* Down the columns of pixels first, then along the rows. */
 static void input_points(const struct pass *pass, const float *plane, ptrdiff_t row, ptrdiff_t column,
                          float d[16])
 {

@@ -13,18 +13,18 @@
 #include "kernels/conv/conv_winograd.h"
 #include "kernels/gemm/workspace.h"
 
-#define FLOATS_OF_WEIGHTS 1048576
-#define TILES             64
-#define ROWS              4 /* of x that a tile meets */
+#define TILES 64
+#define ROWS  4 /* of x that a tile meets */
 
 struct parts {
     struct tw_conv_winograd_planes planes; /* dy; no padding there */
     ptrdiff_t padding[2];
     bool narrow;                        /* two runs fill a vector */
     ptrdiff_t channels, results, block; /* in, out, of a group; results at a time */
-    ptrdiff_t x[2], tiles[2], run, runs;
+    ptrdiff_t x[2];
+    struct tw_conv_winograd_grid grid;
     ptrdiff_t pitch, row; /* of channels, in whole vectors; from row to row of x, transposed */
-    ptrdiff_t m_pitch, m_point, v_point, u_point;
+    ptrdiff_t m_point, v_point, u_point;
     float *zeros, *rows, *taps, *m, *v, *u;
     struct tw_conv_winograd_run *list;
     void *product;
@@ -37,7 +37,7 @@ static struct tw_gemm_shape product_of(const struct parts *parts, ptrdiff_t resu
         .m = results,
         .n = parts->channels,
         .k = tiles,
-        .a_row = parts->m_pitch,
+        .a_row = parts->grid.pitch,
         .a_col = 1,
         .b_row = parts->pitch,
         .b_col = 1,
@@ -45,18 +45,12 @@ static struct tw_gemm_shape product_of(const struct parts *parts, ptrdiff_t resu
     };
 }
 
-static struct tw_gemm_shape bias_product(const struct parts *parts)
+static struct tw_gemm_shape bias_product(const struct parts *parts, ptrdiff_t results)
 {
     const ptrdiff_t plane = parts->planes.source[0] * parts->planes.source[1];
 
-    return (struct tw_gemm_shape){.m = parts->results,
-                                  .n = 1,
-                                  .k = plane,
-                                  .a_row = plane,
-                                  .a_col = 1,
-                                  .b_row = 0,
-                                  .b_col = 1,
-                                  .c_row = 1};
+    return (struct tw_gemm_shape){
+        .m = results, .n = 1, .k = plane, .a_row = plane, .a_col = 1, .b_row = 0, .b_col = 1, .c_row = 1};
 }
 
 static void set_sizes(struct parts *parts, const struct tw_conv2d_shape *s)
@@ -69,25 +63,18 @@ static void set_sizes(struct parts *parts, const struct tw_conv2d_shape *s)
     parts->planes.source[1] = s->out_width;
     for (int d = 0; d < 2; d++) {
         parts->padding[d] = s->padding[d];
-        parts->tiles[d] = (parts->planes.source[d] + 1) / 2;
     }
 }
 
-/* As for the other passes (conv_winograd.c). */
-static void set_runs(struct parts *parts)
+static void set_steps(struct parts *parts)
 {
-    parts->run = tw_conv_even(parts->tiles[1], TILES);
-    if (parts->run < parts->tiles[1]) {
-        parts->run = tw_conv_winograd_up(parts->run);
-    }
-    parts->runs = TILES / parts->run;
+    parts->block = tw_conv_winograd_block(parts->results, parts->channels);
+    parts->grid = tw_conv_winograd_grid(parts->planes.source, TILES);
     parts->narrow = parts->planes.source[1] <= TW_WINOGRAD_NARROW;
     parts->pitch = tw_conv_winograd_up(parts->channels);
-    parts->row = (2 * parts->run + 2) * parts->pitch + TW_WINOGRAD_LANES;
-    parts->m_pitch = tw_conv_winograd_up(parts->runs * parts->run + TW_WINOGRAD_LANES - 1);
-    parts->m_pitch += parts->m_pitch / TW_WINOGRAD_LANES % 2 == 0 ? TW_WINOGRAD_LANES : 0;
-    parts->m_point = parts->block * parts->m_pitch + TW_WINOGRAD_LANES;
-    parts->v_point = parts->runs * parts->run * parts->pitch + TW_WINOGRAD_LANES;
+    parts->row = (2 * parts->grid.run + 2) * parts->pitch + TW_WINOGRAD_LANES;
+    parts->m_point = parts->block * parts->grid.pitch + TW_WINOGRAD_LANES;
+    parts->v_point = parts->grid.runs * parts->grid.run * parts->pitch + TW_WINOGRAD_LANES;
     parts->u_point = parts->block * parts->pitch + TW_WINOGRAD_LANES;
 }
 
@@ -97,14 +84,12 @@ static struct parts divide(const struct tw_conv2d_shape *shape, void *base)
     struct parts parts = {0};
 
     set_sizes(&parts, shape);
-    parts.block =
-        tw_conv_even(parts.results, FLOATS_OF_WEIGHTS / TW_WINOGRAD_POINTS / parts.channels / 8 * 8);
-    set_runs(&parts);
+    set_steps(&parts);
     parts.zeros = tw_workspace_take(&workspace, parts.planes.source[1], sizeof(float));
     parts.planes.zeros = parts.zeros;
     parts.rows = tw_workspace_take(&workspace, ROWS * parts.row, sizeof(float));
     parts.taps = tw_workspace_take(&workspace, TW_WINOGRAD_TAPS * parts.pitch, sizeof(float));
-    parts.list = tw_workspace_take(&workspace, parts.runs, sizeof *parts.list);
+    parts.list = tw_workspace_take(&workspace, parts.grid.runs, sizeof *parts.list);
     parts.m = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.m_point, sizeof(float));
     parts.v = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.v_point, sizeof(float));
     parts.u = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.u_point, sizeof(float));
@@ -113,28 +98,17 @@ static struct parts divide(const struct tw_conv2d_shape *shape, void *base)
     return parts;
 }
 
-static size_t larger(size_t x, size_t y)
-{
-    return x > y ? x : y;
-}
-
+/* A part of a product needs no more than the whole. */
 size_t tw_conv_winograd_weights_workspace(const struct tw_f32_tiles *tiles,
                                           const struct tw_conv2d_shape *shape)
 {
     const struct parts parts = divide(shape, NULL);
-    const struct tw_gemm_shape bias = bias_product(&parts);
-    const ptrdiff_t last = parts.results - (parts.results - 1) / parts.block * parts.block;
-    size_t most = tw_gemm_blocked_workspace(tiles, &bias);
+    const struct tw_gemm_shape product = product_of(&parts, parts.block, parts.grid.runs * parts.grid.run);
+    const struct tw_gemm_shape sums = bias_product(&parts, parts.block);
+    const size_t weights = tw_gemm_blocked_workspace(tiles, &product);
+    const size_t bias = tw_gemm_blocked_workspace(tiles, &sums);
 
-    for (ptrdiff_t runs = 0; runs <= parts.runs; runs++) {
-        const ptrdiff_t count = runs == 0 ? parts.tiles[1] % parts.run : runs * parts.run;
-        const struct tw_gemm_shape whole = product_of(&parts, parts.block, count),
-                                   rest = product_of(&parts, last, count);
-
-        most = larger(
-            most, larger(tw_gemm_blocked_workspace(tiles, &whole), tw_gemm_blocked_workspace(tiles, &rest)));
-    }
-    return parts.bytes + most;
+    return parts.bytes + (weights > bias ? weights : bias);
 }
 
 /* Row `row` of x, channels fastest, from `left` on; 0 outside. */
@@ -183,7 +157,7 @@ static void transform_x(const struct tw_f32_tiles *tiles, const struct tw_conv_w
 {
     for (ptrdiff_t r = 0; r < runs; r++) {
         const struct tw_conv_winograd_run *run = &parts->list[r];
-        const bool follows = r > 0 && run->row > 0 && run->column == 0 && run->tiles == parts->tiles[1];
+        const bool follows = r > 0 && run->row > 0 && run->column == 0 && run->tiles == parts->grid.tiles[1];
 
         transform_run(tiles, lanes, parts, run, follows, o->x + run->sample * o->x_sample);
     }
@@ -196,7 +170,7 @@ static void transform_dy(const struct tw_conv_winograd_lanes *lanes, const struc
 
     for (ptrdiff_t j = 0; j < results; j++) {
         const float *dy = o->dy + j * plane;
-        float *m = parts->m + j * parts->m_pitch;
+        float *m = parts->m + j * parts->grid.pitch;
 
         for (ptrdiff_t r = 0, together; r < runs; r += together) {
             const struct tw_conv_winograd_run *run = &parts->list[r];
@@ -217,11 +191,11 @@ static void run_block(const struct tw_f32_tiles *tiles, const struct tw_conv_win
                       const struct parts *parts, ptrdiff_t samples, ptrdiff_t results,
                       const struct operands *o, float *dw)
 {
-    const ptrdiff_t runs = samples * parts->tiles[0] * ((parts->tiles[1] + parts->run - 1) / parts->run);
+    const ptrdiff_t runs = samples * parts->grid.tiles[0] * parts->grid.across;
 
-    for (ptrdiff_t r = 0; r < runs; r += parts->runs) {
-        const ptrdiff_t some = tw_conv_smaller(parts->runs, runs - r);
-        const ptrdiff_t count = tw_conv_winograd_list(parts->tiles, parts->run, r, some, parts->list);
+    for (ptrdiff_t r = 0; r < runs; r += parts->grid.runs) {
+        const ptrdiff_t some = tw_conv_smaller(parts->grid.runs, runs - r);
+        const ptrdiff_t count = tw_conv_winograd_list(&parts->grid, r, some, parts->list);
         struct tw_gemm_shape product = product_of(parts, results, count);
 
         product.accumulate = r > 0;
@@ -239,14 +213,25 @@ static void run_block(const struct tw_f32_tiles *tiles, const struct tw_conv_win
 }
 
 static void run_bias(const struct tw_f32_tiles *tiles, const struct parts *parts, ptrdiff_t samples,
-                     const struct operands *o, float *db)
+                     ptrdiff_t results, const struct operands *o, float *db)
 {
     static const float one = 1.0f;
-    struct tw_gemm_shape sums = bias_product(parts);
+    struct tw_gemm_shape sums = bias_product(parts, results);
 
     for (ptrdiff_t n = 0; n < samples; n++) {
         sums.accumulate = n > 0;
         tw_gemm_blocked(tiles, &sums, o->dy + n * o->dy_sample, &one, db, parts->product);
+    }
+}
+
+/* No tiles, no U. */
+static void clear(const struct parts *parts, ptrdiff_t groups, float *dw, float *db)
+{
+    const ptrdiff_t results = groups * parts->results;
+
+    memset(dw, 0, (size_t)(results * parts->channels * TW_WINOGRAD_TAPS) * sizeof *dw);
+    if (db) {
+        memset(db, 0, (size_t)results * sizeof *db);
     }
 }
 
@@ -257,21 +242,27 @@ void tw_conv_winograd_weights(const struct tw_f32_tiles *tiles, const struct tw_
     const struct parts parts = divide(shape, workspace);
     const ptrdiff_t x_plane = parts.x[0] * parts.x[1],
                     plane = parts.planes.source[0] * parts.planes.source[1];
+    const ptrdiff_t all = shape->groups * parts.results;
 
+    if (samples == 0) {
+        clear(&parts, shape->groups, dw, db);
+        return;
+    }
     memset(parts.zeros, 0, (size_t)parts.planes.source[1] * sizeof *parts.zeros);
     for (ptrdiff_t g = 0; g < shape->groups; g++) {
-        struct operands operands = {.x = x + g * parts.channels * x_plane,
-                                    .dy = dy + g * parts.results * plane,
-                                    .x_sample = shape->groups * parts.channels * x_plane,
-                                    .dy_sample = shape->groups * parts.results * plane};
-
-        if (db) {
-            run_bias(tiles, &parts, samples, &operands, db + g * parts.results);
-        }
         for (ptrdiff_t j = 0; j < parts.results; j += parts.block) {
-            run_block(tiles, lanes, &parts, samples, tw_conv_smaller(parts.block, parts.results - j),
-                      &operands, dw + (g * parts.results + j) * parts.channels * TW_WINOGRAD_TAPS);
-            operands.dy += parts.block * plane;
+            const ptrdiff_t first = g * parts.results + j;
+            const ptrdiff_t results = tw_conv_smaller(parts.block, parts.results - j);
+            const struct operands operands = {.x = x + g * parts.channels * x_plane,
+                                              .dy = dy + first * plane,
+                                              .x_sample = shape->groups * parts.channels * x_plane,
+                                              .dy_sample = all * plane};
+
+            run_block(tiles, lanes, &parts, samples, results, &operands,
+                      dw + first * parts.channels * TW_WINOGRAD_TAPS);
+            if (db) {
+                run_bias(tiles, &parts, samples, results, &operands, db + first);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ struct halves {
     struct pairs upper, lower;
 };
 
-/* (y0, y0 + y1, y0 - y1, y1) along the columns, then along the rows, to the sixteen points of those tiles. */
+/* (y0, y0 + y1, y0 - y1, y1) down the columns, then along the rows, to the sixteen points of those tiles. */
 TW_IN_PLACE void spread_points(const struct halves *y, struct tw_lanes points[16])
 {
     struct pairs row[4] = {[0] = y->upper, [3] = y->lower};
@@ -101,7 +101,7 @@ static inline void window_step(struct tw_lanes d0, struct tw_lanes d1, struct tw
     out[3] = tw_lanes_sub(d3, d1);
 }
 
-/* Sixteen channels of a tile: along the columns first, then along the rows. */
+/* Sixteen channels of a tile: down the columns first, then along the rows. */
 TW_IN_PLACE void window_points(const float *const row[4], ptrdiff_t at, ptrdiff_t pitch, float *v,
                                ptrdiff_t point_step)
 {
@@ -139,7 +139,7 @@ static void transform_windows(const float *const row[4], ptrdiff_t tiles, ptrdif
 /* --- dw ------------------------------------------------------------------------------------------------- */
 
 /* (u0 + (u1 + u2) / 2, (u1 - u2) / 2, (u1 + u2) / 2 + u3) */
-static inline void gather_step(struct tw_lanes u0, struct tw_lanes u1, struct tw_lanes u2, struct tw_lanes u3,
+static inline void filter_step(struct tw_lanes u0, struct tw_lanes u1, struct tw_lanes u2, struct tw_lanes u3,
                                struct tw_lanes out[3])
 {
     const struct tw_lanes half = tw_lanes_set(0.5f), inner = tw_lanes_mul(tw_lanes_add(u1, u2), half);
@@ -149,8 +149,9 @@ static inline void gather_step(struct tw_lanes u0, struct tw_lanes u1, struct tw
     out[2] = tw_lanes_add(inner, u3);
 }
 
-static void gather_taps(ptrdiff_t channels, const float *u, ptrdiff_t point_step, float *taps,
-                        ptrdiff_t tap_step)
+/* Down the columns of points first, then along their rows. */
+static void transform_taps(ptrdiff_t channels, const float *u, ptrdiff_t point_step, float *taps,
+                           ptrdiff_t tap_step)
 {
     for (ptrdiff_t i = 0; i < channels; i += TW_WINOGRAD_LANES) {
         struct tw_lanes half[4][3]; /* [column][row of taps] */
@@ -159,7 +160,7 @@ static void gather_taps(ptrdiff_t channels, const float *u, ptrdiff_t point_step
         for (int c = 0; c < 4; c++) {
             const float *point = u + c * point_step + i;
 
-            gather_step(tw_lanes_load(point), tw_lanes_load(point + 4 * point_step),
+            filter_step(tw_lanes_load(point), tw_lanes_load(point + 4 * point_step),
                         tw_lanes_load(point + 8 * point_step), tw_lanes_load(point + 12 * point_step),
                         half[c]);
         }
@@ -167,7 +168,7 @@ static void gather_taps(ptrdiff_t channels, const float *u, ptrdiff_t point_step
         for (int k = 0; k < 3; k++) {
             struct tw_lanes row[3];
 
-            gather_step(half[0][k], half[1][k], half[2][k], half[3][k], row);
+            filter_step(half[0][k], half[1][k], half[2][k], half[3][k], row);
             TW_UNROLL
             for (int c = 0; c < 3; c++) {
                 tw_lanes_store(taps + (3 * k + c) * tap_step + i, row[c]);
@@ -185,5 +186,5 @@ const struct tw_conv_winograd_lanes TW_VARIANT(tw_conv_winograd) = {
     .gradient = spread_gradient,
     .gradient_two = spread_two_gradients,
     .windows = transform_windows,
-    .taps = gather_taps,
+    .taps = transform_taps,
 };

@@ -25,7 +25,7 @@ static float at(const struct plane *plane, ptrdiff_t row, ptrdiff_t column)
     return inside ? plane->values[row * plane->width + column] : 0.0f;
 }
 
-/* Along the columns of dy first, then along the rows. */
+/* Down the columns of dy first, then along the rows. */
 static void gradient_points(const struct plane *dy, ptrdiff_t row, ptrdiff_t column, float m[16])
 {
     float y[4], half[8];
@@ -52,7 +52,7 @@ static void window_step(float *d, ptrdiff_t stride)
     d[3 * stride] = d3 - d1;
 }
 
-/* Along the columns of pixels first, then along the rows. */
+/* Down the columns of pixels first, then along the rows. */
 static void window_points(const struct plane *x, ptrdiff_t top, ptrdiff_t left, float v[16])
 {
     for (ptrdiff_t i = 0; i < 16; i++) {
@@ -76,7 +76,7 @@ static void tap_step(const float *u, ptrdiff_t stride, float *g, ptrdiff_t g_str
     g[2 * g_stride] = inner + u[3 * stride];
 }
 
-/* Along the columns of points first, then along the rows. */
+/* Down the columns of points first, then along their rows. */
 static void filter_taps(const float u[16], float g[9])
 {
     float half[12];

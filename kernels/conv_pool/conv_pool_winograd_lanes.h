@@ -8,16 +8,7 @@
  * --pool, relu--> y, code
  */
 #include "kernels/conv_pool/conv_pool_window_lanes.h"
-
-/* (d0 - d2, d1 + d2, d2 - d1, d1 - d3) */
-static inline void winograd_input_step(struct tw_lanes d0, struct tw_lanes d1, struct tw_lanes d2,
-                                       struct tw_lanes d3, struct tw_lanes out[4])
-{
-    out[0] = tw_lanes_sub(d0, d2);
-    out[1] = tw_lanes_add(d1, d2);
-    out[2] = tw_lanes_sub(d2, d1);
-    out[3] = tw_lanes_sub(d1, d3);
-}
+#include "kernels/simd/winograd_lanes.h"
 
 /* One 4x4 patch of sixteen channels to its 16 points, `point` floats apart: columns of pixels first, then
  * rows. */
@@ -43,14 +34,6 @@ static inline void winograd_input(const float *patch, ptrdiff_t row_pitch, float
             tw_lanes_store(out + (r * 4 + c) * point, full[c]);
         }
     }
-}
-
-/* (m0 + m1) + m2 and (m1 - m2) - m3 */
-static inline void winograd_output_step(struct tw_lanes m0, struct tw_lanes m1, struct tw_lanes m2,
-                                        struct tw_lanes m3, struct tw_lanes out[2])
-{
-    out[0] = tw_lanes_add(tw_lanes_add(m0, m1), m2);
-    out[1] = tw_lanes_sub(tw_lanes_sub(m1, m2), m3);
 }
 
 /* The 16 products of a tile, `point` floats apart, to the window's four outputs. */

@@ -22,7 +22,7 @@ static struct tw_conv2d_shape shape_of(ptrdiff_t in, ptrdiff_t out, ptrdiff_t gr
     return shape;
 }
 
-/* One to 70 channels a group; of few channels large images, so that Winograd pays. */
+/* 8 to 70 channels a group; of few channels large images, so that Winograd pays for one pass at least. */
 static struct tw_conv2d_shape random_winograd(struct tw_rng *rng)
 {
     struct tw_conv2d_shape shape;
@@ -36,7 +36,8 @@ static struct tw_conv2d_shape random_winograd(struct tw_rng *rng)
                          tw_test_integer(rng, 0, 2));
     } while (shape.out_height < 1 || shape.out_width < 1 ||
              (!tw_conv2d_is_winograd(&shape, TW_CONV2D_FORWARD) &&
-              !tw_conv2d_is_winograd(&shape, TW_CONV2D_INPUT_GRADIENT)));
+              !tw_conv2d_is_winograd(&shape, TW_CONV2D_INPUT_GRADIENT) &&
+              !tw_conv2d_is_winograd(&shape, TW_CONV2D_WEIGHT_GRADIENT)));
     return shape;
 }
 
@@ -44,18 +45,22 @@ static void random_shapes_equal_the_reference(void **state)
 {
     const int cases = (int)tw_test_cases(30), available = conv_variants_to_compare();
     struct tw_rng rng = tw_test_rng(1);
-    int ran = 0;
+    int ran = 0, winograd[3] = {0};
 
     (void)state;
     for (int i = 0; i < cases; i++) {
         const struct tw_conv2d_shape shape = random_winograd(&rng);
 
         ran += check_shape(&rng, &shape, tw_test_integer(&rng, 0, 3), NULL, 0);
+        for (int pass = 0; pass < 3; pass++)
+            winograd[pass] += tw_conv2d_is_winograd(&shape, (enum tw_conv2d_pass)pass);
     }
     assert_int_equal(ran, cases * available);
+    for (int pass = 0; pass < 3; pass++)
+        assert_true(winograd[pass] > 0);
 }
 
-/* NaN and infinity, which makes NaN of its whole tile, and numbers whose sums overflow or are subnormal. */
+/* NaN and infinity, which make NaN of much of their tile, and numbers whose sums overflow or are subnormal. */
 static void special_values_flow(void **state)
 {
     static const float special[] = {NAN, INFINITY, -INFINITY, -0.0f, 0.0f, FLT_MAX, FLT_TRUE_MIN};
@@ -72,20 +77,23 @@ static void special_values_flow(void **state)
     assert_int_equal(ran, cases * available);
 }
 
-/* Rows of tiles that are divided, the last part of one tile, at every padding; several blocks of results and fewer tiles at a time,
- * of many channels; two rows of tiles in a vector, an odd number of them, of several samples; just too wide for that. */
+/* Rows of tiles that are divided, at every padding, the last part of a single tile; several blocks of results, the last one smaller,
+ * and fewer tiles at a time, of many channels; two rows of tiles in a vector, an odd number of them, of several samples; just too
+ * wide for that. */
 static void blocks_equal_the_reference(void **state)
 {
     static const struct {
         ptrdiff_t channels[3], image[2], padding[2], samples;
+        bool weights; /* Winograd's, too */
     } cases[] = {
-        {{9, 16, 1}, {6, 258}, {1, 1}, 1},   {{16, 24, 1}, {6, 259}, {2, 1}, 1},
-        {{24, 24, 1}, {9, 515}, {1, 0}, 1},  {{12, 24, 1}, {6, 2047}, {1, 2}, 1},
-        {{24, 12, 1}, {6, 2049}, {1, 1}, 1}, {{40, 33, 2}, {10, 13}, {1, 2}, 5},
-        {{24, 17, 1}, {14, 14}, {1, 1}, 3},  {{64, 64, 1}, {7, 7}, {1, 1}, 3},
-        {{24, 24, 1}, {13, 15}, {1, 1}, 3},  {{24, 24, 1}, {13, 16}, {2, 0}, 3},
-        {{24, 24, 1}, {14, 12}, {0, 2}, 3},  {{64, 64, 1}, {6, 4}, {1, 1}, 23},
-        {{300, 220, 1}, {6, 6}, {1, 1}, 1},  {{220, 300, 1}, {6, 4}, {1, 1}, 1},
+        {{9, 16, 1}, {6, 258}, {1, 1}, 1, false},  {{16, 24, 1}, {6, 259}, {2, 1}, 1, true},
+        {{24, 24, 1}, {9, 515}, {1, 0}, 1, true},  {{16, 24, 1}, {6, 2047}, {1, 2}, 1, true},
+        {{24, 16, 1}, {6, 2049}, {1, 1}, 1, true}, {{40, 33, 2}, {10, 13}, {1, 2}, 5, true},
+        {{24, 17, 1}, {14, 14}, {1, 1}, 3, true},  {{64, 64, 1}, {7, 7}, {1, 1}, 3, true},
+        {{24, 24, 1}, {13, 15}, {1, 1}, 3, true},  {{24, 24, 1}, {13, 16}, {2, 0}, 3, true},
+        {{24, 24, 1}, {14, 12}, {0, 2}, 3, true},  {{64, 64, 1}, {6, 4}, {1, 1}, 23, true},
+        {{300, 221, 1}, {6, 6}, {1, 1}, 2, true},  {{221, 300, 1}, {6, 4}, {1, 1}, 1, true},
+        {{300, 9, 1}, {14, 20}, {1, 1}, 1, true},  {{280, 235, 2}, {4, 4}, {1, 1}, 1, true},
     };
     const int available = conv_variants_to_compare();
     struct tw_rng rng = tw_test_rng(3);
@@ -98,6 +106,7 @@ static void blocks_equal_the_reference(void **state)
 
         assert_true(tw_conv2d_is_winograd(&shape, TW_CONV2D_FORWARD));
         assert_true(tw_conv2d_is_winograd(&shape, TW_CONV2D_INPUT_GRADIENT));
+        assert_int_equal(tw_conv2d_is_winograd(&shape, TW_CONV2D_WEIGHT_GRADIENT), cases[i].weights);
         assert_int_equal(check_shape(&rng, &shape, cases[i].samples, NULL, 0), available);
     }
 }
@@ -152,6 +161,11 @@ static void rule_is_kept(void **state)
         {{64, 64, 1}, {16, 16}, {1, 2}, {true, true, true}},
         {{64, 64, 1}, {16, 16}, {0, 0}, {true, false, true}},
         {{64, 64, 1}, {16, 16}, {0, 1}, {true, true, true}},
+        {{1024, 8, 1}, {40, 40}, {1, 1}, {true, true, true}},
+        {{1025, 8, 1}, {40, 40}, {1, 1}, {false, false, false}},
+        {{16, 1024, 1}, {28, 28}, {1, 1}, {true, true, true}},
+        {{16, 1025, 1}, {28, 28}, {1, 1}, {false, false, false}},
+        {{64, 64, 1}, {PTRDIFF_MAX / 4, 64}, {1, 1}, {true, true, true}},
         {{64, 64, 1}, {16, 16}, {3, 0}, {false, false, false}},
         {{64, 64, 1}, {16, 16}, {0, 3}, {false, false, false}},
         {{16, 16, 4}, {16, 16}, {1, 1}, {true, true, true}},
