@@ -34,7 +34,7 @@ static void run_weight_gradient(void *context)
     c->kernels->f32_conv2d_weight_gradient(&c->shape, c->samples, c->x, c->dy, c->dw, c->db, c->workspace);
 }
 
-/* Sizes samples, in, out, height, width, kernel, stride, padding, dilation, groups. */
+/* Sizes samples, in, out, height, width, kernel, stride, padding, dilation, groups, winograd: 1, as at plan level 2, or 0. */
 static struct tw_conv2d_shape read_shape(const struct tw_shape *shape)
 {
     const ptrdiff_t kernel = tw_shape_size(shape, "kernel", 3), stride = tw_shape_size(shape, "stride", 1);
@@ -49,7 +49,8 @@ static struct tw_conv2d_shape read_shape(const struct tw_shape *shape)
                                 .stride = {stride, stride},
                                 .padding = {padding, padding},
                                 .dilation = {dilation, dilation},
-                                .groups = tw_shape_size(shape, "groups", 1)};
+                                .groups = tw_shape_size(shape, "groups", 1),
+                                .winograd = tw_shape_size(shape, "winograd", 1) != 0};
 
     s.out_height = tw_conv2d_output_extent(s.in_height, kernel, stride, padding, dilation);
     s.out_width = tw_conv2d_output_extent(s.in_width, kernel, stride, padding, dilation);

@@ -19,7 +19,7 @@
  *                    ONE call form ONE chain.
  *   bias gradient    one chain of plain additions per element of db over (n, r, c), starting from +0.
  *
- * Winograd (tw_conv2d_is_winograd) has other sums, of the transforms of conv_pool.h. Every transform goes down each column first
+ * Winograd (tw_conv2d_is_winograd: only where the shape allows it) has other sums, of the transforms of conv_pool.h. Every transform goes down each column first
  * (its left factor), then along each row. Results come in tiles of 2 x 2, from the first row and column on; for the input gradient
  * the source is dy, the channels summed over are those of the output, and g the taps turned by half a turn:
  *
@@ -74,6 +74,8 @@ struct tw_conv2d_shape {
     ptrdiff_t kernel_height, kernel_width;
     ptrdiff_t stride[2], padding[2], dilation[2]; /* vertical, horizontal */
     ptrdiff_t groups;
+    bool
+        winograd; /* may have Winograd's sums instead of direct ones, where they pay: tw_conv2d_is_winograd */
 };
 
 /* The output-size formula for one direction; below 1 where the kernel does not fit. Arguments: positive,
@@ -171,7 +173,7 @@ static inline bool tw_conv2d_suits_winograd(const struct tw_conv2d_shape *shape,
     }
 }
 
-/* Whether a pass is Winograd's: many channels in and out, where that is less work. The weight gradient takes its vectors of the input
+/* Whether a pass of a shape that may be Winograd's is: many channels in and out, where that is less work. The weight gradient takes its vectors of the input
  * channels. */
 static inline bool tw_conv2d_is_winograd(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
 {
@@ -179,8 +181,9 @@ static inline bool tw_conv2d_is_winograd(const struct tw_conv2d_shape *shape, en
     const ptrdiff_t least =
         pass == TW_CONV2D_WEIGHT_GRADIENT ? TW_CONV2D_WINOGRAD_VECTOR : TW_CONV2D_MANY_CHANNELS;
 
-    return tw_conv2d_suits_winograd(shape, pass) && in >= least && out >= TW_CONV2D_MANY_CHANNELS &&
-           in <= TW_CONV2D_WINOGRAD_CHANNELS && out <= TW_CONV2D_WINOGRAD_CHANNELS &&
+    return shape->winograd && tw_conv2d_suits_winograd(shape, pass) && in >= least &&
+           out >= TW_CONV2D_MANY_CHANNELS && in <= TW_CONV2D_WINOGRAD_CHANNELS &&
+           out <= TW_CONV2D_WINOGRAD_CHANNELS &&
            tw_conv2d_winograd_pays(shape, pass == TW_CONV2D_INPUT_GRADIENT);
 }
 

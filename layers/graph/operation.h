@@ -24,7 +24,8 @@ struct tw_execution {
     const struct tw_kernels *kernels;
     ptrdiff_t samples; /* of this run; the recorded capacity while planning */
     int threads; /* that work at a time: how work is cut into units may depend on it, what comes out may not */
-    uint64_t key;                        /* changes every run: mixed into the keys of random streams */
+    bool reorders; /* sums may have another order than the plainest kernel's, if shapes alone decide which */
+    uint64_t key;  /* changes every run: mixed into the keys of random streams */
     const void *in[TW_NODE_MAX_INPUTS];  /* NULL where absent */
     void *out[TW_NODE_MAX_OUTPUTS];      /* NULL where not wanted */
     const struct tw_gradient_sink *sink; /* takes output 0, which is not to be written; NULL: it is */

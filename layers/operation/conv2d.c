@@ -131,7 +131,10 @@ tw_value tw_conv2d(tw_graph *graph, tw_value x, tw_value weight, tw_value bias, 
 static struct tw_conv2d_shape node_shape(const struct tw_execution *execution, const struct tw_shape *x,
                                          const struct tw_shape *y)
 {
-    return kernel_shape(&execution->node->attributes.conv2d, x, y->extent[1]);
+    struct tw_conv2d_shape shape = kernel_shape(&execution->node->attributes.conv2d, x, y->extent[1]);
+
+    shape.winograd = execution->reorders;
+    return shape;
 }
 
 static struct tw_conv2d_shape forward_shape(const struct tw_execution *execution)

@@ -20,6 +20,7 @@ static struct tw_conv2d_shape weight_gradient_shape(const struct tw_execution *e
         .padding = {geometry->padding[0], geometry->padding[1]},
         .dilation = {geometry->dilation[0], geometry->dilation[1]},
         .groups = geometry->groups,
+        .winograd = execution->reorders,
     };
 }
 

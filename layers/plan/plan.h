@@ -7,8 +7,9 @@
  *   level 1   SIMD kernels, one operation at a time, memory shared between values that are not alive together
  *   level 2   the graph is lowered first (layers/plan/lower.h): convolution, relu and max-pool become one
  *             operation whose backward visits only the windows that are open, nodes are reordered for few
- *             stages; stages go through a few samples at a time. Its convolutions sum in another order (kernels/conv_pool), so level 2 agrees with the
- *             others to rounding, and with itself to the bit
+ *             stages; stages go through a few samples at a time. Convolutions may be Winograd's (kernels/conv_pool, and
+ *             kernels/conv for the others), whose sums have another order: level 2 agrees with the others to rounding, and
+ *             with itself to the bit
  *
  * A *stage* is a run of nodes between two barriers. Neighbouring nodes that work sample by sample form one
  * stage: a thread goes through all of them with its own samples without waiting for the others. Neighbours that

@@ -12,6 +12,7 @@ struct tw_execution tw_plan_execution(const tw_plan *plan, uint32_t index, ptrdi
         .kernels = plan->kernels,
         .samples = samples,
         .threads = tw_team_working(plan->team),
+        .reorders = plan->level > 1,
         .key = plan->seed * UINT64_C(0xd1342543de82ef95) + plan->runs,
     };
 

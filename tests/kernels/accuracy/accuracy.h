@@ -77,13 +77,13 @@ static inline double accuracy_rms(const struct accuracy *a)
 
 static inline void accuracy_heading(void)
 {
-    print_message("%-34s %6s %9s  %-9s %-9s %s\n", "", "length", "results", "largest", "rms", "of its bound");
+    print_message("%-60s %6s %9s  %-9s %-9s %s\n", "", "length", "results", "largest", "rms", "of its bound");
 }
 
 static inline void accuracy_report(const struct accuracy *a)
 {
     assert_true(a->count > 0);
-    print_message("%-34s %6.0f %9td  %-9.2g %-9.2g %.2g\n", a->what, a->length, a->count, a->largest,
+    print_message("%-60s %6.0f %9td  %-9.2g %-9.2g %.2g\n", a->what, a->length, a->count, a->largest,
                   accuracy_rms(a), a->share);
 }
 

@@ -4,7 +4,7 @@
 
 #include "tests/kernels/accuracy/accuracy.h"
 
-/* A convolution and its data, as the kernels take them; borrowed. */
+/* A convolution and its data, as the kernels take them. */
 struct convolution {
     struct tw_conv2d_shape shape;
     ptrdiff_t samples;
@@ -30,6 +30,16 @@ static inline ptrdiff_t convolution_fan_in(const struct convolution *c)
 static inline ptrdiff_t convolution_w_count(const struct convolution *c)
 {
     return c->shape.out_channels * convolution_fan_in(c);
+}
+
+/* For those that own their data. */
+static inline void convolution_release(struct convolution *c)
+{
+    const void *arrays[] = {c->x, c->w, c->bias, c->dy};
+
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        free((void *)arrays[i]);
+    }
 }
 
 /* The sums one convolution is: over (x, w) into y, over (dy, w) into dx, over (x, dy) into dw. */

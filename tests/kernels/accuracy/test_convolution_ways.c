@@ -1,5 +1,5 @@
-/* Errors of convolutions that are not the tower's, one of each algorithm besides "direct", and of their gradients:
- * asserted to keep their bounds, and printed (docs/numerics.md has the table). */
+/* Errors of convolutions that are not the tower's, of each algorithm but Winograd's (test_winograd.c), and of their
+ * gradients: asserted to keep their bounds, and printed (docs/numerics.md has the table). */
 #include "kernels/conv/conv_pass.h"
 #include "tests/kernels/accuracy/accuracy_program.h"
 #include "tests/kernels/accuracy/exact_convolution.h"
@@ -30,15 +30,6 @@ static struct convolution convolution_new(ptrdiff_t in, ptrdiff_t out, ptrdiff_t
     c.bias = new_uniform(&rng, out, -bound, bound);
     c.dy = new_uniform(&rng, convolution_y_count(&c), -1, 1);
     return c;
-}
-
-static void convolution_release(struct convolution *c)
-{
-    const void *arrays[] = {c->x, c->w, c->bias, c->dy};
-
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
-        free((void *)arrays[i]);
-    }
 }
 
 static void report(const char *what, const char *pass, ptrdiff_t length, double roundings, const float *found,
@@ -84,6 +75,7 @@ static void measure_weight_gradient(const char *what, const struct convolution *
     float *dw = new_values(convolution_w_count(c)), *db = new_values(s->out_channels);
     struct exact exact_dw = exact_convolution(c, INTO_DW), exact_db = exact_bias(c);
 
+    assert_false(tw_conv2d_is_winograd(s, TW_CONV2D_WEIGHT_GRADIENT));
     kernels->f32_conv2d_weight_gradient(s, c->samples, c->x, c->dy, dw, db, workspace);
     report(what, "dw", length, roundings, dw, &exact_dw, convolution_w_count(c));
     report(what, "db", length, roundings, db, &exact_db, s->out_channels);
@@ -132,12 +124,28 @@ static void one_tap(void **state)
     measure("40 -> 24, 1 x 1, gemm", convolution_new(40, 24, 1, 12, 13, 1, 1), TW_CONV_GEMM, TW_CONV_GEMM);
 }
 
+/* All passes direct: the weight gradient is where the contract leaves out its padding, unless the kernel is one tap. */
+static void measure_direct(const char *what, struct convolution c)
+{
+    assert_true(tw_conv2d_leaves_out_padding(&c.shape, TW_CONV2D_WEIGHT_GRADIENT));
+    measure(what, c, TW_CONV_DIRECT, TW_CONV_DIRECT);
+}
+
+/* Many channels, and kernels that Winograd does not suit. */
+static void direct(void **state)
+{
+    (void)state;
+    measure_direct("40 -> 24, 5 x 5", convolution_new(40, 24, 1, 13, 18, 5, 1));
+    measure_direct("24 -> 40, 3 x 3, step 2", convolution_new(24, 40, 1, 15, 22, 3, 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(along_rows),
         cmocka_unit_test(im2col),
         cmocka_unit_test(one_tap),
+        cmocka_unit_test(direct),
     };
 
     return cmocka_run_group_tests(tests, choose_kernels, NULL);

@@ -16,7 +16,8 @@ static struct tw_conv2d_shape shape_of(ptrdiff_t in, ptrdiff_t out, ptrdiff_t gr
                                     .stride = {1, 1},
                                     .padding = {padding_above, padding_beside},
                                     .dilation = {1, 1},
-                                    .groups = groups};
+                                    .groups = groups,
+                                    .winograd = true};
 
     set_output(&shape);
     return shape;
@@ -189,6 +190,9 @@ static void rule_is_kept(void **state)
             for (int v = 0; v < CONV_VARIANTS; v++)
                 assert_int_equal(strcmp(conv_variants[v].algorithm(&shape, which), "winograd") == 0,
                                  cases[i].expected[pass]);
+            shape.winograd = false;
+            assert_false(tw_conv2d_is_winograd(&shape, which));
+            shape.winograd = true;
             for (int k = 0; k < 4; k++) {
                 *kept[k] = 2;
                 assert_false(tw_conv2d_is_winograd(&shape, which));

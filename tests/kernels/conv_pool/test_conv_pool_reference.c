@@ -17,7 +17,8 @@ static struct tw_conv2d_shape convolution(const struct tw_conv_pool_shape *s)
                                     .stride = {1, 1},
                                     .padding = {1, 1},
                                     .dilation = {1, 1},
-                                    .groups = 1};
+                                    .groups = 1,
+                                    .winograd = true};
 }
 
 static struct tw_pool2d_shape pooling(const struct tw_conv_pool_shape *s)
