@@ -34,7 +34,8 @@ static void run_weight_gradient(void *context)
     c->kernels->f32_conv2d_weight_gradient(&c->shape, c->samples, c->x, c->dy, c->dw, c->db, c->workspace);
 }
 
-/* Sizes samples, in, out, height, width, kernel, stride, padding, dilation, groups, winograd: 1, as at plan level 2, or 0. */
+/* Sizes samples, in, out, height, width, kernel, stride, padding, dilation, groups; winograd: 1, as at plan level 2, or 0;
+ * peer_winograd: 0, or 1. */
 static struct tw_conv2d_shape read_shape(const struct tw_shape *shape)
 {
     const ptrdiff_t kernel = tw_shape_size(shape, "kernel", 3), stride = tw_shape_size(shape, "stride", 1);
@@ -282,7 +283,13 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, const
 {
     struct tw_contest contest = tw_contest_new(session, operation->name, shape->name);
     struct conv c = new_conv(&contest, shape);
-    const struct tw_peer_conv2d peer = {c.shape, c.samples, c.x, c.w, c.bias, c.dy};
+    const struct tw_peer_conv2d peer = {.shape = c.shape,
+                                        .samples = c.samples,
+                                        .x = c.x,
+                                        .w = c.w,
+                                        .bias = c.bias,
+                                        .dy = c.dy,
+                                        .winograd = tw_shape_size(shape, "peer_winograd", 0) != 0};
     const struct outcome outcome = outcome_of(&c, operation->run);
 
     if (operation->run == run_weight_gradient)

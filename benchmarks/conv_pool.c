@@ -118,7 +118,7 @@ static void hold(struct tw_session *session, const struct tw_shape *shape, const
     struct tw_contest contest = tw_contest_new(session, operation, shape->name);
     struct tw_conv_pool_problem p = tw_conv_pool_problem_new(&contest, shape);
     const struct tw_peer_conv2d peer = {
-        conv_shape(&p.shape), p.samples, p.rows_x, p.rows_w, p.bias, p.rows_dy};
+        conv_shape(&p.shape), p.samples, p.rows_x, p.rows_w, p.bias, p.rows_dy, .winograd = false};
 
     /* Weight gradient and, unless the input is pixels, input gradient. */
     contest.work.flops = 2.0 * dense_work(&p) * (double)p.samples * (gradient && !p.planar ? 2.0 : 1.0);

@@ -11,6 +11,7 @@ struct tw_peer_conv2d {
     struct tw_conv2d_shape shape;
     ptrdiff_t samples;
     const float *x, *w, *bias, *dy;
+    bool winograd; /* by Winograd, if the peer has it, instead of direct sums */
 };
 
 /* Results, for the check: y, dx and dw. The weight gradient computes the bias gradient too. */

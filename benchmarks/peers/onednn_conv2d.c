@@ -22,6 +22,11 @@ static struct window window_of(const struct tw_conv2d_shape *s)
 }
 
 /* The same sizes in the layout the primitive is free to choose. */
+static dnnl_alg_kind_t algorithm_of(const struct tw_peer_conv2d *conv)
+{
+    return conv->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
+}
+
 static dnnl_memory_desc_t any_layout(struct tw_onednn *onednn, const dnnl_memory_desc_t *rows)
 {
     return tw_onednn_any(onednn, rows->ndims, rows->dims);
@@ -57,7 +62,7 @@ struct tw_onednn_conv tw_onednn_conv_begin(struct tw_onednn *onednn, const struc
     bias = any_layout(onednn, &p.bias);
     y = any_layout(onednn, &p.y);
     tw_onednn_note(onednn, dnnl_dilated_convolution_forward_desc_init(
-                               &operation, dnnl_forward_training, dnnl_convolution_direct, &x, &w, &bias, &y,
+                               &operation, dnnl_forward_training, algorithm_of(conv), &x, &w, &bias, &y,
                                window.stride, window.dilation, window.before, window.after));
     p.forward = tw_onednn_describe(onednn, &operation, attributes, NULL);
     dnnl_primitive_attr_destroy(attributes);
@@ -79,8 +84,8 @@ void tw_onednn_describe_input_gradient(struct tw_onednn *onednn, struct tw_onedn
     dnnl_convolution_desc_t operation;
 
     tw_onednn_note(onednn, dnnl_dilated_convolution_backward_data_desc_init(
-                               &operation, dnnl_convolution_direct, &x, &w, &y, window.stride,
-                               window.dilation, window.before, window.after));
+                               &operation, algorithm_of(p->conv), &x, &w, &y, window.stride, window.dilation,
+                               window.before, window.after));
     p->input_gradient = tw_onednn_describe(onednn, &operation, NULL, p->forward);
 }
 
@@ -92,7 +97,7 @@ void tw_onednn_describe_weight_gradient(struct tw_onednn *onednn, struct tw_oned
     dnnl_convolution_desc_t operation;
 
     tw_onednn_note(onednn, dnnl_dilated_convolution_backward_weights_desc_init(
-                               &operation, dnnl_convolution_direct, &x, &w, &bias, &y, window.stride,
+                               &operation, algorithm_of(p->conv), &x, &w, &bias, &y, window.stride,
                                window.dilation, window.before, window.after));
     p->weight_gradient = tw_onednn_describe(onednn, &operation, NULL, p->forward);
 }

@@ -218,7 +218,7 @@ static void pooled_of_other_sizes(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (ptrdiff_t i = 0; i < tw_test_cases(sizeof sizes / sizeof *sizes); i++) {
         struct layer l = layer_new(kernels, &rng, tw_test_cases(4), sizes[i].in, sizes[i].out,
                                    sizes[i].height, sizes[i].width);
 
@@ -294,7 +294,7 @@ static void forward_of_other_sizes(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (ptrdiff_t i = 0; i < tw_test_cases(sizeof sizes / sizeof *sizes); i++) {
         compare_size(&sizes[i], tw_test_cases(4), compare_forward);
     }
 }
@@ -309,7 +309,7 @@ static void input_gradient_of_other_sizes(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (ptrdiff_t i = 0; i < tw_test_cases(sizeof sizes / sizeof *sizes); i++) {
         compare_size(&sizes[i], tw_test_cases(4), compare_input_gradient);
     }
 }
@@ -325,7 +325,7 @@ static void weight_gradient_of_other_sizes(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (ptrdiff_t i = 0; i < tw_test_cases(sizeof sizes / sizeof *sizes); i++) {
         compare_size(&sizes[i], 4, compare_weight_gradient);
     }
 }

@@ -57,7 +57,7 @@ static void random_shapes_equal_the_reference(void **state)
             winograd[pass] += tw_conv2d_is_winograd(&shape, (enum tw_conv2d_pass)pass);
     }
     assert_int_equal(ran, cases * available);
-    for (int pass = 0; pass < 3; pass++)
+    for (int pass = 0; pass < 3 && cases >= 30; pass++)
         assert_true(winograd[pass] > 0);
 }
 
@@ -80,27 +80,28 @@ static void special_values_flow(void **state)
 
 /* Rows of tiles that are divided, at every padding, the last part of a single tile; several blocks of results, the last one smaller,
  * and fewer tiles at a time, of many channels; two rows of tiles in a vector, an odd number of them, of several samples; just too
- * wide for that. */
+ * wide for that. Where tests are slow, the first of them. */
 static void blocks_equal_the_reference(void **state)
 {
     static const struct {
         ptrdiff_t channels[3], image[2], padding[2], samples;
         bool weights; /* Winograd's, too */
     } cases[] = {
-        {{9, 16, 1}, {6, 258}, {1, 1}, 1, false},  {{16, 24, 1}, {6, 259}, {2, 1}, 1, true},
+        {{9, 16, 1}, {6, 258}, {1, 1}, 1, false},  {{24, 17, 1}, {14, 14}, {1, 1}, 3, true},
+        {{24, 24, 1}, {13, 16}, {2, 0}, 3, true},  {{24, 24, 1}, {14, 12}, {0, 2}, 3, true},
+        {{16, 24, 1}, {6, 259}, {2, 1}, 1, true},  {{64, 64, 1}, {7, 7}, {1, 1}, 3, true},
         {{24, 24, 1}, {9, 515}, {1, 0}, 1, true},  {{16, 24, 1}, {6, 2047}, {1, 2}, 1, true},
         {{24, 16, 1}, {6, 2049}, {1, 1}, 1, true}, {{40, 33, 2}, {10, 13}, {1, 2}, 5, true},
-        {{24, 17, 1}, {14, 14}, {1, 1}, 3, true},  {{64, 64, 1}, {7, 7}, {1, 1}, 3, true},
-        {{24, 24, 1}, {13, 15}, {1, 1}, 3, true},  {{24, 24, 1}, {13, 16}, {2, 0}, 3, true},
-        {{24, 24, 1}, {14, 12}, {0, 2}, 3, true},  {{64, 64, 1}, {6, 4}, {1, 1}, 23, true},
+        {{24, 24, 1}, {13, 15}, {1, 1}, 3, true},  {{64, 64, 1}, {6, 4}, {1, 1}, 23, true},
         {{300, 221, 1}, {6, 6}, {1, 1}, 2, true},  {{221, 300, 1}, {6, 4}, {1, 1}, 1, true},
         {{300, 9, 1}, {14, 20}, {1, 1}, 1, true},  {{280, 235, 2}, {4, 4}, {1, 1}, 1, true},
     };
     const int available = conv_variants_to_compare();
+    const ptrdiff_t count = sizeof cases / sizeof *cases, tried = tw_test_cases(4 * count);
     struct tw_rng rng = tw_test_rng(3);
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (ptrdiff_t i = 0; i < count && i < tried; i++) {
         const struct tw_conv2d_shape shape =
             shape_of(cases[i].channels[0], cases[i].channels[1], cases[i].channels[2], cases[i].image[0],
                      cases[i].image[1], cases[i].padding[0], cases[i].padding[1]);
