@@ -10,9 +10,10 @@
 
 /* Every key some family knows: a misspelt one must not pass for a size left out. */
 static const char *const known_keys[] = {
-    "m",    "n",       "k",      "a_transposed", "b_transposed", "a_gap",  "b_gap",   "c_gap",    "samples",
-    "in",   "out",     "height", "width",        "kernel",       "stride", "padding", "dilation", "groups",
-    "rows", "columns", "count",  "pixels",       "density",      "plane",  "winograd"};
+    "m",      "n",       "k",        "a_transposed", "b_transposed", "a_gap",   "b_gap",
+    "c_gap",  "samples", "in",       "out",          "height",       "width",   "kernel",
+    "stride", "padding", "dilation", "groups",       "rows",         "columns", "count",
+    "pixels", "density", "plane",    "winograd",     "peer_winograd"};
 
 static bool is_known(const char *key)
 {
