@@ -21,12 +21,12 @@ static struct window window_of(const struct tw_conv2d_shape *s)
     return window;
 }
 
-/* The same sizes in the layout the primitive is free to choose. */
 static dnnl_alg_kind_t algorithm_of(const struct tw_peer_conv2d *conv)
 {
     return conv->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
 }
 
+/* The same sizes in the layout the primitive is free to choose. */
 static dnnl_memory_desc_t any_layout(struct tw_onednn *onednn, const dnnl_memory_desc_t *rows)
 {
     return tw_onednn_any(onednn, rows->ndims, rows->dims);

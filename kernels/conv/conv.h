@@ -19,9 +19,10 @@
  *                    ONE call form ONE chain.
  *   bias gradient    one chain of plain additions per element of db over (n, r, c), starting from +0.
  *
- * Winograd (tw_conv2d_is_winograd: only where the shape allows it) has other sums, of the transforms of conv_pool.h. Every transform goes down each column first
- * (its left factor), then along each row. Results come in tiles of 2 x 2, from the first row and column on; for the input gradient
- * the source is dy, the channels summed over are those of the output, and g the taps turned by half a turn:
+ * Winograd (tw_conv2d_is_winograd: only where the shape allows it) has other sums, of the transforms of conv_pool.h. Every
+ * transform goes down each column first (its left factor), then along each row. Results come in tiles of 2 x 2, from the first row
+ * and column on; for the input gradient the source is dy, the channels summed over are those of the output, and g the taps turned
+ * by half a turn:
  *
  *   U = G g G^T        (g0, (g0 + g2 + g1)/2, (g0 + g2 - g1)/2, g2)
  *   V = B^T d B        (d0 - d2, d1 + d2, d2 - d1, d1 - d3), d the 4 x 4 of the source that a tile meets
@@ -74,8 +75,7 @@ struct tw_conv2d_shape {
     ptrdiff_t kernel_height, kernel_width;
     ptrdiff_t stride[2], padding[2], dilation[2]; /* vertical, horizontal */
     ptrdiff_t groups;
-    bool
-        winograd; /* may have Winograd's sums instead of direct ones, where they pay: tw_conv2d_is_winograd */
+    bool winograd; /* sums may be Winograd's, where they pay (tw_conv2d_is_winograd); false: direct */
 };
 
 /* The output-size formula for one direction; below 1 where the kernel does not fit. Arguments: positive,

@@ -19,7 +19,7 @@
 
 struct parts {
     struct tw_conv_winograd_planes planes;
-    bool gradient, narrow;              /* narrow: two runs fill a vector */
+    bool gradient;
     ptrdiff_t channels, results, block; /* of a group; results at a time */
     ptrdiff_t w_channel, w_result;
     struct tw_conv_winograd_grid grid;
@@ -67,7 +67,7 @@ static void set_sizes(struct parts *parts)
 
     parts->block = tw_conv_winograd_block(parts->results, parts->channels);
     parts->grid = tw_conv_winograd_grid(parts->planes.result, most);
-    parts->narrow =
+    parts->planes.narrow =
         parts->planes.source[1] <= TW_WINOGRAD_NARROW && parts->planes.result[1] <= TW_WINOGRAD_NARROW;
     parts->v_point = parts->channels * parts->grid.pitch + TW_WINOGRAD_LANES;
     parts->m_point = parts->block * parts->grid.pitch + TW_WINOGRAD_LANES;
@@ -145,20 +145,25 @@ static void transform_input(const struct tw_conv_winograd_lanes *lanes, const st
     const ptrdiff_t plane = parts->planes.source[0] * parts->planes.source[1];
 
     for (ptrdiff_t i = 0; i < parts->channels; i++) {
-        const float *source = o->source + i * plane;
-        float *v = parts->v + i * parts->grid.pitch;
+        tw_conv_winograd_read(&lanes->input, &parts->planes, parts->list, runs, o->source + i * plane,
+                              o->source_sample, parts->v + i * parts->grid.pitch, parts->v_point);
+    }
+}
 
-        for (ptrdiff_t r = 0, together; r < runs; r += together) {
-            const struct tw_conv_winograd_run *run = &parts->list[r];
+/* A plane's results. */
+static void write_runs(const struct tw_conv_winograd_lanes *lanes, const struct parts *parts, ptrdiff_t runs,
+                       const float *m, float bias, float *result, ptrdiff_t sample_step)
+{
+    const struct tw_conv_winograd_run *list = parts->list;
+    ptrdiff_t r = 0;
 
-            together = parts->narrow && r + 1 < runs ? 2 : 1;
-            if (together == 2) {
-                lanes->input_two(&parts->planes, run, source + run[0].sample * o->source_sample,
-                                 source + run[1].sample * o->source_sample, v, parts->v_point);
-            } else {
-                lanes->input(&parts->planes, run, source + run->sample * o->source_sample, v, parts->v_point);
-            }
-        }
+    for (; parts->planes.narrow && r + 1 < runs; r += 2) {
+        lanes->output_two(&parts->planes, &list[r], m, parts->m_point, bias,
+                          result + list[r].sample * sample_step, result + list[r + 1].sample * sample_step);
+    }
+    for (; r < runs; r++) {
+        lanes->output(&parts->planes, &list[r], m, parts->m_point, bias,
+                      result + list[r].sample * sample_step);
     }
 }
 
@@ -168,22 +173,8 @@ static void transform_output(const struct tw_conv_winograd_lanes *lanes, const s
     const ptrdiff_t plane = parts->planes.result[0] * parts->planes.result[1];
 
     for (ptrdiff_t j = 0; j < results; j++) {
-        const float *m = parts->m + j * parts->grid.pitch, bias = o->bias ? o->bias[j] : 0.0f;
-        float *result = o->result + j * plane;
-
-        for (ptrdiff_t r = 0, together; r < runs; r += together) {
-            const struct tw_conv_winograd_run *run = &parts->list[r];
-
-            together = parts->narrow && r + 1 < runs ? 2 : 1;
-            if (together == 2) {
-                lanes->output_two(&parts->planes, run, m, parts->m_point, bias,
-                                  result + run[0].sample * o->result_sample,
-                                  result + run[1].sample * o->result_sample);
-            } else {
-                lanes->output(&parts->planes, run, m, parts->m_point, bias,
-                              result + run->sample * o->result_sample);
-            }
-        }
+        write_runs(lanes, parts, runs, parts->m + j * parts->grid.pitch, o->bias ? o->bias[j] : 0.0f,
+                   o->result + j * plane, o->result_sample);
     }
 }
 

@@ -41,6 +41,15 @@ struct tw_conv_winograd_planes {
     ptrdiff_t source[2], result[2]; /* extents */
     ptrdiff_t padding[2];           /* 0 to 2 */
     const float *zeros;             /* as many as a row of the source has */
+    bool narrow;                    /* two runs fill a vector: no row has more than TW_WINOGRAD_NARROW */
+};
+
+/* What transforms a run of a plane: to[point*point_step + run->at + t] of its tiles t. `two` takes the second run from run[1]. */
+struct tw_conv_winograd_reader {
+    void (*one)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
+                const float *source, float *to, ptrdiff_t point_step);
+    void (*two)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
+                const float *source, const float *second_source, float *to, ptrdiff_t point_step);
 };
 
 /* What an ISA does in lanes. u, v and m are the place of a point's row; v and m that of the group's first tile. Vectors that are not
@@ -51,27 +60,20 @@ struct tw_conv_winograd_planes {
  *   rows of U         over the beginning of the next row, which is written later; as many elements are behind the last one
  *   rows of results   over the rows that follow in the plane, which are written later, and nowhere else (`output`)
  *
- * What their other lanes compute with is whatever the workspace held. The functions for two runs take the second from run[1]; rows
- * of pixels and of results have at most TW_WINOGRAD_NARROW there. */
+ * What their other lanes compute with is whatever the workspace held. Functions for two runs are called where
+ * planes are narrow. */
 struct tw_conv_winograd_lanes {
     /* u[point*point_step + i] of channels i; tap t of channel i is taps[t*tap_step + i], for vectors of them. */
     void (*weights)(ptrdiff_t channels, const float *taps, ptrdiff_t tap_step, float *u,
                     ptrdiff_t point_step);
-    /* v[point*point_step + run->at + t] of the tiles t of a run of the plane `source`. */
-    void (*input)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
-                  const float *source, float *v, ptrdiff_t point_step);
-    void (*input_two)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
-                      const float *source, const float *second_source, float *v, ptrdiff_t point_step);
+    struct tw_conv_winograd_reader input; /* to v, from x or dy */
     /* The results of a run from m[point*point_step + run->at + t], into the plane `result`. */
     void (*output)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
                    const float *m, ptrdiff_t point_step, float bias, float *result);
     void (*output_two)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
                        const float *m, ptrdiff_t point_step, float bias, float *result, float *second_result);
-    /* Of the weight gradient. m[point*point_step + run->at + t] of the tiles of dy, which is the source of `planes`. */
-    void (*gradient)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
-                     const float *dy, float *m, ptrdiff_t point_step);
-    void (*gradient_two)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
-                         const float *dy, const float *second_dy, float *m, ptrdiff_t point_step);
+    /* Of the weight gradient. */
+    struct tw_conv_winograd_reader gradient; /* to m, from dy, the source of `planes` */
     /* v[point*point_step + t*pitch + i] of channels i, pitch of them, a whole number of vectors; column c of the four rows of x
      * that tiles meet, channels fastest, begins at row[k] + c*pitch. */
     void (*windows)(const float *const row[4], ptrdiff_t tiles, ptrdiff_t pitch, float *v,
@@ -100,6 +102,12 @@ struct tw_conv_winograd_grid tw_conv_winograd_grid(const ptrdiff_t extent[2], pt
 /* `count` runs from number `first` on, rows of samples after another; returns their tiles. */
 ptrdiff_t tw_conv_winograd_list(const struct tw_conv_winograd_grid *grid, ptrdiff_t first, ptrdiff_t count,
                                 struct tw_conv_winograd_run *list);
+
+/* Transforms a plane's runs, `sample_step` from sample to sample. */
+void tw_conv_winograd_read(const struct tw_conv_winograd_reader *reader,
+                           const struct tw_conv_winograd_planes *planes,
+                           const struct tw_conv_winograd_run *list, ptrdiff_t runs, const float *source,
+                           ptrdiff_t sample_step, float *to, ptrdiff_t point_step);
 
 /* Result channels, equal parts of them, for which U is made at a time. */
 ptrdiff_t tw_conv_winograd_block(ptrdiff_t results, ptrdiff_t channels);

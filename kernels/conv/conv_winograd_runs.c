@@ -46,3 +46,19 @@ ptrdiff_t tw_conv_winograd_list(const struct tw_conv_winograd_grid *grid, ptrdif
     }
     return at;
 }
+
+void tw_conv_winograd_read(const struct tw_conv_winograd_reader *reader,
+                           const struct tw_conv_winograd_planes *planes,
+                           const struct tw_conv_winograd_run *list, ptrdiff_t runs, const float *source,
+                           ptrdiff_t sample_step, float *to, ptrdiff_t point_step)
+{
+    ptrdiff_t r = 0;
+
+    for (; planes->narrow && r + 1 < runs; r += 2) {
+        reader->two(planes, &list[r], source + list[r].sample * sample_step,
+                    source + list[r + 1].sample * sample_step, to, point_step);
+    }
+    for (; r < runs; r++) {
+        reader->one(planes, &list[r], source + list[r].sample * sample_step, to, point_step);
+    }
+}

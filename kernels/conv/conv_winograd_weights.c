@@ -19,7 +19,6 @@
 struct parts {
     struct tw_conv_winograd_planes planes; /* dy; no padding there */
     ptrdiff_t padding[2];
-    bool narrow;                        /* two runs fill a vector */
     ptrdiff_t channels, results, block; /* in, out, of a group; results at a time */
     ptrdiff_t x[2];
     struct tw_conv_winograd_grid grid;
@@ -70,7 +69,7 @@ static void set_steps(struct parts *parts)
 {
     parts->block = tw_conv_winograd_block(parts->results, parts->channels);
     parts->grid = tw_conv_winograd_grid(parts->planes.source, TILES);
-    parts->narrow = parts->planes.source[1] <= TW_WINOGRAD_NARROW;
+    parts->planes.narrow = parts->planes.source[1] <= TW_WINOGRAD_NARROW;
     parts->pitch = tw_conv_winograd_up(parts->channels);
     parts->row = (2 * parts->grid.run + 2) * parts->pitch + TW_WINOGRAD_LANES;
     parts->m_point = parts->block * parts->grid.pitch + TW_WINOGRAD_LANES;
@@ -169,20 +168,8 @@ static void transform_dy(const struct tw_conv_winograd_lanes *lanes, const struc
     const ptrdiff_t plane = parts->planes.source[0] * parts->planes.source[1];
 
     for (ptrdiff_t j = 0; j < results; j++) {
-        const float *dy = o->dy + j * plane;
-        float *m = parts->m + j * parts->grid.pitch;
-
-        for (ptrdiff_t r = 0, together; r < runs; r += together) {
-            const struct tw_conv_winograd_run *run = &parts->list[r];
-
-            together = parts->narrow && r + 1 < runs ? 2 : 1;
-            if (together == 2) {
-                lanes->gradient_two(&parts->planes, run, dy + run[0].sample * o->dy_sample,
-                                    dy + run[1].sample * o->dy_sample, m, parts->m_point);
-            } else {
-                lanes->gradient(&parts->planes, run, dy + run->sample * o->dy_sample, m, parts->m_point);
-            }
-        }
+        tw_conv_winograd_read(&lanes->gradient, &parts->planes, parts->list, runs, o->dy + j * plane,
+                              o->dy_sample, parts->m + j * parts->grid.pitch, parts->m_point);
     }
 }
 

@@ -179,12 +179,10 @@ static void transform_taps(ptrdiff_t channels, const float *u, ptrdiff_t point_s
 
 const struct tw_conv_winograd_lanes TW_VARIANT(tw_conv_winograd) = {
     .weights = transform_weights,
-    .input = transform_input,
-    .input_two = transform_two_inputs,
+    .input = {transform_input, transform_two_inputs},
     .output = transform_output,
     .output_two = transform_two_outputs,
-    .gradient = spread_gradient,
-    .gradient_two = spread_two_gradients,
+    .gradient = {spread_gradient, spread_two_gradients},
     .windows = transform_windows,
     .taps = transform_taps,
 };
