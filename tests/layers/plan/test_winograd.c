@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "layers/graph/functional.h"
 #include "layers/plan/plan.h"
+#include "layers/plan/plan_profile.h"
 #include "tests/support/test_support.h"
 
 enum { SAMPLES = 5, IN = 16, HIDDEN = 24, OUT = 17, SIDE = 12, CLASSES = 3, PARAMETERS = 5 };
@@ -137,11 +138,44 @@ static void levels_agree_to_rounding(void **state)
     assert_true(different > ELEMENTS / 100);
 }
 
+/* Extents are even: of every convolution's 36 products 16 are left, in each pass. */
+static void work_is_counted(void **state)
+{
+    (void)state;
+    for (int level = 0; level <= 2; level++) {
+        static struct net net;
+        struct tw_team *team = tw_team_new(1, TW_BIND_NONE);
+        tw_plan *plan;
+        int convolutions = 0;
+
+        net_open(&net);
+        plan = tw_plan_new(net.graph, &(struct tw_plan_options){.level = level, .team = team});
+        assert_non_null(plan);
+        for (size_t i = 0; i < tw_plan_profile_nodes(plan); i++) {
+            struct tw_plan_node_profile node;
+
+            assert_ok(tw_plan_profile_node(plan, i, &node));
+            if (strncmp(node.operation, "conv2d", 6) != 0)
+                continue;
+            convolutions++;
+            assert_true(node.work.dense > 0);
+            assert_float_equal(node.work.done, level == 2 ? node.work.dense * 16 / 36 : node.work.dense,
+                               1e-3);
+        }
+        assert_int_equal(convolutions,
+                         2 + 1 + 2); /* forward, input gradient of the second, weight gradients */
+        tw_plan_release(plan);
+        tw_team_release(team);
+        net_close(&net);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(levels_keep_their_bits),
         cmocka_unit_test(levels_agree_to_rounding),
+        cmocka_unit_test(work_is_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
