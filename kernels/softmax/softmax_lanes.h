@@ -29,8 +29,10 @@ static inline float row_maximum(ptrdiff_t columns, const float *x)
     return tw_lanes_fold_max(maximum);
 }
 
-/* The 16-lane sum of exp(x - maximum), which also goes to y unless that is NULL. */
-static inline float sum_of_exp(ptrdiff_t columns, const float *x, float maximum, float *y)
+/* The 16-lane sum of exp(x - maximum). Those of whole vectors also go to y, unless that is NULL; the rest of a row stays in
+ * `rest`: to load it again would be to wait for a store of parts. */
+static inline float sum_of_exp(ptrdiff_t columns, const float *x, float maximum, float *y,
+                               struct tw_lanes *rest)
 {
     const struct tw_lanes maxima = tw_lanes_set(maximum);
     struct tw_lanes sum = tw_lanes_set(0.0f);
@@ -44,14 +46,12 @@ static inline float sum_of_exp(ptrdiff_t columns, const float *x, float maximum,
             tw_lanes_store(y + c, e);
         }
     }
+    *rest = sum;
     if (c < columns) {
-        const int rest = (int)(columns - c);
-        const struct tw_lanes e = tw_lanes_exp(tw_lanes_sub(tw_lanes_load_part(x + c, rest), maxima));
+        const int count = (int)(columns - c);
 
-        sum = tw_lanes_add(sum, tw_lanes_keep(tw_mask_first(rest), e));
-        if (y) {
-            tw_lanes_store_part(y + c, rest, e);
-        }
+        *rest = tw_lanes_exp(tw_lanes_sub(tw_lanes_load_part(x + c, count), maxima));
+        sum = tw_lanes_add(sum, tw_lanes_keep(tw_mask_first(count), *rest));
     }
     return tw_lanes_fold_add(sum);
 }
@@ -59,16 +59,15 @@ static inline float sum_of_exp(ptrdiff_t columns, const float *x, float maximum,
 void TW_VARIANT(tw_f32_softmax_forward)(ptrdiff_t rows, ptrdiff_t columns, const float *x, float *y)
 {
     for (ptrdiff_t r = 0; r < rows; r++, x += columns, y += columns) {
-        const struct tw_lanes sum = tw_lanes_set(sum_of_exp(columns, x, row_maximum(columns, x), y));
+        struct tw_lanes rest;
+        const struct tw_lanes sum = tw_lanes_set(sum_of_exp(columns, x, row_maximum(columns, x), y, &rest));
         ptrdiff_t c = 0;
 
         for (; columns - c >= TW_LANES; c += TW_LANES) {
             tw_lanes_store(y + c, tw_lanes_div(tw_lanes_load(y + c), sum));
         }
         if (c < columns) {
-            const int rest = (int)(columns - c);
-
-            tw_lanes_store_part(y + c, rest, tw_lanes_div(tw_lanes_load_part(y + c, rest), sum));
+            tw_lanes_store_part(y + c, (int)(columns - c), tw_lanes_div(rest, sum));
         }
     }
 }
@@ -78,7 +77,9 @@ void TW_VARIANT(tw_f32_log_softmax_forward)(ptrdiff_t rows, ptrdiff_t columns, c
     for (ptrdiff_t r = 0; r < rows; r++, x += columns, y += columns) {
         const float maximum = row_maximum(columns, x);
         const struct tw_lanes maxima = tw_lanes_set(maximum);
-        const struct tw_lanes log_of_sum = tw_lanes_log(tw_lanes_set(sum_of_exp(columns, x, maximum, NULL)));
+        struct tw_lanes ignored;
+        const struct tw_lanes log_of_sum =
+            tw_lanes_log(tw_lanes_set(sum_of_exp(columns, x, maximum, NULL, &ignored)));
         ptrdiff_t c = 0;
 
         for (; columns - c >= TW_LANES; c += TW_LANES) {
