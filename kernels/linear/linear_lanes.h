@@ -5,8 +5,6 @@
  * the weights of a part come from memory once and from L2 for all other samples, and what a tile's samples have of a part
  * stays in L1 from one block of outputs to the next. The outputs hold the chains meanwhile.
  */
-#include <string.h>
-
 #include "kernels/linear/linear.h"
 #include "kernels/simd/unroll.h"
 
@@ -14,37 +12,39 @@ enum {
     LINEAR_WIDEST = 4, /* blocks of a tile */
     LINEAR_ROWS = TW_TILE_ROWS < 8
                       ? TW_TILE_ROWS
-                      : 8, /* more than hide the latency of fma would not leave a blocked x in L1 */
-    LINEAR_DEPTH = 800     /* terms of a part, about: 50 KiB of weights per block */
+                      : 8,  /* more than hide the latency of fma would not leave a blocked x in L1 */
+    LINEAR_TILE_BLOCKS = 8, /* rows times blocks of a tile, at most */
+    LINEAR_DEPTH = 800      /* terms of a part, about: 50 KiB of weights per block */
 };
 
-/* Outputs of some blocks for some samples, terms [from, to) of their sums. */
+/* Terms [from, to) of the sums of some samples, the first of which is at x. */
 struct linear_part {
     const struct tw_linear_shape *shape;
-    const float *x, *packed; /* of the first sample; of the first block */
-    ptrdiff_t from, to;      /* multiples of shape->plane */
-    const float *start;      /* where the chains begin, rows `start_row` apart */
-    ptrdiff_t start_row;
-    float *y;
-    ptrdiff_t y_row;
+    const float *x;
+    ptrdiff_t from, to; /* multiples of shape->plane */
 };
 
-/* `rows` and `blocks` are constants at every call. */
+/* Where the chains of a tile begin, rows `start_row` apart, and where they go. Handed over in registers: a copy of a struct
+ * that was just written waited for its stores, in a layer of ten outputs for a tenth of the time. */
+#define LINEAR_CHAINS const float *start, ptrdiff_t start_row, float *y, ptrdiff_t y_row
+
+/* `packed` is the first of its blocks. `rows` and `blocks` are constants at every call. */
 static inline __attribute__((always_inline)) void linear_tile(const int rows, const int blocks,
-                                                              const struct linear_part *part)
+                                                              const struct linear_part *part,
+                                                              const float *packed, LINEAR_CHAINS)
 {
     const struct tw_linear_shape *shape = part->shape;
     const ptrdiff_t x_row = tw_linear_x_size(shape), step = shape->plane > 0 ? TW_BLOCK : 1;
     const ptrdiff_t run = shape->plane > 0 ? shape->plane : part->to - part->from;
     const ptrdiff_t block = shape->in * TW_BLOCK;
-    const float *weights = part->packed + part->from * TW_BLOCK;
+    const float *weights = packed + part->from * TW_BLOCK;
     tw_vector sums[LINEAR_ROWS][LINEAR_WIDEST * TW_VECTORS];
 
     TW_UNROLL
     for (int i = 0; i < rows * blocks * TW_VECTORS; i++) {
         const int row = i / (blocks * TW_VECTORS), column = i % (blocks * TW_VECTORS);
 
-        sums[row][column] = tw_vector_load(part->start + row * part->start_row + column * TW_VECTOR_LANES);
+        sums[row][column] = tw_vector_load(start + row * start_row + column * TW_VECTOR_LANES);
     }
     for (ptrdiff_t p = part->from; p < part->to; p += run) {
         const float *x = part->x + tw_linear_x_at(shape, p);
@@ -72,16 +72,17 @@ static inline __attribute__((always_inline)) void linear_tile(const int rows, co
     for (int i = 0; i < rows * blocks * TW_VECTORS; i++) {
         const int row = i / (blocks * TW_VECTORS), column = i % (blocks * TW_VECTORS);
 
-        tw_vector_store(part->y + row * part->y_row + column * TW_VECTOR_LANES, sums[row][column]);
+        tw_vector_store(y + row * y_row + column * TW_VECTOR_LANES, sums[row][column]);
     }
 }
 
-typedef void linear_tile_fn(const struct linear_part *part);
+typedef void linear_tile_fn(const struct linear_part *part, const float *packed, LINEAR_CHAINS);
 
-#define DEFINE_LINEAR_TILE(rows, blocks)                                      \
-    static void linear_tile_##rows##x##blocks(const struct linear_part *part) \
-    {                                                                         \
-        linear_tile(rows, blocks, part);                                      \
+#define DEFINE_LINEAR_TILE(rows, blocks)                                                           \
+    static void linear_tile_##rows##x##blocks(const struct linear_part *part, const float *packed, \
+                                              LINEAR_CHAINS)                                       \
+    {                                                                                              \
+        linear_tile(rows, blocks, part, packed, start, start_row, y, y_row);                       \
     }
 
 DEFINE_LINEAR_TILE(1, 1)
@@ -121,70 +122,81 @@ static int linear_width(ptrdiff_t samples, ptrdiff_t blocks)
     return blocks >= LINEAR_WIDEST && widest == 2 ? 2 : blocks >= 2 && widest > 0 ? 1 : 0;
 }
 
-/* A tile whose last block has fewer than sixteen outputs: computed in a buffer of full blocks. */
-static void linear_narrow(linear_tile_fn *tile, struct linear_part part, ptrdiff_t rows, ptrdiff_t blocks,
-                          ptrdiff_t columns)
+static inline struct tw_lanes linear_positive(struct tw_lanes value)
 {
-    float buffer[LINEAR_ROWS * LINEAR_WIDEST * TW_BLOCK] = {0.0f};
-    float *y = part.y;
+    return tw_lanes_clear(tw_lanes_less_equal(value, tw_lanes_set(0.0f)), value);
+}
 
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        memcpy(buffer + row * blocks * TW_BLOCK, part.start + row * part.start_row,
-               (size_t)columns * sizeof *buffer);
+/* A row of outputs of which the last block holds only `last`: the lanes behind it are +0 in the buffer, and stay out of y. */
+static inline void linear_widen(const float *y, float *row, ptrdiff_t blocks, int last)
+{
+    for (ptrdiff_t block = 0; block + 1 < blocks; block++, y += TW_BLOCK, row += TW_BLOCK) {
+        tw_lanes_store(row, tw_lanes_load(y));
     }
-    part.start = part.y = buffer;
-    part.start_row = blocks * TW_BLOCK;
-    part.y_row = part.start_row;
-    tile(&part);
-    for (ptrdiff_t row = 0; row < rows; row++) {
-        memcpy(y + row * part.shape->out, buffer + row * blocks * TW_BLOCK, (size_t)columns * sizeof *buffer);
+    tw_lanes_store(row, tw_lanes_load_part(y, last));
+}
+
+/* The last block goes through relu on its way, if this is the end of its sums: to read it again would be to wait for stores of
+ * parts of lines, one row after the other, a fifth of the time of a layer of ten outputs. */
+static inline void linear_narrow(const float *row, float *y, ptrdiff_t blocks, int last, bool relu)
+{
+    struct tw_lanes value;
+
+    for (ptrdiff_t block = 0; block + 1 < blocks; block++, y += TW_BLOCK, row += TW_BLOCK) {
+        tw_lanes_store(y, tw_lanes_load(row));
+    }
+    value = tw_lanes_load(row);
+    tw_lanes_store_part(y, last, relu ? linear_positive(value) : value);
+}
+
+/* A tile whose last block has fewer than sixteen outputs, 1 … 15: computed in a buffer of full blocks. */
+static void linear_last(ptrdiff_t rows, int width, int last, const struct linear_part *part,
+                        const float *packed, LINEAR_CHAINS)
+{
+    float buffer[LINEAR_TILE_BLOCKS * TW_BLOCK];
+    const ptrdiff_t blocks = (ptrdiff_t)1 << width, row = blocks * TW_BLOCK;
+    const bool relu = part->shape->relu && part->to == part->shape->in;
+
+    linear_widen(start, buffer, blocks, last);
+    for (ptrdiff_t i = 1; i < rows && start_row > 0; i++) {
+        linear_widen(start + i * start_row, buffer + i * row, blocks, last);
+    }
+    linear_tiles[rows][width](part, packed, buffer, start_row > 0 ? row : 0, buffer, row);
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        linear_narrow(buffer + i * row, y + i * y_row, blocks, last, relu);
     }
 }
 
 /* Zeros for layers without a bias. */
 static const float linear_nothing[LINEAR_WIDEST * TW_BLOCK];
 
-/* Terms [from, to) of blocks [begin, end) for the samples of one tile. */
-static void linear_rows(const struct linear_part *part, ptrdiff_t samples, ptrdiff_t rows, const float *bias,
-                        ptrdiff_t begin, ptrdiff_t end)
+/* Blocks [begin, end) of one tile's rows; y is that of block 0. */
+static void linear_rows(const struct linear_part *part, ptrdiff_t samples, ptrdiff_t rows,
+                        const float *packed, const float *bias, float *y, ptrdiff_t begin, ptrdiff_t end)
 {
-    const struct tw_linear_shape *shape = part->shape;
+    const ptrdiff_t out = part->shape->out, in = part->shape->in, start_row = part->from > 0 ? out : 0;
 
     for (ptrdiff_t block = begin, blocks; block < end; block += blocks) {
         const int width = linear_width(samples, end - block);
-        const ptrdiff_t left = shape->out - block * TW_BLOCK;
-        struct linear_part tile = *part;
+        const ptrdiff_t at = block * TW_BLOCK;
+        const float *start = part->from > 0 ? y + at : bias ? bias + at : linear_nothing;
 
         blocks = (ptrdiff_t)1 << width;
-        tile.packed += block * shape->in * TW_BLOCK;
-        tile.y += block * TW_BLOCK;
-        tile.start = part->from > 0 ? tile.y : bias ? bias + block * TW_BLOCK : linear_nothing;
-        tile.start_row = part->from > 0 ? shape->out : 0;
-        if (left < blocks * TW_BLOCK) {
-            linear_narrow(linear_tiles[rows][width], tile, rows, blocks, left);
+        if (out - at < blocks * TW_BLOCK) {
+            linear_last(rows, width, (int)(out % TW_BLOCK), part, packed + at * in, start, start_row, y + at,
+                        out);
         } else {
-            linear_tiles[rows][width](&tile);
+            linear_tiles[rows][width](part, packed + at * in, start, start_row, y + at, out);
         }
     }
 }
 
-static void linear_relu(ptrdiff_t samples, ptrdiff_t row, float *y, ptrdiff_t columns)
+/* Of whole blocks. */
+static void linear_relu(ptrdiff_t samples, ptrdiff_t row, float *y, ptrdiff_t blocks)
 {
-    const struct tw_lanes zero = tw_lanes_set(0.0f);
-
     for (ptrdiff_t n = 0; n < samples; n++, y += row) {
-        ptrdiff_t c = 0;
-
-        for (; c + TW_BLOCK <= columns; c += TW_BLOCK) {
-            struct tw_lanes value = tw_lanes_load(y + c);
-
-            tw_lanes_store(y + c, tw_lanes_clear(tw_lanes_less_equal(value, zero), value));
-        }
-        if (c < columns) {
-            struct tw_lanes value = tw_lanes_load_part(y + c, (int)(columns - c));
-
-            tw_lanes_store_part(y + c, (int)(columns - c),
-                                tw_lanes_clear(tw_lanes_less_equal(value, zero), value));
+        for (ptrdiff_t c = 0; c < blocks * TW_BLOCK; c += TW_BLOCK) {
+            tw_lanes_store(y + c, linear_positive(tw_lanes_load(y + c)));
         }
     }
 }
@@ -206,8 +218,8 @@ void TW_VARIANT(tw_f32_linear_forward)(const struct tw_linear_shape *shape, ptrd
                                        ptrdiff_t end)
 {
     ptrdiff_t depth = linear_depth(shape, samples), tiles = (samples + LINEAR_ROWS - 1) / LINEAR_ROWS;
-    ptrdiff_t last = end * TW_BLOCK < shape->out ? end * TW_BLOCK : shape->out;
-    struct linear_part part = {.shape = shape, .packed = packed, .y_row = shape->out};
+    ptrdiff_t whole = end * TW_BLOCK < shape->out ? end : shape->out / TW_BLOCK;
+    struct linear_part part = {.shape = shape};
 
     do {
         part.to = shape->in - part.from < depth ? shape->in : part.from + depth;
@@ -215,12 +227,11 @@ void TW_VARIANT(tw_f32_linear_forward)(const struct tw_linear_shape *shape, ptrd
             ptrdiff_t first = samples * i / tiles, rows = samples * (i + 1) / tiles - first;
 
             part.x = x + first * tw_linear_x_size(shape);
-            part.y = y + first * shape->out;
-            linear_rows(&part, samples, rows, bias, begin, end);
+            linear_rows(&part, samples, rows, packed, bias, y + first * shape->out, begin, end);
         }
         part.from = part.to;
     } while (part.from < shape->in);
     if (shape->relu) {
-        linear_relu(samples, shape->out, y + begin * TW_BLOCK, last - begin * TW_BLOCK);
+        linear_relu(samples, shape->out, y + begin * TW_BLOCK, whole - begin);
     }
 }
