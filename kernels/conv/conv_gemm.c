@@ -59,9 +59,19 @@ static bool is_strided(const struct tw_conv2d_shape *shape)
     return shape->stride[0] > 1 || shape->stride[1] > 1;
 }
 
-/* The workspace: a group's pixels, if positions do not meet all, and the product's own. */
+/* Planes of odd squares have one position more than whole vectors of eight, which takes a vector for itself. Those of several
+ * samples are the columns of a product of their own, if positions lie as the pixels do. */
+static bool has_odd_one(const struct tw_conv2d_shape *shape)
+{
+    const ptrdiff_t positions = shape->out_height * shape->out_width;
+
+    return !is_strided(shape) && positions > TW_CONV_TOGETHER && positions % TW_CONV_TOGETHER == 1;
+}
+
+/* The workspace: a group's pixels, if positions do not meet all; the odd ones of several samples, and what becomes of them; and
+ * the product's own. */
 struct parts {
-    float *met;
+    float *met, *odd, *odd_result;
     void *product;
     size_t bytes;
 };
@@ -75,6 +85,12 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
 
     if (is_strided(shape)) {
         parts.met = tw_workspace_take(&workspace, forward.k * forward.n, sizeof(float));
+    }
+    if (has_odd_one(shape)) {
+        const ptrdiff_t channels = forward.k > forward.m ? forward.k : forward.m;
+
+        parts.odd = tw_workspace_take(&workspace, channels * TW_CONV_TOGETHER, sizeof(float));
+        parts.odd_result = tw_workspace_take(&workspace, channels * TW_CONV_TOGETHER, sizeof(float));
     }
     parts.product = tw_workspace_take(&workspace,
                                       (ptrdiff_t)larger(tw_gemm_blocked_workspace(tiles, &forward),
@@ -128,26 +144,98 @@ static void put_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, const
     }
 }
 
+/* One group's products for some samples, `source_step` and `result_step` apart. */
+struct samples {
+    ptrdiff_t count, source_step, result_step;
+    const float *w, *bias, *source;
+    float *result;
+    const float *next; /* the source after the last one, or NULL */
+};
+
+/* The last position of every sample. */
+static void multiply_odd_ones(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *product,
+                              const struct parts *parts, const struct samples *s)
+{
+    const ptrdiff_t last = product->n - 1;
+    const struct tw_gemm_around around = {.start = s->bias};
+    struct tw_gemm_shape odd = *product;
+
+    for (ptrdiff_t p = 0; p < product->k; p++) {
+        for (ptrdiff_t n = 0; n < s->count; n++) {
+            parts->odd[p * s->count + n] = s->source[n * s->source_step + p * product->b_row + last];
+        }
+    }
+    odd.n = odd.b_row = odd.c_row = s->count;
+    tw_gemm_blocked_around(tiles, &odd, &around, s->w, parts->odd, parts->odd_result, parts->product);
+    for (ptrdiff_t i = 0; i < product->m; i++) {
+        for (ptrdiff_t n = 0; n < s->count; n++) {
+            s->result[n * s->result_step + i * product->c_row + last] = parts->odd_result[i * s->count + n];
+        }
+    }
+}
+
+static void multiply_samples(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *whole,
+                             const struct parts *parts, const struct samples *s)
+{
+    struct tw_gemm_shape product = *whole;
+
+    if (s->count > 1) {
+        multiply_odd_ones(tiles, whole, parts, s);
+        product.n--;
+    }
+    for (ptrdiff_t n = 0; n < s->count; n++) {
+        const float *source = s->source + n * s->source_step;
+        const struct tw_gemm_around around = {.start = s->bias,
+                                              .next_b = n + 1 < s->count ? source + s->source_step : s->next};
+
+        tw_gemm_blocked_around(tiles, &product, &around, s->w, source, s->result + n * s->result_step,
+                               parts->product);
+    }
+}
+
+/* Which of all samples' groups comes after group g of samples n …, or -1. */
+static ptrdiff_t following(const struct tw_conv2d_shape *shape, ptrdiff_t samples, ptrdiff_t n,
+                           ptrdiff_t some, ptrdiff_t g)
+{
+    if (g + 1 < shape->groups) {
+        return n * shape->groups + g + 1;
+    }
+    return n + some < samples ? (n + some) * shape->groups : -1;
+}
+
+/* Samples that are multiplied together, of `rest`. */
+static ptrdiff_t together(const struct parts *parts, ptrdiff_t rest)
+{
+    return !parts->odd ? 1 : rest < TW_CONV_TOGETHER ? rest : TW_CONV_TOGETHER;
+}
+
 void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                           ptrdiff_t samples, const float *x, const float *w, const float *bias, float *y,
                           void *workspace)
 {
     const struct tw_gemm_shape product = shape_of(shape, false);
     const struct parts parts = divide(tiles, shape, workspace);
+    const ptrdiff_t image = product.k * shape->in_height * shape->in_width, result = product.m * product.n;
+    ptrdiff_t some;
 
-    for (ptrdiff_t n = 0; n < samples * shape->groups; n++) {
-        const ptrdiff_t g = n % shape->groups;
-        const bool fetches = !parts.met && n + 1 < samples * shape->groups;
-        const struct tw_gemm_around around = {.start = bias ? bias + g * product.m : NULL,
-                                              .next_b = fetches ? x + product.k * product.n : NULL};
+    for (ptrdiff_t n = 0; n < samples; n += some) {
+        some = together(&parts, samples - n);
+        for (ptrdiff_t g = 0; g < shape->groups; g++) {
+            const ptrdiff_t at = n * shape->groups + g, next = following(shape, samples, n, some, g);
+            const struct samples group = {.count = some,
+                                          .source_step = shape->groups * image,
+                                          .result_step = shape->groups * result,
+                                          .w = w + g * product.m * product.k,
+                                          .bias = bias ? bias + g * product.m : NULL,
+                                          .source = parts.met ? parts.met : x + at * image,
+                                          .result = y + at * result,
+                                          .next = parts.met || next < 0 ? NULL : x + next * image};
 
-        if (parts.met) {
-            take_met(shape, product.k, x, parts.met);
+            if (parts.met) {
+                take_met(shape, product.k, x + at * image, parts.met);
+            }
+            multiply_samples(tiles, &product, &parts, &group);
         }
-        tw_gemm_blocked_around(tiles, &product, &around, w + g * product.m * product.k,
-                               parts.met ? parts.met : x, y, parts.product);
-        x += product.k * shape->in_height * shape->in_width;
-        y += product.m * product.n;
     }
 }
 
@@ -157,18 +245,26 @@ void tw_conv_gemm_input_gradient(const struct tw_f32_tiles *tiles, const struct 
 {
     const struct tw_gemm_shape product = shape_of(shape, true);
     const struct parts parts = divide(tiles, shape, workspace);
+    const ptrdiff_t source = product.k * product.n, image = product.m * shape->in_height * shape->in_width;
+    ptrdiff_t some;
 
-    for (ptrdiff_t n = 0; n < samples * shape->groups; n++) {
-        const bool fetches = n + 1 < samples * shape->groups;
-        const struct tw_gemm_around around = {.next_b = fetches ? dy + product.k * product.n : NULL};
+    for (ptrdiff_t n = 0; n < samples; n += some) {
+        some = together(&parts, samples - n);
+        for (ptrdiff_t g = 0; g < shape->groups; g++) {
+            const ptrdiff_t at = n * shape->groups + g, next = following(shape, samples, n, some, g);
+            const struct samples group = {.count = some,
+                                          .source_step = shape->groups * source,
+                                          .result_step = shape->groups * image,
+                                          .w = w + g * product.m * product.k,
+                                          .source = dy + at * source,
+                                          .result = parts.met ? parts.met : dx + at * image,
+                                          .next = next < 0 ? NULL : dy + next * source};
 
-        tw_gemm_blocked_around(tiles, &product, &around, w + n % shape->groups * product.m * product.k, dy,
-                               parts.met ? parts.met : dx, parts.product);
-        if (parts.met) {
-            put_met(shape, product.m, parts.met, dx);
+            multiply_samples(tiles, &product, &parts, &group);
+            if (parts.met) {
+                put_met(shape, product.m, parts.met, dx + at * image);
+            }
         }
-        dy += product.k * product.n;
-        dx += product.m * shape->in_height * shape->in_width;
     }
 }
 

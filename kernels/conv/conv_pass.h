@@ -122,6 +122,9 @@ void tw_conv_weight_direct(const struct tw_f32_tiles *tiles, const struct tw_con
                            void *workspace);
 size_t tw_conv_weight_direct_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape);
 
+/* Samples whose odd positions, one more than whole vectors of so many, are multiplied together by "gemm". */
+enum { TW_CONV_TOGETHER = 8 };
+
 /* Algorithm "gemm": one tap, no padding: the images are the matrices. Samples of the weight gradient not 0. */
 void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                           ptrdiff_t samples, const float *x, const float *w, const float *bias, float *y,

@@ -10,10 +10,13 @@
  *                  channels), of at most CHANNELS_FEW source channels in several groups, or of any number of them if the
  *                  kernel is larger than one tap and the image has ROWS_LEAST rows of results: vectors along rows of
  *                  the image, which need no second channel to be full; the input gradient for strides up to 2.
- *   "gemm"         otherwise, 1 x 1 kernel, no padding, and planes of PLANE_GEMM positions or too few channels for what
- *                  follows: nothing has to be gathered, and panels of positions have few gaps. With a stride, what
+ *   "gemm"         otherwise, 1 x 1 kernel, no padding, and planes of PLANE_GEMM positions, or of fewer without gaps in panels
+ *                  of positions, or too few channels for what follows: nothing has to be gathered. With a stride, what
  *                  positions meet is put together first, which the forward pass repays from CHANNELS_STRIDED input
- *                  channels on.
+ *                  channels on. Without gaps are planes in steps of 1 of whole vectors of eight positions, or one more
+ *                  (conv_gemm.c): for the input gradient from PLANE_FEW of these on; for the forward pass from
+ *                  PLANE_WHOLE, or from PLANE_FEW with CHANNELS_WHOLE input channels; with one more from PLANE_ODD with
+ *                  so many channels, in or out.
  *   "direct"       otherwise, where steps outside the image are left out (tw_conv2d_leaves_out_padding): vectors over
  *                  channels, whatever the image size and the stride; costs one transposition of the result.
  *   "im2col+gemm"  otherwise (large images of few channels, and their gradients): vectors over positions, along their rows
@@ -33,6 +36,10 @@
 #define CHANNELS_FEW       8
 #define ROWS_LEAST         4
 #define PLANE_GEMM         128
+#define PLANE_FEW          16
+#define PLANE_ODD          49
+#define PLANE_WHOLE        64
+#define CHANNELS_WHOLE     64
 #define CHANNELS_STRIDED   128
 #define PLANE_WEIGHTS      32
 #define PANEL_WIDE         64
@@ -60,12 +67,32 @@ static bool is_strided(const struct tw_conv2d_shape *s)
     return s->stride[0] > 1 || s->stride[1] > 1;
 }
 
+static bool has_no_gaps(const struct tw_conv2d_shape *s, bool input_gradient)
+{
+    const ptrdiff_t positions = s->out_height * s->out_width, in = s->in_channels / s->groups,
+                    out = s->out_channels / s->groups;
+
+    if (positions % TW_CONV_TOGETHER > 1) {
+        return false;
+    }
+    if (input_gradient) {
+        return positions >= PLANE_FEW;
+    }
+    if (positions % TW_CONV_TOGETHER == 1) {
+        return positions >= PLANE_ODD && (in >= CHANNELS_WHOLE || out >= CHANNELS_WHOLE);
+    }
+    return positions >= PLANE_WHOLE || (positions >= PLANE_FEW && in >= CHANNELS_WHOLE);
+}
+
 static bool suits_gemm(const struct tw_conv2d_shape *s, bool input_gradient, bool leaves_out)
 {
-    const bool repays = !is_strided(s) || input_gradient || s->in_channels / s->groups >= CHANNELS_STRIDED;
-
-    return is_product(s) &&
-           ((s->out_height * s->out_width >= PLANE_GEMM && repays) || (!is_strided(s) && !leaves_out));
+    if (!is_product(s)) {
+        return false;
+    }
+    if (s->out_height * s->out_width >= PLANE_GEMM) {
+        return !is_strided(s) || input_gradient || s->in_channels / s->groups >= CHANNELS_STRIDED;
+    }
+    return !is_strided(s) && (!leaves_out || has_no_gaps(s, input_gradient));
 }
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient)
