@@ -14,6 +14,9 @@
 #include "kernels/conv/conv_pass.h"
 #include "kernels/gemm/workspace.h"
 
+#define ROW_TURNED     512
+#define POSITIONS_TURN 192
+
 /* y = w x of one sample and group, or dx = w^T dy: rows x depth times depth x positions. */
 static struct tw_gemm_shape shape_of(const struct tw_conv2d_shape *shape, bool gradient)
 {
@@ -68,10 +71,22 @@ static bool has_odd_one(const struct tw_conv2d_shape *shape)
     return !is_strided(shape) && positions > TW_CONV_TOGETHER && positions % TW_CONV_TOGETHER == 1;
 }
 
-/* The workspace: a group's pixels, if positions do not meet all; the odd ones of several samples, and what becomes of them; and
- * the product's own. */
+/* w^T lies in columns of w, a row of it from element to element: of rows from 2 KiB on lines meet in few sets of L1, and soon every
+ * other element is on another page. To turn w first pays from so many positions of all samples on. */
+static bool has_long_rows(const struct tw_conv2d_shape *shape)
+{
+    return shape->in_channels / shape->groups >= ROW_TURNED;
+}
+
+static bool turns(const struct tw_conv2d_shape *shape, ptrdiff_t samples)
+{
+    return has_long_rows(shape) && samples * shape->out_height * shape->out_width >= POSITIONS_TURN;
+}
+
+/* The workspace: a group's pixels, if positions do not meet all; the odd ones of several samples, and what becomes of them; w^T;
+ * and the product's own. */
 struct parts {
-    float *met, *odd, *odd_result;
+    float *met, *odd, *odd_result, *turned;
     void *product;
     size_t bytes;
 };
@@ -91,6 +106,9 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
 
         parts.odd = tw_workspace_take(&workspace, channels * TW_CONV_TOGETHER, sizeof(float));
         parts.odd_result = tw_workspace_take(&workspace, channels * TW_CONV_TOGETHER, sizeof(float));
+    }
+    if (has_long_rows(shape)) {
+        parts.turned = tw_workspace_take(&workspace, shape->groups * forward.m * forward.k, sizeof(float));
     }
     parts.product = tw_workspace_take(&workspace,
                                       (ptrdiff_t)larger(tw_gemm_blocked_workspace(tiles, &forward),
@@ -239,14 +257,34 @@ void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv
     }
 }
 
+/* w^T of every group; returns the product with it. */
+static struct tw_gemm_shape turn(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *product,
+                                 ptrdiff_t groups, const float *w, float *turned)
+{
+    const ptrdiff_t rows = product->k, columns = product->m;
+    struct tw_gemm_shape lies = *product;
+
+    for (ptrdiff_t g = 0; g < groups; g++, w += rows * columns, turned += rows * columns) {
+        tiles->transpose(rows, columns, w, columns, turned, rows);
+    }
+    lies.a_row = product->k;
+    lies.a_col = 1;
+    return lies;
+}
+
 void tw_conv_gemm_input_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                                  ptrdiff_t samples, const float *dy, const float *w, float *dx,
                                  void *workspace)
 {
-    const struct tw_gemm_shape product = shape_of(shape, true);
+    struct tw_gemm_shape product = shape_of(shape, true);
     const struct parts parts = divide(tiles, shape, workspace);
     const ptrdiff_t source = product.k * product.n, image = product.m * shape->in_height * shape->in_width;
     ptrdiff_t some;
+
+    if (turns(shape, samples)) {
+        product = turn(tiles, &product, shape->groups, w, parts.turned);
+        w = parts.turned;
+    }
 
     for (ptrdiff_t n = 0; n < samples; n += some) {
         some = together(&parts, samples - n);
