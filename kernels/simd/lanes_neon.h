@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #define TW_VARIANT(symbol) symbol##__neon
 
@@ -73,20 +72,56 @@ static inline struct tw_mask tw_mask_first(int count)
     TW_FOUR(tw_mask, vcltq_u32(vld1q_u32(place + (ptrdiff_t)4 * i), vdupq_n_u32((uint32_t)count)));
 }
 
+/* In pieces of 4, 2 and 1, as they are stored: a memcpy of any number of elements is a call. */
+static inline float32x4_t tw_neon_load_part(const float *x, int count)
+{
+    float32x4_t four = vdupq_n_f32(0.0f);
+
+    if (count >= 4) {
+        return vld1q_f32(x);
+    }
+    if (count & 2) {
+        four = vcombine_f32(vld1_f32(x), vget_high_f32(four));
+        return count & 1 ? vld1q_lane_f32(x + 2, four, 2) : four;
+    }
+    return count == 1 ? vld1q_lane_f32(x, four, 0) : four;
+}
+
 static inline struct tw_lanes tw_lanes_load_part(const float *x, int count)
 {
-    float whole[16] = {0};
+    struct tw_lanes r;
 
-    memcpy(whole, x, (size_t)count * sizeof *x);
-    return tw_lanes_load(whole);
+    for (int i = 0; i < 4; i++) {
+        const int rest = count - 4 * i;
+
+        r.part[i] = tw_neon_load_part(rest > 0 ? x + (ptrdiff_t)4 * i : x, rest > 0 ? rest : 0);
+    }
+    return r;
 }
 
 static inline void tw_lanes_store_part(float *y, int count, struct tw_lanes a)
 {
-    float whole[16];
+    const bool half = (count & 8) != 0;
+    float32x4_t four = half ? a.part[2] : a.part[0];
 
-    tw_lanes_store(whole, a);
-    memcpy(y, whole, (size_t)count * sizeof *y);
+    if (half) {
+        vst1q_f32(y, a.part[0]);
+        vst1q_f32(y + 4, a.part[1]);
+        y += 8;
+    }
+    if (count & 4) {
+        vst1q_f32(y, four);
+        four = half ? a.part[3] : a.part[1];
+        y += 4;
+    }
+    if (count & 2) {
+        vst1_f32(y, vget_low_f32(four));
+        four = vextq_f32(four, four, 2);
+        y += 2;
+    }
+    if (count & 1) {
+        vst1q_lane_f32(y, four, 0);
+    }
 }
 
 /* --- arithmetic, each operation rounded once ------------------------------------------------------------ */
