@@ -9,8 +9,6 @@
  * A bias is what the chains start from: written into y beforehand, it cost a tenth where channels are few and y is large.
  * Products that fetch B ahead fetch the image of the next sample when they come to the end of this one.
  */
-#include <string.h>
-
 #include "kernels/conv/conv_pass.h"
 #include "kernels/gemm/workspace.h"
 
@@ -124,44 +122,6 @@ size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_
     return divide(tiles, shape, NULL).bytes;
 }
 
-/* The pixels of a row that positions meet; with a constant stride in vectors. */
-static void take_row(ptrdiff_t count, ptrdiff_t stride, const float *x, float *met)
-{
-    if (stride == 2) {
-        for (ptrdiff_t c = 0; c < count; c++) {
-            met[c] = x[c * 2];
-        }
-        return;
-    }
-    for (ptrdiff_t c = 0; c < count; c++) {
-        met[c] = x[c * stride];
-    }
-}
-
-static void take_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, const float *x, float *met)
-{
-    for (ptrdiff_t i = 0; i < planes; i++, x += shape->in_height * shape->in_width) {
-        for (ptrdiff_t r = 0; r < shape->out_height; r++, met += shape->out_width) {
-            take_row(shape->out_width, shape->stride[1], x + r * shape->stride[0] * shape->in_width, met);
-        }
-    }
-}
-
-/* The other way; pixels that no position meets are 0. */
-static void put_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, const float *met, float *x)
-{
-    const ptrdiff_t plane = shape->in_height * shape->in_width;
-
-    for (ptrdiff_t i = 0; i < planes; i++, x += plane) {
-        memset(x, 0, (size_t)plane * sizeof *x);
-        for (ptrdiff_t r = 0; r < shape->out_height; r++, met += shape->out_width) {
-            for (ptrdiff_t c = 0; c < shape->out_width; c++) {
-                x[r * shape->stride[0] * shape->in_width + c * shape->stride[1]] = met[c];
-            }
-        }
-    }
-}
-
 /* One group's products for some samples, `source_step` and `result_step` apart. */
 struct samples {
     ptrdiff_t count, source_step, result_step;
@@ -250,7 +210,7 @@ void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv
                                           .next = parts.met || next < 0 ? NULL : x + next * image};
 
             if (parts.met) {
-                take_met(shape, product.k, x + at * image, parts.met);
+                tw_conv_take_met(shape, product.k, x + at * image, parts.met);
             }
             multiply_samples(tiles, &product, &parts, &group);
         }
@@ -300,7 +260,7 @@ void tw_conv_gemm_input_gradient(const struct tw_f32_tiles *tiles, const struct 
 
             multiply_samples(tiles, &product, &parts, &group);
             if (parts.met) {
-                put_met(shape, product.m, parts.met, dx + at * image);
+                tw_conv_put_met(shape, product.m, parts.met, dx + at * image);
             }
         }
     }
@@ -318,7 +278,7 @@ static void add_sample(const struct tw_f32_tiles *tiles, const struct tw_conv2d_
     sums.n = sums.b_col = sums.c_row = 1;
     sums.b_row = 0;
     if (parts->met) {
-        take_met(shape, product.n, x, parts->met);
+        tw_conv_take_met(shape, product.n, x, parts->met);
     }
     tw_gemm_blocked(tiles, &product, dy, parts->met ? parts->met : x, dw, parts->product);
     if (db) {

@@ -12,11 +12,11 @@
  *                  the image, which need no second channel to be full; the input gradient for strides up to 2.
  *   "gemm"         otherwise, 1 x 1 kernel, no padding, and planes of PLANE_GEMM positions, or of fewer without gaps in panels
  *                  of positions, or too few channels for what follows: nothing has to be gathered. With a stride, what
- *                  positions meet is put together first, which the forward pass repays from CHANNELS_STRIDED input
- *                  channels on. Without gaps are planes in steps of 1 of whole vectors of eight positions, or one more
- *                  (conv_gemm.c): for the input gradient from PLANE_FEW of these on; for the forward pass from
- *                  PLANE_WHOLE, or from PLANE_FEW with CHANNELS_WHOLE input channels; with one more from PLANE_ODD with
- *                  so many channels, in or out.
+ *                  positions meet is put together first, which the forward pass repays with PLANE_GEMM positions only, from
+ *                  CHANNELS_STRIDED input channels or as many output channels on. Without gaps are planes of whole
+ *                  vectors of eight positions, or in steps of 1 one more (conv_gemm.c): for the input gradient from
+ *                  PLANE_FEW positions on; for the forward pass from PLANE_WHOLE, or from PLANE_FEW with CHANNELS_WHOLE
+ *                  input channels; with one more from PLANE_ODD with so many channels, in or out.
  *   "direct"       otherwise, where steps outside the image are left out (tw_conv2d_leaves_out_padding): vectors over
  *                  channels, whatever the image size and the stride; costs one transposition of the result.
  *   "im2col+gemm"  otherwise (large images of few channels, and their gradients): vectors over positions, along their rows
@@ -67,18 +67,26 @@ static bool is_strided(const struct tw_conv2d_shape *s)
     return s->stride[0] > 1 || s->stride[1] > 1;
 }
 
+/* What is put together of a forward pass with a stride is small beside what becomes of it, or its sums are long. */
+static bool repays(const struct tw_conv2d_shape *s, bool input_gradient)
+{
+    const ptrdiff_t in = s->in_channels / s->groups, out = s->out_channels / s->groups;
+
+    return !is_strided(s) || input_gradient || in >= CHANNELS_STRIDED || out >= in;
+}
+
 static bool has_no_gaps(const struct tw_conv2d_shape *s, bool input_gradient)
 {
     const ptrdiff_t positions = s->out_height * s->out_width, in = s->in_channels / s->groups,
-                    out = s->out_channels / s->groups;
+                    out = s->out_channels / s->groups, rest = positions % TW_CONV_TOGETHER;
 
-    if (positions % TW_CONV_TOGETHER > 1) {
+    if (rest > 1 || (is_strided(s) && (rest == 1 || !input_gradient))) {
         return false;
     }
     if (input_gradient) {
         return positions >= PLANE_FEW;
     }
-    if (positions % TW_CONV_TOGETHER == 1) {
+    if (rest == 1) {
         return positions >= PLANE_ODD && (in >= CHANNELS_WHOLE || out >= CHANNELS_WHOLE);
     }
     return positions >= PLANE_WHOLE || (positions >= PLANE_FEW && in >= CHANNELS_WHOLE);
@@ -89,10 +97,8 @@ static bool suits_gemm(const struct tw_conv2d_shape *s, bool input_gradient, boo
     if (!is_product(s)) {
         return false;
     }
-    if (s->out_height * s->out_width >= PLANE_GEMM) {
-        return !is_strided(s) || input_gradient || s->in_channels / s->groups >= CHANNELS_STRIDED;
-    }
-    return !is_strided(s) && (!leaves_out || has_no_gaps(s, input_gradient));
+    return (s->out_height * s->out_width >= PLANE_GEMM && repays(s, input_gradient)) ||
+           has_no_gaps(s, input_gradient) || (!is_strided(s) && !leaves_out);
 }
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient)

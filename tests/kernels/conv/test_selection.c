@@ -68,6 +68,8 @@ static void selector_follows_its_rule(void **state)
     shape.in_height = shape.in_width = 27;
     shape.out_height = shape.out_width = 14;
     shape.stride[0] = shape.stride[1] = 2;
+    assert_algorithms(&shape, "gemm", "gemm", "direct");
+    shape.in_channels = 65;
     assert_algorithms(&shape, "direct", "gemm", "direct");
     shape.in_channels = 127;
     assert_algorithms(&shape, "direct", "gemm", "direct");
@@ -83,15 +85,18 @@ static void products_without_gaps_follow_their_rule(void **state)
         ptrdiff_t channels[2], image[2], stride, groups; /* in, out; image of y */
         const char *forward, *input_gradient;
     } cases[] = {
-        {{8, 8}, {8, 8}, 1, 1, "gemm", "gemm"},       {{8, 8}, {8, 8}, 2, 1, "direct", "direct"},
-        {{63, 70}, {8, 7}, 1, 1, "direct", "gemm"},   {{64, 8}, {8, 7}, 1, 1, "gemm", "gemm"},
-        {{64, 8}, {4, 4}, 1, 1, "gemm", "gemm"},      {{63, 8}, {4, 4}, 1, 1, "direct", "gemm"},
-        {{64, 64}, {8, 1}, 1, 1, "direct", "direct"}, {{64, 64}, {3, 3}, 1, 1, "direct", "direct"},
-        {{64, 8}, {7, 7}, 1, 1, "gemm", "gemm"},      {{8, 64}, {7, 7}, 1, 1, "gemm", "gemm"},
-        {{63, 63}, {7, 7}, 1, 1, "direct", "gemm"},   {{64, 64}, {41, 1}, 1, 1, "direct", "gemm"},
-        {{64, 64}, {5, 5}, 1, 1, "direct", "gemm"},   {{64, 64}, {6, 6}, 1, 1, "direct", "direct"},
-        {{126, 126}, {7, 7}, 1, 2, "direct", "gemm"}, {{128, 128}, {7, 7}, 1, 2, "gemm", "gemm"},
-        {{64, 64}, {7, 7}, 2, 1, "direct", "direct"}, {{64, 64}, {10, 5}, 1, 1, "direct", "direct"},
+        {{8, 8}, {8, 8}, 1, 1, "gemm", "gemm"},           {{8, 8}, {8, 8}, 2, 1, "direct", "gemm"},
+        {{63, 70}, {8, 7}, 1, 1, "direct", "gemm"},       {{64, 8}, {8, 7}, 1, 1, "gemm", "gemm"},
+        {{64, 8}, {4, 4}, 1, 1, "gemm", "gemm"},          {{63, 8}, {4, 4}, 1, 1, "direct", "gemm"},
+        {{64, 64}, {8, 1}, 1, 1, "direct", "direct"},     {{64, 64}, {3, 3}, 1, 1, "direct", "direct"},
+        {{64, 8}, {7, 7}, 1, 1, "gemm", "gemm"},          {{8, 64}, {7, 7}, 1, 1, "gemm", "gemm"},
+        {{63, 63}, {7, 7}, 1, 1, "direct", "gemm"},       {{64, 64}, {41, 1}, 1, 1, "direct", "gemm"},
+        {{64, 64}, {5, 5}, 1, 1, "direct", "gemm"},       {{64, 64}, {6, 6}, 1, 1, "direct", "direct"},
+        {{126, 126}, {7, 7}, 1, 2, "direct", "gemm"},     {{128, 128}, {7, 7}, 1, 2, "gemm", "gemm"},
+        {{64, 64}, {7, 7}, 2, 1, "direct", "direct"},     {{64, 64}, {4, 4}, 2, 1, "direct", "gemm"},
+        {{64, 64}, {15, 1}, 2, 1, "direct", "direct"},    {{127, 127}, {16, 8}, 2, 1, "gemm", "gemm"},
+        {{127, 126}, {16, 8}, 2, 1, "direct", "gemm"},    {{128, 8}, {16, 8}, 2, 1, "gemm", "gemm"},
+        {{128, 128}, {127, 1}, 2, 1, "direct", "direct"}, {{64, 64}, {10, 5}, 1, 1, "direct", "direct"},
     };
 
     (void)state;
