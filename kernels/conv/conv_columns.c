@@ -3,11 +3,11 @@
  *   result (result channels x positions)
  *     = weights (result channels x (i, a, b)) * columns ((i, a, b) x positions)
  *
- * In the forward pass tiles go along the rows of positions, where these leave few lanes idle (goes_along): the rows of
- * the column matrix are pieces of the window, and it does not exist at all. Otherwise it exists one panel at a time:
- * made from the window (or, where rows of positions are whole panels, read there), multiplied by all rows of the
- * weights, which are read where they are through their distances, and forgotten. Results whose positions are neighbours
- * in memory are written in place.
+ * Tiles go along the rows of positions, where these leave few lanes idle (goes_along): the rows of the column matrix are pieces
+ * of the window, and it does not exist at all. Otherwise it exists one panel at a time: made from the window (or, where
+ * rows of positions are whole panels, read there), multiplied by all rows of the weights, and forgotten. The forward pass
+ * reads weights where they are; those of the input gradient are brought into the order of the links first. Results whose
+ * positions are neighbours in memory are written in place.
  */
 #include <string.h>
 
@@ -24,28 +24,35 @@ struct parts {
     ptrdiff_t pitch;  /* from row to row of C */
     bool in_place;    /* positions are neighbours in the result */
     bool along;       /* tiles go along the rows of positions */
+    float *ordered;   /* a group's weights, where they do not lie in the order of the links; or NULL */
+    ptrdiff_t w_out, w_channel; /* from row to row of A, as it is read */
     ptrdiff_t *position, *tap, *weight;
     ptrdiff_t *row, *place, *bias_place; /* of the result channels, in the weights, in C and in `bias` */
     float *bias, *image, *panel, *c;
     size_t bytes;
 };
 
-/* Whether tiles go along the rows of positions: in the forward pass, where the weights of a result channel lie in the order of
- * the links; where less than a quarter of whole vectors would be idle at the ends of rows; and with channels for as many chains as
- * panels have. */
+static bool weights_lie(const struct tw_conv_pass *pass)
+{
+    return pass->w_tap[1] == 1 && pass->w_tap[0] == pass->taps[1] &&
+           pass->w_channel == pass->taps[0] * pass->taps[1];
+}
+
+/* Whether tiles go along the rows of positions: where less than a quarter of whole vectors would be idle at the ends of rows; and
+ * with channels for as many chains as panels have. */
 static bool goes_along(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass)
 {
     const ptrdiff_t row = pass->positions[1], idle = tw_tile_columns(tiles, row) - row;
-    const bool weights_lie = pass->w_tap[1] == 1 && pass->w_tap[0] == pass->taps[1] &&
-                             pass->w_channel == pass->taps[0] * pass->taps[1];
 
-    return weights_lie && 4 * idle < row + idle && pass->out_channels >= CHANNELS_ALONG;
+    return 4 * idle < row + idle && pass->out_channels >= CHANNELS_ALONG;
 }
 
 static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv_pass *pass, void *base)
 {
     struct parts parts = {.widest = tw_tile_widest(tiles),
                           .along = goes_along(tiles, pass),
+                          .w_out = pass->w_out,
+                          .w_channel = pass->w_channel,
                           .in_place = pass->spacing[0] == 1 && pass->spacing[1] == 1};
     ptrdiff_t positions = BLOCK_POSITIONS, links;
     struct tw_workspace workspace = {.base = base};
@@ -68,6 +75,11 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
     parts.image = tw_workspace_take(&workspace, parts.window.channels * parts.window.plane + parts.widest,
                                     sizeof(float));
     parts.panel = tw_workspace_take(&workspace, (links + 1) * parts.widest, sizeof(float));
+    if (!weights_lie(pass)) {
+        parts.w_channel = pass->taps[0] * pass->taps[1];
+        parts.w_out = pass->channels * parts.w_channel;
+        parts.ordered = tw_workspace_take(&workspace, pass->out_channels * parts.w_out, sizeof(float));
+    }
     parts.c =
         tw_workspace_take(&workspace, parts.in_place ? 0 : pass->out_channels * positions, sizeof(float));
     parts.bytes = workspace.used;
@@ -79,20 +91,29 @@ size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct 
     return divide(tiles, pass, NULL).bytes;
 }
 
-/* Distances of the result channels (rows of A and of C), and of (i, a, b) in the weights. */
+/* Distances of the result channels (rows of A and of C), and of the links in the weights, as they are read: one after the other. */
 static void tables(const struct tw_conv_pass *pass, const struct parts *parts)
 {
-    ptrdiff_t *weight = parts->weight;
-
     for (ptrdiff_t j = 0; j < pass->out_channels; j++) {
-        parts->row[j] = j * pass->w_out;
+        parts->row[j] = j * parts->w_out;
         parts->place[j] = j * parts->pitch;
         parts->bias_place[j] = j * parts->widest;
     }
-    for (ptrdiff_t i = 0; i < parts->window.channels; i++) {
-        for (ptrdiff_t a = 0; a < pass->taps[0]; a++) {
-            for (ptrdiff_t b = 0; b < pass->taps[1]; b++) {
-                *weight++ = i * pass->w_channel + a * pass->w_tap[0] + b * pass->w_tap[1];
+    for (ptrdiff_t p = 0; p < parts->window.channels * pass->taps[0] * pass->taps[1]; p++) {
+        parts->weight[p] = p;
+    }
+}
+
+static void order_weights(const struct tw_conv_pass *pass, const float *w, float *ordered)
+{
+    for (ptrdiff_t j = 0; j < pass->out_channels; j++) {
+        for (ptrdiff_t i = 0; i < pass->channels; i++) {
+            const float *from = w + pass->w_first + j * pass->w_out + i * pass->w_channel;
+
+            for (ptrdiff_t a = 0; a < pass->taps[0]; a++) {
+                for (ptrdiff_t b = 0; b < pass->taps[1]; b++) {
+                    *ordered++ = from[a * pass->w_tap[0] + b * pass->w_tap[1]];
+                }
             }
         }
     }
@@ -222,7 +243,7 @@ static void multiply_rows(const struct tw_f32_tiles *tiles, const struct tw_conv
     struct tw_f32_strided tile = {.columns = row,
                                   .k = block->k,
                                   .a = block->a,
-                                  .a_row = pass->w_out,
+                                  .a_row = parts->w_out,
                                   .a_col = 1,
                                   .b_at = parts->tap,
                                   .c_row = parts->pitch,
@@ -268,7 +289,7 @@ static void run_band(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
         const ptrdiff_t channels = tw_conv_smaller(parts->window.channels, pass->channels - i);
 
         block.k = channels * taps;
-        block.a = w + pass->w_first + i * pass->w_channel;
+        block.a = w + i * parts->w_channel;
         block.start = i > 0 ? block.c : bias ? parts->bias : NULL;
         block.start_at = i > 0 ? parts->place : parts->bias_place;
         tw_conv_window_fill(pass, &parts->window, channels, row, source + i * plane, parts->image);
@@ -295,13 +316,18 @@ void tw_conv_columns(const struct tw_f32_tiles *tiles, const struct tw_conv_pass
     tw_conv_tap_table(pass, &parts.window, parts.tap);
     tables(pass, &parts);
     for (ptrdiff_t g = 0; g < pass->groups; g++) {
+        const float *weights = parts.ordered ? parts.ordered : w + g * pass->w_group + pass->w_first;
+
+        if (parts.ordered) {
+            order_weights(pass, w + g * pass->w_group, parts.ordered);
+        }
         if (bias && !parts.along) {
             spread_bias(pass, &parts, bias + g * pass->out_channels);
         }
         for (ptrdiff_t n = 0; n < samples; n++) {
             for (ptrdiff_t row = 0; row < pass->positions[0]; row += parts.window.band) {
-                run_band(tiles, pass, &parts, row, source + (n * pass->groups + g) * source_group,
-                         w + g * pass->w_group, bias ? bias + g * pass->out_channels : NULL,
+                run_band(tiles, pass, &parts, row, source + (n * pass->groups + g) * source_group, weights,
+                         bias ? bias + g * pass->out_channels : NULL,
                          result + (n * pass->groups + g) * result_group +
                              (pass->first[0] + row * pass->spacing[0]) * pass->result[1] + pass->first[1]);
             }

@@ -9,7 +9,9 @@
  *   "along rows"   otherwise, fewer results a group than RESULTS_ALONG_ROWS (output channels, for the input gradient input
  *                  channels), of at most CHANNELS_FEW source channels in several groups, or of any number of them if the
  *                  kernel is larger than one tap and the image has ROWS_LEAST rows of results: vectors along rows of
- *                  the image, which need no second channel to be full; the input gradient for strides up to 2.
+ *                  the image, which need no second channel to be full; the input gradient for strides up to 2. But
+ *                  not RESULTS_COLUMNS results and more of one group whose sums have LINKS_COLUMNS links, in rows that
+ *                  leave less than a quarter of vectors of LANES idle, the input gradient in steps of 1: "im2col+gemm".
  *   "gemm"         otherwise, 1 x 1 kernel, no padding, and planes of PLANE_GEMM positions, or of fewer without gaps in panels
  *                  of positions, or too few channels for what follows: nothing has to be gathered. With a stride, what
  *                  positions meet is put together first, which the forward pass repays with PLANE_GEMM positions only, from
@@ -33,6 +35,9 @@
 #include "kernels/conv/conv_winograd.h"
 
 #define RESULTS_ALONG_ROWS 8
+#define RESULTS_COLUMNS    5
+#define LINKS_COLUMNS      32
+#define LANES              16
 #define CHANNELS_FEW       8
 #define ROWS_LEAST         4
 #define PLANE_GEMM         128
@@ -44,6 +49,23 @@
 #define PLANE_WEIGHTS      32
 #define PANEL_WIDE         64
 
+static bool is_strided(const struct tw_conv2d_shape *s)
+{
+    return s->stride[0] > 1 || s->stride[1] > 1;
+}
+
+/* So many results make tiles of a product that goes along rows of positions, too, and read the image once for all of them. */
+static bool suits_columns(const struct tw_conv2d_shape *s, bool input_gradient)
+{
+    const ptrdiff_t results = input_gradient ? s->in_channels : s->out_channels;
+    const ptrdiff_t channels = input_gradient ? s->out_channels : s->in_channels;
+    const ptrdiff_t row = input_gradient ? s->in_width : s->out_width, idle = (LANES - row % LANES) % LANES;
+
+    return s->groups == 1 && results >= RESULTS_COLUMNS &&
+           channels * s->kernel_height * s->kernel_width >= LINKS_COLUMNS && 4 * idle < row + idle &&
+           !(input_gradient && is_strided(s));
+}
+
 /* With one tap, rows would be read once for every result. */
 static bool suits_rows(const struct tw_conv2d_shape *shape, bool input_gradient)
 {
@@ -51,7 +73,7 @@ static bool suits_rows(const struct tw_conv2d_shape *shape, bool input_gradient)
     const bool one_tap = shape->kernel_height == 1 && shape->kernel_width == 1;
     const bool few = shape->groups > 1 && (input_gradient ? out : in) <= CHANNELS_FEW;
 
-    return (input_gradient ? in : out) < RESULTS_ALONG_ROWS &&
+    return (input_gradient ? in : out) < RESULTS_ALONG_ROWS && !suits_columns(shape, input_gradient) &&
            (few || (!one_tap && (input_gradient ? shape->in_height : shape->out_height) >= ROWS_LEAST)) &&
            (!input_gradient || (shape->stride[0] <= 2 && shape->stride[1] <= 2));
 }
@@ -60,11 +82,6 @@ static bool suits_rows(const struct tw_conv2d_shape *shape, bool input_gradient)
 static bool is_product(const struct tw_conv2d_shape *s)
 {
     return s->kernel_height == 1 && s->kernel_width == 1 && s->padding[0] == 0 && s->padding[1] == 0;
-}
-
-static bool is_strided(const struct tw_conv2d_shape *s)
-{
-    return s->stride[0] > 1 || s->stride[1] > 1;
 }
 
 /* What is put together of a forward pass with a stride is small beside what becomes of it, or its sums are long. */

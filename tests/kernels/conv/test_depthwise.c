@@ -156,7 +156,7 @@ static void selector_takes_it_for_few_results(void **state)
     shape.groups = 4;
     assert_int_equal(tw_conv_select(&shape, false), TW_CONV_DIRECT);
     shape.groups = 1;
-    shape.out_channels = 7;
+    shape.out_channels = 4;
     assert_int_equal(tw_conv_select(&shape, false), TW_CONV_ALONG_ROWS);
     assert_int_not_equal(tw_conv_select(&shape, true), TW_CONV_ALONG_ROWS);
     shape.out_height = 3;

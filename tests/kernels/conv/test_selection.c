@@ -78,6 +78,43 @@ static void selector_follows_its_rule(void **state)
     assert_string_equal(tw_f32_conv2d_algorithm__reference(NULL, TW_CONV2D_FORWARD), "reference");
 }
 
+/* Both sides of every limit of few results that are a product along rows, not sums of their own. */
+static void few_results_follow_their_rule(void **state)
+{
+    static const struct {
+        ptrdiff_t channels[2], width, kernel, stride,
+            groups; /* in, out; of x, padded to keep it in steps of 1 */
+        const char *forward, *input_gradient;
+    } cases[] = {
+        {{16, 5}, 16, 3, 1, 1, "im2col+gemm", NULL}, {{16, 4}, 16, 3, 1, 1, ALONG_ROWS, NULL},
+        {{16, 7}, 13, 3, 1, 1, "im2col+gemm", NULL}, {{16, 7}, 12, 3, 1, 1, ALONG_ROWS, NULL},
+        {{4, 5}, 16, 3, 1, 1, "im2col+gemm", NULL},  {{3, 5}, 16, 3, 1, 1, ALONG_ROWS, NULL},
+        {{16, 5}, 31, 3, 2, 1, "im2col+gemm", NULL}, {{10, 10}, 16, 3, 1, 2, ALONG_ROWS, ALONG_ROWS},
+        {{5, 16}, 16, 3, 1, 1, NULL, "im2col+gemm"}, {{4, 16}, 16, 3, 1, 1, NULL, ALONG_ROWS},
+        {{7, 16}, 13, 3, 1, 1, NULL, "im2col+gemm"}, {{7, 16}, 12, 3, 1, 1, NULL, ALONG_ROWS},
+        {{5, 4}, 16, 3, 1, 1, NULL, "im2col+gemm"},  {{5, 3}, 16, 3, 1, 1, NULL, ALONG_ROWS},
+        {{5, 16}, 31, 3, 2, 1, NULL, ALONG_ROWS},    {{5, 16}, 16, 3, 2, 1, NULL, ALONG_ROWS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const ptrdiff_t kernel = cases[i].kernel, stride = cases[i].stride;
+        struct tw_conv2d_shape shape = {.in_channels = cases[i].channels[0],
+                                        .out_channels = cases[i].channels[1],
+                                        .in_height = 12,
+                                        .in_width = cases[i].width,
+                                        .kernel_height = kernel,
+                                        .kernel_width = kernel,
+                                        .stride = {stride, stride},
+                                        .padding = {kernel / 2, kernel / 2},
+                                        .dilation = {1, 1},
+                                        .groups = cases[i].groups};
+
+        set_output(&shape);
+        assert_algorithms(&shape, cases[i].forward, cases[i].input_gradient, NULL);
+    }
+}
+
 /* Both sides of every limit of planes whose panels have no gaps. */
 static void products_without_gaps_follow_their_rule(void **state)
 {
@@ -174,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(selector_follows_its_rule),
+        cmocka_unit_test(few_results_follow_their_rule),
         cmocka_unit_test(products_without_gaps_follow_their_rule),
         cmocka_unit_test(weight_gradient_follows_its_rule),
     };
