@@ -1,5 +1,6 @@
 /* Convolution of one tap without padding: a GEMM per sample and group on the images themselves, or with a stride on the pixels
- * that positions meet, put together in the workspace.
+ * that positions meet, put together in the workspace. Samples go in eights, groups within these: where planes have a position
+ * more than whole vectors, those of eight samples are a product of their own.
  *
  *   y  (output channels x positions)  =  w (output x input channels) * x (input channels x positions)
  *   dx (input channels x positions)   =  w^T * dy
@@ -7,13 +8,15 @@
  *   db (output channels)             +=  dy * ones: fma(dy, 1, sum) is sum + dy, rounded once
  *
  * A bias is what the chains start from: written into y beforehand, it cost a tenth where channels are few and y is large.
- * Products that fetch B ahead fetch the image of the next sample when they come to the end of this one.
+ * Products that fetch B ahead fetch the image of the next sample when they come to the end of this one. w^T is w read down its
+ * columns, or, where its rows are long, turned once for all samples of a call.
  */
 #include "kernels/conv/conv_pass.h"
 #include "kernels/gemm/workspace.h"
 
 #define ROW_TURNED     512
 #define POSITIONS_TURN 192
+#define POSITIONS_MANY 256
 
 /* y = w x of one sample and group, or dx = w^T dy: rows x depth times depth x positions. */
 static struct tw_gemm_shape shape_of(const struct tw_conv2d_shape *shape, bool gradient)
@@ -61,12 +64,13 @@ static bool is_strided(const struct tw_conv2d_shape *shape)
 }
 
 /* Planes of odd squares have one position more than whole vectors of eight, which takes a vector for itself. Those of several
- * samples are the columns of a product of their own, if positions lie as the pixels do. */
+ * samples are the columns of a product of their own, if positions lie as the pixels do. Of larger planes it is a hundredth. */
 static bool has_odd_one(const struct tw_conv2d_shape *shape)
 {
     const ptrdiff_t positions = shape->out_height * shape->out_width;
 
-    return !is_strided(shape) && positions > TW_CONV_TOGETHER && positions % TW_CONV_TOGETHER == 1;
+    return !is_strided(shape) && positions > TW_CONV_LANES && positions < POSITIONS_MANY &&
+           positions % TW_CONV_LANES == 1;
 }
 
 /* w^T lies in columns of w, a row of it from element to element: of rows from 2 KiB on lines meet in few sets of L1, and soon every
@@ -123,7 +127,7 @@ size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_
 }
 
 /* One group's products for some samples, `source_step` and `result_step` apart. */
-struct samples {
+struct some_samples {
     ptrdiff_t count, source_step, result_step;
     const float *w, *bias, *source;
     float *result;
@@ -132,7 +136,7 @@ struct samples {
 
 /* The last position of every sample. */
 static void multiply_odd_ones(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *product,
-                              const struct parts *parts, const struct samples *s)
+                              const struct parts *parts, const struct some_samples *s)
 {
     const ptrdiff_t last = product->n - 1;
     const struct tw_gemm_around around = {.start = s->bias};
@@ -153,7 +157,7 @@ static void multiply_odd_ones(const struct tw_f32_tiles *tiles, const struct tw_
 }
 
 static void multiply_samples(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *whole,
-                             const struct parts *parts, const struct samples *s)
+                             const struct parts *parts, const struct some_samples *s)
 {
     struct tw_gemm_shape product = *whole;
 
@@ -168,52 +172,6 @@ static void multiply_samples(const struct tw_f32_tiles *tiles, const struct tw_g
 
         tw_gemm_blocked_around(tiles, &product, &around, s->w, source, s->result + n * s->result_step,
                                parts->product);
-    }
-}
-
-/* Which of all samples' groups comes after group g of samples n …, or -1. */
-static ptrdiff_t following(const struct tw_conv2d_shape *shape, ptrdiff_t samples, ptrdiff_t n,
-                           ptrdiff_t some, ptrdiff_t g)
-{
-    if (g + 1 < shape->groups) {
-        return n * shape->groups + g + 1;
-    }
-    return n + some < samples ? (n + some) * shape->groups : -1;
-}
-
-/* Samples that are multiplied together, of `rest`. */
-static ptrdiff_t together(const struct parts *parts, ptrdiff_t rest)
-{
-    return !parts->odd ? 1 : rest < TW_CONV_TOGETHER ? rest : TW_CONV_TOGETHER;
-}
-
-void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
-                          ptrdiff_t samples, const float *x, const float *w, const float *bias, float *y,
-                          void *workspace)
-{
-    const struct tw_gemm_shape product = shape_of(shape, false);
-    const struct parts parts = divide(tiles, shape, workspace);
-    const ptrdiff_t image = product.k * shape->in_height * shape->in_width, result = product.m * product.n;
-    ptrdiff_t some;
-
-    for (ptrdiff_t n = 0; n < samples; n += some) {
-        some = together(&parts, samples - n);
-        for (ptrdiff_t g = 0; g < shape->groups; g++) {
-            const ptrdiff_t at = n * shape->groups + g, next = following(shape, samples, n, some, g);
-            const struct samples group = {.count = some,
-                                          .source_step = shape->groups * image,
-                                          .result_step = shape->groups * result,
-                                          .w = w + g * product.m * product.k,
-                                          .bias = bias ? bias + g * product.m : NULL,
-                                          .source = parts.met ? parts.met : x + at * image,
-                                          .result = y + at * result,
-                                          .next = parts.met || next < 0 ? NULL : x + next * image};
-
-            if (parts.met) {
-                tw_conv_take_met(shape, product.k, x + at * image, parts.met);
-            }
-            multiply_samples(tiles, &product, &parts, &group);
-        }
     }
 }
 
@@ -232,38 +190,100 @@ static struct tw_gemm_shape turn(const struct tw_f32_tiles *tiles, const struct 
     return lies;
 }
 
+/* All that a pass multiplies: x to y, or dy to dx. */
+struct pass {
+    const struct tw_f32_tiles *tiles;
+    const struct tw_conv2d_shape *shape;
+    bool gradient;
+    struct tw_gemm_shape product;
+    struct parts parts;
+    ptrdiff_t samples, source_size, result_size; /* of a sample's group */
+    const float *source, *w, *bias;
+    float *result;
+};
+
+/* Group g of `some` samples from n on. With a stride it is one sample, whose pixels are put together, or brought back. */
+static void multiply_group(const struct pass *p, ptrdiff_t n, ptrdiff_t some, ptrdiff_t g)
+{
+    const ptrdiff_t groups = p->shape->groups, at = n * groups + g;
+    const ptrdiff_t next = g + 1 < groups ? at + 1 : (n + some) * groups;
+    float *const met = p->parts.met;
+    struct some_samples group = {.count = some,
+                                 .source_step = groups * p->source_size,
+                                 .result_step = groups * p->result_size,
+                                 .w = p->w + g * p->product.m * p->product.k,
+                                 .bias = p->bias ? p->bias + g * p->product.m : NULL,
+                                 .source = p->source + at * p->source_size,
+                                 .result = p->result + at * p->result_size,
+                                 .next =
+                                     next < p->samples * groups ? p->source + next * p->source_size : NULL};
+
+    if (met && !p->gradient) {
+        tw_conv_take_met(p->shape, p->product.k, group.source, met);
+        group.source = met;
+        group.next = NULL;
+    } else if (met) {
+        group.result = met;
+    }
+    multiply_samples(p->tiles, &p->product, &p->parts, &group);
+    if (met && p->gradient) {
+        tw_conv_put_met(p->shape, p->product.m, met, p->result + at * p->result_size);
+    }
+}
+
+static void multiply_all(const struct pass *p)
+{
+    const ptrdiff_t most = p->parts.odd ? TW_CONV_TOGETHER : 1;
+
+    for (ptrdiff_t n = 0; n < p->samples; n += most) {
+        for (ptrdiff_t g = 0; g < p->shape->groups; g++) {
+            multiply_group(p, n, tw_conv_smaller(most, p->samples - n), g);
+        }
+    }
+}
+
+void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                          ptrdiff_t samples, const float *x, const float *w, const float *bias, float *y,
+                          void *workspace)
+{
+    const struct tw_gemm_shape product = shape_of(shape, false);
+    const struct pass pass = {.tiles = tiles,
+                              .shape = shape,
+                              .product = product,
+                              .parts = divide(tiles, shape, workspace),
+                              .samples = samples,
+                              .source_size = product.k * shape->in_height * shape->in_width,
+                              .result_size = product.m * product.n,
+                              .source = x,
+                              .w = w,
+                              .bias = bias,
+                              .result = y};
+
+    multiply_all(&pass);
+}
+
 void tw_conv_gemm_input_gradient(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
                                  ptrdiff_t samples, const float *dy, const float *w, float *dx,
                                  void *workspace)
 {
-    struct tw_gemm_shape product = shape_of(shape, true);
-    const struct parts parts = divide(tiles, shape, workspace);
-    const ptrdiff_t source = product.k * product.n, image = product.m * shape->in_height * shape->in_width;
-    ptrdiff_t some;
+    const struct tw_gemm_shape product = shape_of(shape, true);
+    struct pass pass = {.tiles = tiles,
+                        .shape = shape,
+                        .gradient = true,
+                        .product = product,
+                        .parts = divide(tiles, shape, workspace),
+                        .samples = samples,
+                        .source_size = product.k * product.n,
+                        .result_size = product.m * shape->in_height * shape->in_width,
+                        .source = dy,
+                        .w = w,
+                        .result = dx};
 
     if (turns(shape, samples)) {
-        product = turn(tiles, &product, shape->groups, w, parts.turned);
-        w = parts.turned;
+        pass.product = turn(tiles, &product, shape->groups, w, pass.parts.turned);
+        pass.w = pass.parts.turned;
     }
-
-    for (ptrdiff_t n = 0; n < samples; n += some) {
-        some = together(&parts, samples - n);
-        for (ptrdiff_t g = 0; g < shape->groups; g++) {
-            const ptrdiff_t at = n * shape->groups + g, next = following(shape, samples, n, some, g);
-            const struct samples group = {.count = some,
-                                          .source_step = shape->groups * source,
-                                          .result_step = shape->groups * image,
-                                          .w = w + g * product.m * product.k,
-                                          .source = dy + at * source,
-                                          .result = parts.met ? parts.met : dx + at * image,
-                                          .next = next < 0 ? NULL : dy + next * source};
-
-            multiply_samples(tiles, &product, &parts, &group);
-            if (parts.met) {
-                tw_conv_put_met(shape, product.m, parts.met, dx + at * image);
-            }
-        }
-    }
+    multiply_all(&pass);
 }
 
 /* The first sample's chains start from +0, the others go on. */

@@ -4,7 +4,7 @@
 #include "kernels/conv/conv_pass.h"
 
 /* The pixels of a row that positions meet; with a constant stride in vectors. */
-static void take_row(ptrdiff_t count, ptrdiff_t stride, const float *x, float *met)
+static void take_row(ptrdiff_t count, ptrdiff_t stride, const float *restrict x, float *restrict met)
 {
     if (stride == 2) {
         for (ptrdiff_t c = 0; c < count; c++) {
@@ -39,6 +39,10 @@ static void put_row(ptrdiff_t count, ptrdiff_t stride, const float *met, ptrdiff
 {
     const ptrdiff_t pairs = stride != 2 ? 0 : 2 * count <= width ? count : count - 1;
 
+    if (stride == 1) {
+        memcpy(x, met, (size_t)count * sizeof *x);
+        return;
+    }
     put_pairs(pairs, met, x);
     for (ptrdiff_t c = 2 * pairs; c < width; c++) {
         x[c] = 0.0f;

@@ -127,8 +127,11 @@ size_t tw_conv_weight_direct_workspace(const struct tw_f32_tiles *tiles, const s
 void tw_conv_take_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, const float *x, float *met);
 void tw_conv_put_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, const float *met, float *x);
 
-/* Samples whose odd positions, one more than whole vectors of so many, are multiplied together by "gemm". */
-enum { TW_CONV_TOGETHER = 8 };
+enum {
+    TW_CONV_LANES =
+        8, /* of the vectors that positions of "gemm" are to fill; the odd position is one more, … */
+    TW_CONV_TOGETHER = 8 /* … and those of so many samples are multiplied together */
+};
 
 /* Algorithm "gemm": one tap, no padding: the images are the matrices. Samples of the weight gradient not 0. */
 void tw_conv_gemm_forward(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,

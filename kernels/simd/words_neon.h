@@ -7,6 +7,8 @@
 #ifndef TOWER_KERNELS_SIMD_WORDS_NEON_H
 #define TOWER_KERNELS_SIMD_WORDS_NEON_H
 
+#include <string.h>
+
 #include "kernels/simd/lanes_neon.h"
 
 struct tw_words {

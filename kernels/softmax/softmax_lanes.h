@@ -30,7 +30,7 @@ static inline float row_maximum(ptrdiff_t columns, const float *x)
 }
 
 /* The 16-lane sum of exp(x - maximum). Those of whole vectors also go to y, unless that is NULL; the rest of a row stays in
- * `rest`: to load it again would be to wait for a store of parts. */
+ * `rest` (anything if there is none): to load it again would be to wait for a store of parts. */
 static inline float sum_of_exp(ptrdiff_t columns, const float *x, float maximum, float *y,
                                struct tw_lanes *rest)
 {
