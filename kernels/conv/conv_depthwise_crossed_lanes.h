@@ -101,19 +101,17 @@ static NOT_IN_PLACE void sum_crossed_end(const struct tw_conv_in_place *s, const
                 s->columns);
 }
 
-/* Two rows; the last vector is flush with their end. Compilers think that stores of vectors change what `rows` points to:
- * hence the copies. */
-static NOT_IN_PLACE void sum_crossed_rows(const struct tw_conv_in_place *s, const struct crossed_rows *rows)
+/* Of two rows what needs no masks at their ends; returns the column. The last vector is flush with the rows' end. Compilers think that stores
+ * of vectors change what `rows` points to: hence the copies. */
+IN_PLACE ptrdiff_t sum_crossed_whole(const struct tw_conv_in_place *s, const struct crossed_rows *rows,
+                                     const tw_vector weight[9], tw_vector start)
 {
-    const tw_vector start = s->start ? tw_vector_broadcast(s->start) : tw_vector_zero();
     const ptrdiff_t columns = s->columns, ahead = rows->ahead, first = s->origin[1];
     const ptrdiff_t last = tw_conv_smaller(columns - LANES, s->whole_end - 1);
     float *const result = rows->result;
     const float *row[SOURCES_CROSSED];
-    tw_vector weight[9];
     ptrdiff_t c = s->whole;
 
-    load_weights(s, s->w, 9, weight);
     TW_UNROLL
     for (int q = 0; q < SOURCES_CROSSED; q++) {
         row[q] = rows->row[q];
@@ -126,7 +124,19 @@ static NOT_IN_PLACE void sum_crossed_rows(const struct tw_conv_in_place *s, cons
 
         sum_crossed(row, 2 * column + first, ahead, CROSSED, NULL, weight, start, result + column, columns);
     }
-    if (c < columns) {
+    return c;
+}
+
+/* Two rows. */
+static NOT_IN_PLACE void sum_crossed_rows(const struct tw_conv_in_place *s, const struct crossed_rows *rows)
+{
+    const tw_vector start = s->start ? tw_vector_broadcast(s->start) : tw_vector_zero();
+    tw_vector weight[9];
+    ptrdiff_t c;
+
+    load_weights(s, s->w, 9, weight);
+    c = sum_crossed_whole(s, rows, weight, start);
+    if (c < s->columns) {
         sum_crossed_end(s, rows, c / LANES);
     }
 }
@@ -150,6 +160,30 @@ static struct crossed_rows crossed_rows(const struct tw_conv_in_place *s, ptrdif
     return rows;
 }
 
+/* The rows of a plane, two at a time; the last two are flush with its end. */
+static void sum_crossed_ends(const struct tw_conv_in_place *s)
+{
+    for (ptrdiff_t r = 0; r < s->rows; r += ROWS_CROSSED) {
+        const struct crossed_rows rows = crossed_rows(s, tw_conv_smaller(r, s->rows - ROWS_CROSSED));
+
+        sum_crossed_rows(s, &rows);
+    }
+}
+
+/* The same where rows need no masks at their ends: without a call between them weights stay in registers. */
+static NOT_IN_PLACE void sum_crossed_plane(const struct tw_conv_in_place *s)
+{
+    const tw_vector start = s->start ? tw_vector_broadcast(s->start) : tw_vector_zero();
+    tw_vector weight[9];
+
+    load_weights(s, s->w, 9, weight);
+    for (ptrdiff_t r = 0; r < s->rows; r += ROWS_CROSSED) {
+        const struct crossed_rows rows = crossed_rows(s, tw_conv_smaller(r, s->rows - ROWS_CROSSED));
+
+        sum_crossed_whole(s, &rows, weight, start);
+    }
+}
+
 /* Whether rows are long enough, and outside them are at most the column left of the first vector's and columns of the last one,
  * that is flush with the end. */
 static bool suits_crossed(const struct tw_conv_in_place *s)
@@ -171,10 +205,10 @@ static bool cross_3x3(const struct tw_conv_in_place *arguments)
         return false;
     }
     for (; s.planes > 0; s.planes--) {
-        for (ptrdiff_t r = 0; r < s.rows; r += ROWS_CROSSED) {
-            const struct crossed_rows rows = crossed_rows(&s, tw_conv_smaller(r, s.rows - ROWS_CROSSED));
-
-            sum_crossed_rows(&s, &rows);
+        if (s.whole_end > s.columns - LANES) {
+            sum_crossed_plane(&s);
+        } else {
+            sum_crossed_ends(&s);
         }
         s.source += s.source_plane;
         s.w += s.w_result;
