@@ -5,6 +5,8 @@
 
 #include <immintrin.h>
 
+#include "kernels/simd/part_avx2.h"
+
 #define LANES           8
 #define STRIDED_FETCHES 0
 #define IN_PLACE        static inline __attribute__((always_inline))
@@ -47,28 +49,13 @@ IN_PLACE vector load_part(const float *x, part lanes)
     return _mm256_maskload_ps(x, lanes);
 }
 
-/* In pieces of 4, 2 and 1: the masked store is microcode on AMD's cores. */
 IN_PLACE void store_part(float *y, int count, part lanes, vector v)
 {
-    __m128 rest = _mm256_castps256_ps128(v);
-
     (void)lanes;
     if (count == LANES) {
         _mm256_storeu_ps(y, v);
-        return;
-    }
-    if (count & 4) {
-        _mm_storeu_ps(y, rest);
-        rest = _mm256_extractf128_ps(v, 1);
-        y += 4;
-    }
-    if (count & 2) {
-        _mm_storel_pi((__m64 *)(void *)y, rest);
-        rest = _mm_movehl_ps(rest, rest);
-        y += 2;
-    }
-    if (count & 1) {
-        _mm_store_ss(y, rest);
+    } else {
+        tw_store_part_avx2(y, count, v);
     }
 }
 

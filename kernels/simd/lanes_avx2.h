@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernels/simd/part_avx2.h"
+
 #define TW_VARIANT(symbol) symbol##__avx2
 
 /* Element i is lane i; `low` holds lanes 0 … 7. */
@@ -75,30 +77,13 @@ static inline struct tw_lanes tw_lanes_load_part(const float *x, int count)
     return (struct tw_lanes){low, _mm256_maskload_ps(x + 8, _mm256_castps_si256(mask.high))};
 }
 
-/* In pieces of 8, 4, 2 and 1: the masked store is microcode on AMD's cores. */
 static inline void tw_lanes_store_part(float *y, int count, struct tw_lanes a)
 {
-    __m256 eight = a.low;
-    __m128 four;
-
     if (count & 8) {
-        _mm256_storeu_ps(y, eight);
-        eight = a.high;
-        y += 8;
-    }
-    four = _mm256_castps256_ps128(eight);
-    if (count & 4) {
-        _mm_storeu_ps(y, four);
-        four = _mm256_extractf128_ps(eight, 1);
-        y += 4;
-    }
-    if (count & 2) {
-        _mm_storel_pi((__m64 *)(void *)y, four);
-        four = _mm_movehl_ps(four, four);
-        y += 2;
-    }
-    if (count & 1) {
-        _mm_store_ss(y, four);
+        _mm256_storeu_ps(y, a.low);
+        tw_store_part_avx2(y + 8, count & 7, a.high);
+    } else {
+        tw_store_part_avx2(y, count, a.low);
     }
 }
 

@@ -26,6 +26,25 @@ static inline void set_output(struct tw_conv2d_shape *shape)
                                                shape->padding[1], shape->dilation[1]);
 }
 
+/* A square kernel, padded by half of it, in equal steps both ways; channels: in, out; image: height, width. */
+static inline struct tw_conv2d_shape square_shape(const ptrdiff_t channels[2], const ptrdiff_t image[2],
+                                                  ptrdiff_t kernel, ptrdiff_t stride, ptrdiff_t groups)
+{
+    struct tw_conv2d_shape shape = {.in_channels = channels[0],
+                                    .in_height = image[0],
+                                    .in_width = image[1],
+                                    .out_channels = channels[1],
+                                    .kernel_height = kernel,
+                                    .kernel_width = kernel,
+                                    .stride = {stride, stride},
+                                    .padding = {kernel / 2, kernel / 2},
+                                    .dilation = {1, 1},
+                                    .groups = groups};
+
+    set_output(&shape);
+    return shape;
+}
+
 /* Strides and dilations with and without common divisors, padding beyond the kernel, one to 70 channels,
  * groups up to depthwise; every eighth is 1 x 1 without padding. */
 static inline struct tw_conv2d_shape random_shape(struct tw_rng *rng)

@@ -75,19 +75,9 @@ static void any_number_of_samples_equals_the_reference(void **state)
 
     (void)state;
     for (ptrdiff_t i = 0; i < count && i < tried; i++) {
-        const ptrdiff_t kernel = cases[i].kernel, stride = cases[i].stride;
-        struct tw_conv2d_shape shape = {.in_channels = cases[i].channels[0],
-                                        .in_height = cases[i].image[0],
-                                        .in_width = cases[i].image[1],
-                                        .out_channels = cases[i].channels[1],
-                                        .kernel_height = kernel,
-                                        .kernel_width = kernel,
-                                        .stride = {stride, stride},
-                                        .padding = {kernel / 2, kernel / 2},
-                                        .dilation = {1, 1},
-                                        .groups = cases[i].groups};
+        const struct tw_conv2d_shape shape = square_shape(cases[i].channels, cases[i].image, cases[i].kernel,
+                                                          cases[i].stride, cases[i].groups);
 
-        set_output(&shape);
         assert_int_equal(check_shape(&rng, &shape, cases[i].samples, NULL, 0), available);
     }
 }

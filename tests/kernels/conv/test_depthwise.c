@@ -110,19 +110,11 @@ static void bands_equal_the_reference(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof planes / sizeof *planes; i++) {
-        const ptrdiff_t kernel = planes[i].kernel, stride = planes[i].stride;
-        struct tw_conv2d_shape shape = {.in_channels = planes[i].groups * planes[i].in,
-                                        .in_height = planes[i].height,
-                                        .in_width = planes[i].width,
-                                        .out_channels = planes[i].groups * planes[i].out,
-                                        .kernel_height = kernel,
-                                        .kernel_width = kernel,
-                                        .stride = {stride, stride},
-                                        .padding = {kernel / 2, kernel / 2},
-                                        .dilation = {1, 1},
-                                        .groups = planes[i].groups};
+        const ptrdiff_t channels[] = {planes[i].groups * planes[i].in, planes[i].groups * planes[i].out};
+        const ptrdiff_t image[] = {planes[i].height, planes[i].width};
+        const struct tw_conv2d_shape shape =
+            square_shape(channels, image, planes[i].kernel, planes[i].stride, planes[i].groups);
 
-        set_output(&shape);
         assert_int_equal(check(&rng, &shape, 2, false), available);
     }
 }

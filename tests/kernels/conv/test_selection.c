@@ -98,19 +98,10 @@ static void few_results_follow_their_rule(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const ptrdiff_t kernel = cases[i].kernel, stride = cases[i].stride;
-        struct tw_conv2d_shape shape = {.in_channels = cases[i].channels[0],
-                                        .out_channels = cases[i].channels[1],
-                                        .in_height = 12,
-                                        .in_width = cases[i].width,
-                                        .kernel_height = kernel,
-                                        .kernel_width = kernel,
-                                        .stride = {stride, stride},
-                                        .padding = {kernel / 2, kernel / 2},
-                                        .dilation = {1, 1},
-                                        .groups = cases[i].groups};
+        const ptrdiff_t image[] = {12, cases[i].width};
+        const struct tw_conv2d_shape shape =
+            square_shape(cases[i].channels, image, cases[i].kernel, cases[i].stride, cases[i].groups);
 
-        set_output(&shape);
         assert_algorithms(&shape, cases[i].forward, cases[i].input_gradient, NULL);
     }
 }
@@ -139,17 +130,11 @@ static void products_without_gaps_follow_their_rule(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const ptrdiff_t stride = cases[i].stride;
-        struct tw_conv2d_shape shape = {.in_channels = cases[i].channels[0],
-                                        .out_channels = cases[i].channels[1],
-                                        .in_height = (cases[i].image[0] - 1) * stride + 1,
-                                        .in_width = (cases[i].image[1] - 1) * stride + 1,
-                                        .kernel_height = 1,
-                                        .kernel_width = 1,
-                                        .stride = {stride, stride},
-                                        .dilation = {1, 1},
-                                        .groups = cases[i].groups};
+        const ptrdiff_t image[] = {(cases[i].image[0] - 1) * stride + 1,
+                                   (cases[i].image[1] - 1) * stride + 1};
+        const struct tw_conv2d_shape shape =
+            square_shape(cases[i].channels, image, 1, stride, cases[i].groups);
 
-        set_output(&shape);
         assert_algorithms(&shape, cases[i].forward, cases[i].input_gradient, NULL);
     }
 }
