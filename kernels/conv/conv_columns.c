@@ -91,7 +91,8 @@ size_t tw_conv_columns_workspace(const struct tw_f32_tiles *tiles, const struct 
     return divide(tiles, pass, NULL).bytes;
 }
 
-/* Distances of the result channels (rows of A and of C), and of the links in the weights, as they are read: one after the other. */
+/* Distances of the result channels (rows of A and of C), and of the links in the weights: as they are read, one after the
+ * other. */
 static void tables(const struct tw_conv_pass *pass, const struct parts *parts)
 {
     for (ptrdiff_t j = 0; j < pass->out_channels; j++) {

@@ -101,8 +101,8 @@ static NOT_IN_PLACE void sum_crossed_end(const struct tw_conv_in_place *s, const
                 s->columns);
 }
 
-/* Of two rows what needs no masks at their ends; returns the column. The last vector is flush with the rows' end. Compilers think that stores
- * of vectors change what `rows` points to: hence the copies. */
+/* Of two rows what needs no masks; returns the column where that ends. The last vector is flush with the rows' end. Compilers
+ * think that stores of vectors change what `rows` points to: hence the copies. */
 IN_PLACE ptrdiff_t sum_crossed_whole(const struct tw_conv_in_place *s, const struct crossed_rows *rows,
                                      const tw_vector weight[9], tw_vector start)
 {

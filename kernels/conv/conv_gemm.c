@@ -73,8 +73,8 @@ static bool has_odd_one(const struct tw_conv2d_shape *shape)
            positions % TW_CONV_LANES == 1;
 }
 
-/* w^T lies in columns of w, a row of it from element to element: of rows from 2 KiB on lines meet in few sets of L1, and soon every
- * other element is on another page. To turn w first pays from so many positions of all samples on. */
+/* w^T lies in columns of w, a row of w from element to element: from 2 KiB on these meet in few sets of L1, and soon every other
+ * one is on another page. To turn w first pays from so many positions of all samples on. */
 static bool has_long_rows(const struct tw_conv2d_shape *shape)
 {
     return shape->in_channels / shape->groups >= ROW_TURNED;

@@ -15,14 +15,16 @@
  *   "gemm"         otherwise, 1 x 1 kernel, no padding, and planes of PLANE_GEMM positions, or of fewer without gaps in panels
  *                  of positions, or too few channels for what follows: weights and images are the matrices. With a stride,
  *                  what positions meet is put together first, which the forward pass repays with PLANE_GEMM positions only,
- *                  and there from CHANNELS_STRIDED input channels on, or with no more of them than output channels. Without gaps are planes of whole
- *                  vectors of eight positions, or in steps of 1 one more (conv_gemm.c): for the input gradient from
- *                  PLANE_FEW positions on; for the forward pass from PLANE_WHOLE, or from PLANE_FEW with CHANNELS_WHOLE
- *                  input channels; with one more from PLANE_ODD with so many channels, in or out.
+ *                  and there from CHANNELS_STRIDED input channels on, or with no more of them than output channels.
+ *                  Without gaps are planes of whole vectors of eight positions, or in steps of 1 one more
+ *                  (conv_gemm.c): for the input gradient from PLANE_FEW positions on; for the forward pass, in steps
+ *                  of 1, from PLANE_WHOLE, or from PLANE_FEW with CHANNELS_WHOLE input channels; with one more from
+ *                  PLANE_ODD with so many channels, in or out.
  *   "direct"       otherwise, where steps outside the image are left out (tw_conv2d_leaves_out_padding): vectors over
  *                  channels, whatever the image size and the stride; costs one transposition of the result.
- *   "im2col+gemm"  otherwise (large images of few channels, their gradients, five to seven results): vectors over positions, along their rows
- *                  in a padded copy (conv_columns.c), or of a column matrix that is made one panel at a time.
+ *   "im2col+gemm"  otherwise (large images of few channels, their gradients, five to seven results): vectors over
+ *                  positions, along their rows in a padded copy (conv_columns.c), or of a column matrix that is made one
+ *                  panel at a time.
  *
  * The weight gradient of depthwise convolution has an order and an algorithm of its own, "along rows" as well
  * (tw_conv2d_is_depthwise). Any other but Winograd's takes its vectors over output channels, in "windows" of a padded copy or, where steps
