@@ -84,7 +84,7 @@ DEFINE_STRIDED_ROWS_3(8)
 DEFINE_STRIDED_PACKING(4, 4)
 DEFINE_STRIDED_PACKING(5, 4)
 DEFINE_STRIDED_PACKING(6, 4)
-DEFINE_STRIDED_ALONG_8(1)
+DEFINE_STRIDED_ALONG_8(2)
 
 const struct tw_f32_tiles tw_f32_tiles__avx512 = {
     .width = {{64, 6, TILE_ROWS_6(4)}, {32, 8, TILE_ROWS_8(2)}, {16, 8, TILE_ROWS_8(1)}},
@@ -105,7 +105,7 @@ const struct tw_f32_tiles tw_f32_tiles__avx512 = {
     .one_vector = {16, 16},
     .half_vector = {16, 9},
     .transposing = {5, 5, 1},
-    .along = {16, 8, STRIDED_ROWS_8(1, along), STRIDED_ROWS_8(1, tabled), tw_f32_tabled_half__avx512},
+    .along = {32, 8, STRIDED_ROWS_8(2, along), STRIDED_ROWS_8(2, tabled), 8, tw_f32_tabled_half__avx512},
     .few_rows = &tw_f32_few_rows__avx512,
     .links = 384,
     .blocking = {{1024, 96, 1024}, {1024, 96, 1024}},

@@ -214,22 +214,21 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
     }
 }
 
-/* The tiles of `rows` rows along `columns` columns. */
+/* The tiles of `rows` rows along `columns` columns: whole units, then what is left of one in narrower tiles. */
 static void run_along(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff_t columns,
                       struct tw_f32_strided *tile)
 {
     const struct tw_f32_along *along = &block->tiles->along;
-    const ptrdiff_t rest = columns % along->unit;
+    const struct tw_f32_strided_width *width = block->width;
 
-    tile->columns = columns - rest;
+    tile->columns = columns - columns % along->unit;
     along->function[rows - 1](tile);
-    if (rest > 0) {
-        const struct tw_f32_strided_width *width = narrow(block->tiles, block->width, rows, rest);
-
+    for (ptrdiff_t rest = columns - tile->columns; rest > 0; rest -= tile->columns) {
+        width = narrow(block->tiles, width, rows, rest);
         tile->b += tile->columns;
         tile->c += tile->columns;
-        tile->columns = rest;
-        (rest == width->columns ? width->whole : width->part)[rows - 1](tile);
+        tile->columns = smaller(width->columns, rest);
+        (tile->columns == width->columns ? width->whole : width->part)[rows - 1](tile);
     }
 }
 

@@ -137,8 +137,8 @@ void tw_tile_run_along(const struct tw_f32_along *along, ptrdiff_t rows,
                        const struct tw_f32_strided *operands)
 {
     ptrdiff_t tiles = (rows + along->rows - 1) / along->rows, rest = rows;
-    const ptrdiff_t end = operands->columns % along->unit;
-    const bool halves = along->tabled_half && end > 0 && 2 * end <= along->unit;
+    const ptrdiff_t end = along->half > 0 ? operands->columns % (2 * along->half) : 0;
+    const bool halves = end > 0 && end <= along->half;
     struct tw_f32_strided tile = *operands;
 
     tile.columns -= halves ? end : 0;

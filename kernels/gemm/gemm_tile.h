@@ -105,7 +105,8 @@ struct tw_f32_strided_width {
 struct tw_f32_along {
     ptrdiff_t unit, rows;
     tw_f32_strided_fn *function[TW_TILE_ROWS_MAX], *tabled[TW_TILE_ROWS_MAX];
-    tw_f32_strided_fn *const *tabled_half; /* `tabled` of half as many lanes, for the end of a row; or NULL */
+    ptrdiff_t half;                        /* lanes of half a vector, for the end of a row; 0: none */
+    tw_f32_strided_fn *const *tabled_half; /* `tabled` in such vectors, or NULL */
 };
 
 /* Products of few rows of A, whose work is reading B once. Strides and order as in the contract. */
