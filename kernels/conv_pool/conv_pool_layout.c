@@ -261,6 +261,7 @@ size_t tw_conv_pool_carve(const struct tw_conv_pool_shape *shape, void *memory,
     workspace->winners = carve(memory, &used, windows * 4 * sizeof(uint64_t));
     workspace->gradients = carve(memory, &used, windows * TW_GATHER_CHANNELS * sizeof(float));
     workspace->transformed = carve(memory, &used, 16 * TW_WINOGRAD_GROUP * in * sizeof(float));
-    workspace->products = carve(memory, &used, 16 * TW_WINOGRAD_GROUP * TW_BLOCK * sizeof(float));
+    workspace->products =
+        carve(memory, &used, TW_WINOGRAD_PRODUCTS_BLOCKS * TW_WINOGRAD_PRODUCTS * sizeof(float));
     return used;
 }

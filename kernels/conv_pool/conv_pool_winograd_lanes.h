@@ -58,34 +58,52 @@ static inline void winograd_output(const float *m, ptrdiff_t point, struct tw_la
     }
 }
 
-/* m[t][16] = sum over i of v[t][i] u[i][16] for `rows` tiles: one fma chain per element. `rows` is a constant
- * at every call. */
-static inline __attribute__((always_inline)) void winograd_rows(const int rows, ptrdiff_t in_channels,
-                                                                const float *v, ptrdiff_t v_pitch,
-                                                                const float *u, float *m)
+/* Blocks of output channels that go through the products at once, where a register tile of one takes a load for every fma: with
+ * AVX-512, whose multipliers may be as fast as loads. */
+enum { WINOGRAD_BLOCKS = TW_VECTORS == 1 ? 2 : 1, WINOGRAD_VECTORS = WINOGRAD_BLOCKS * TW_VECTORS };
+
+/* The products of some tiles at one point: v[tile][in], `v_pitch` floats apart; u[in][16] and m[tile][16] of a block, those of the
+ * next `u_block` and `m_block` floats behind. */
+struct winograd_product {
+    ptrdiff_t in_channels, v_pitch, u_block, m_block;
+    const float *v, *u;
+    float *m;
+};
+
+/* Vector `part` of a row of all blocks; `block` floats from block to block. */
+static inline ptrdiff_t winograd_part(int part, ptrdiff_t block)
 {
-    tw_vector sums[TW_TILE_ROWS][TW_VECTORS];
+    return part / TW_VECTORS * block + part % TW_VECTORS * TW_VECTOR_LANES;
+}
+
+/* m[t][16] = sum over i of v[t][i] u[i][16] for `rows` tiles and `vectors` vectors of output channels: one fma chain per element.
+ * Both are constants at every call. */
+static inline __attribute__((always_inline)) void winograd_rows(const int rows, const int vectors,
+                                                                const struct winograd_product *p)
+{
+    const ptrdiff_t in_channels = p->in_channels, v_pitch = p->v_pitch, u_block = p->u_block;
+    tw_vector sums[TW_TILE_ROWS][WINOGRAD_VECTORS];
 
     TW_UNROLL
     for (int t = 0; t < rows; t++) {
         TW_UNROLL
-        for (int part = 0; part < TW_VECTORS; part++) {
+        for (int part = 0; part < vectors; part++) {
             sums[t][part] = tw_vector_zero();
         }
     }
     for (ptrdiff_t i = 0; i < in_channels; i++) {
-        tw_vector weights[TW_VECTORS];
+        tw_vector weights[WINOGRAD_VECTORS];
 
         TW_UNROLL
-        for (int part = 0; part < TW_VECTORS; part++) {
-            weights[part] = tw_vector_load(u + i * TW_BLOCK + part * TW_VECTOR_LANES);
+        for (int part = 0; part < vectors; part++) {
+            weights[part] = tw_vector_load(p->u + i * TW_BLOCK + winograd_part(part, u_block));
         }
         TW_UNROLL
         for (int t = 0; t < rows; t++) {
-            const tw_vector pixel = tw_vector_broadcast(v + t * v_pitch + i);
+            const tw_vector pixel = tw_vector_broadcast(p->v + t * v_pitch + i);
 
             TW_UNROLL
-            for (int part = 0; part < TW_VECTORS; part++) {
+            for (int part = 0; part < vectors; part++) {
                 sums[t][part] = tw_vector_fma(pixel, weights[part], sums[t][part]);
             }
         }
@@ -93,20 +111,22 @@ static inline __attribute__((always_inline)) void winograd_rows(const int rows, 
     TW_UNROLL
     for (int t = 0; t < rows; t++) {
         TW_UNROLL
-        for (int part = 0; part < TW_VECTORS; part++) {
-            tw_vector_store(m + t * TW_BLOCK + part * TW_VECTOR_LANES, sums[t][part]);
+        for (int part = 0; part < vectors; part++) {
+            tw_vector_store(p->m + t * TW_BLOCK + winograd_part(part, p->m_block), sums[t][part]);
         }
     }
 }
 
-typedef void winograd_rows_fn(ptrdiff_t in_channels, const float *v, ptrdiff_t v_pitch, const float *u,
-                              float *m);
+typedef void winograd_rows_fn(const struct winograd_product *product);
 
-#define DEFINE_WINOGRAD_ROWS(rows)                                                             \
-    static void winograd_rows_##rows(ptrdiff_t in_channels, const float *v, ptrdiff_t v_pitch, \
-                                     const float *u, float *m)                                 \
-    {                                                                                          \
-        winograd_rows(rows, in_channels, v, v_pitch, u, m);                                    \
+#define DEFINE_WINOGRAD_ROWS(rows)                                                  \
+    static void winograd_rows_##rows(const struct winograd_product *product)        \
+    {                                                                               \
+        winograd_rows(rows, TW_VECTORS, product);                                   \
+    }                                                                               \
+    static void winograd_rows_of_all_##rows(const struct winograd_product *product) \
+    {                                                                               \
+        winograd_rows(rows, WINOGRAD_VECTORS, product);                             \
     }
 
 DEFINE_WINOGRAD_ROWS(1)
@@ -122,25 +142,16 @@ DEFINE_WINOGRAD_ROWS(9)
 DEFINE_WINOGRAD_ROWS(10)
 DEFINE_WINOGRAD_ROWS(11)
 DEFINE_WINOGRAD_ROWS(12)
+#define WINOGRAD_ROWS_LIST(name)                                                                     \
+    NULL, name##1, name##2, name##3, name##4, name##5, name##6, name##7, name##8, name##9, name##10, \
+        name##11, name##12
+#else
+#define WINOGRAD_ROWS_LIST(name) NULL, name##1, name##2, name##3, name##4, name##5, name##6
 #endif
 
-static winograd_rows_fn *const winograd_rows_of[TW_TILE_ROWS + 1] = {
-    NULL,
-    winograd_rows_1,
-    winograd_rows_2,
-    winograd_rows_3,
-    winograd_rows_4,
-    winograd_rows_5,
-    winograd_rows_6,
-#if TW_TILE_ROWS > 6
-    winograd_rows_7,
-    winograd_rows_8,
-    winograd_rows_9,
-    winograd_rows_10,
-    winograd_rows_11,
-    winograd_rows_12,
-#endif
-};
+/* [blocks - 1][rows] */
+static winograd_rows_fn *const winograd_rows_of[2][TW_TILE_ROWS + 1] = {
+    {WINOGRAD_ROWS_LIST(winograd_rows_)}, {WINOGRAD_ROWS_LIST(winograd_rows_of_all_)}};
 
 /* Tiles [first, first + count) of one sample and everything about them that later steps need. */
 struct winograd_group {
@@ -171,28 +182,34 @@ static void winograd_transform(const struct winograd_group *group, const float *
     }
 }
 
-/* The products of one block of output channels, rows of tiles as evenly as the register tile allows. */
-static void winograd_multiply(const struct winograd_group *group, const float *weights)
+/* The products of `blocks` blocks of output channels, rows of tiles as evenly as the register tile allows. */
+static void winograd_multiply(const struct winograd_group *group, const float *weights, ptrdiff_t blocks)
 {
-    ptrdiff_t runs = (group->count + TW_TILE_ROWS - 1) / TW_TILE_ROWS;
+    const ptrdiff_t in = group->shape->in_channels, runs = (group->count + TW_TILE_ROWS - 1) / TW_TILE_ROWS;
 
     for (int point = 0; point < 16; point++) {
         const float *v = group->parts.transformed + point * TW_WINOGRAD_GROUP * group->channels;
-        const float *u = weights + point * group->shape->in_channels * TW_BLOCK;
         float *m = group->parts.products + point * TW_WINOGRAD_GROUP * TW_BLOCK;
+        struct winograd_product product = {.in_channels = in,
+                                           .v_pitch = group->channels,
+                                           .u_block = 16 * in * TW_BLOCK,
+                                           .m_block = TW_WINOGRAD_PRODUCTS,
+                                           .u = weights + point * in * TW_BLOCK};
 
         for (ptrdiff_t run = 0; run < runs; run++) {
             ptrdiff_t begin = group->count * run / runs, end = group->count * (run + 1) / runs;
 
-            winograd_rows_of[end - begin](group->shape->in_channels, v + begin * group->channels,
-                                          group->channels, u, m + begin * TW_BLOCK);
+            product.v = v + begin * group->channels;
+            product.m = m + begin * TW_BLOCK;
+            winograd_rows_of[blocks - 1][end - begin](&product);
         }
     }
 }
 
 /* Pools a block's tiles; returns the doubt (conv_pool_window_lanes.h). `careful` is a constant at every call. */
 static inline __attribute__((always_inline)) struct tw_lanes winograd_finish(
-    const bool careful, const struct winograd_group *group, struct tw_lanes bias, float *y, uint8_t *code)
+    const bool careful, const struct winograd_group *group, const float *products, struct tw_lanes bias,
+    float *y, uint8_t *code)
 {
     const struct tw_window_layout layout = tw_window_layout(group->shape);
     ptrdiff_t columns = group->shape->width / 2, row = group->row, column = group->column;
@@ -205,7 +222,7 @@ static inline __attribute__((always_inline)) struct tw_lanes winograd_finish(
             column = 0;
             row++;
         }
-        winograd_output(group->parts.products + t * TW_BLOCK, TW_WINOGRAD_GROUP * TW_BLOCK, bias, v);
+        winograd_output(products + t * TW_BLOCK, TW_WINOGRAD_GROUP * TW_BLOCK, bias, v);
         doubt = tw_window_end(careful, v, y + layout.first + row * layout.row + column * TW_BLOCK,
                               tw_code_at(code, (group->first + t) * TW_BLOCK), doubt);
     }
@@ -213,18 +230,39 @@ static inline __attribute__((always_inline)) struct tw_lanes winograd_finish(
 }
 
 static __attribute__((noinline)) void winograd_finish_careful(const struct winograd_group *group,
-                                                              struct tw_lanes bias, float *y, uint8_t *code)
+                                                              const float *products, struct tw_lanes bias,
+                                                              float *y, uint8_t *code)
 {
-    winograd_finish(true, group, bias, y, code);
+    winograd_finish(true, group, products, bias, y, code);
+}
+
+/* `blocks` blocks of output channels of a group from `block` on. */
+static void winograd_blocks(const struct winograd_group *group, ptrdiff_t block, ptrdiff_t blocks,
+                            const float *weights, const float *bias, float *y, uint8_t *code)
+{
+    const struct tw_conv_pool_shape *shape = group->shape;
+    const struct tw_window_layout layout = tw_window_layout(shape);
+    const ptrdiff_t tiles = (shape->height / 2) * (shape->width / 2);
+
+    winograd_multiply(group, weights + block * 16 * shape->in_channels * TW_BLOCK, blocks);
+    for (ptrdiff_t b = 0; b < blocks; b++) {
+        const struct tw_lanes start = tw_block_bias(bias, block + b, shape->out_channels);
+        const float *products = group->parts.products + b * TW_WINOGRAD_PRODUCTS;
+        float *to = y + (block + b) * layout.block;
+        uint8_t *code_to = tw_code_at(code, (block + b) * tiles * TW_BLOCK);
+
+        if (tw_windows_in_doubt(winograd_finish(false, group, products, start, to, code_to))) {
+            winograd_finish_careful(group, products, start, to, code_to);
+        }
+    }
 }
 
 static void winograd_sample(struct winograd_group *group, const float *x, const float *weights,
                             const float *bias, float *y, uint8_t *code)
 {
     const struct tw_conv_pool_shape *shape = group->shape;
-    const struct tw_window_layout layout = tw_window_layout(shape);
-    ptrdiff_t tiles = (shape->height / 2) * (shape->width / 2);
-    ptrdiff_t groups = (tiles + TW_WINOGRAD_GROUP - 1) / TW_WINOGRAD_GROUP;
+    const ptrdiff_t tiles = (shape->height / 2) * (shape->width / 2), out = tw_blocks(shape->out_channels);
+    const ptrdiff_t groups = (tiles + TW_WINOGRAD_GROUP - 1) / TW_WINOGRAD_GROUP;
 
     for (ptrdiff_t g = 0; g < groups; g++) {
         group->first = tiles * g / groups;
@@ -232,15 +270,9 @@ static void winograd_sample(struct winograd_group *group, const float *x, const 
         group->row = group->first / (shape->width / 2);
         group->column = group->first % (shape->width / 2);
         winograd_transform(group, x);
-        for (ptrdiff_t block = 0; block < tw_blocks(shape->out_channels); block++) {
-            const struct tw_lanes start = tw_block_bias(bias, block, shape->out_channels);
-            float *to = y + block * layout.block;
-            uint8_t *code_to = tw_code_at(code, block * tiles * TW_BLOCK);
-
-            winograd_multiply(group, weights + block * 16 * shape->in_channels * TW_BLOCK);
-            if (tw_windows_in_doubt(winograd_finish(false, group, start, to, code_to))) {
-                winograd_finish_careful(group, start, to, code_to);
-            }
+        for (ptrdiff_t block = 0, blocks; block < out; block += blocks) {
+            blocks = out - block < WINOGRAD_BLOCKS ? out - block : WINOGRAD_BLOCKS;
+            winograd_blocks(group, block, blocks, weights, bias, y, code);
         }
     }
     tw_clear_missing(shape, y, code);

@@ -8,6 +8,10 @@
 /* Tiles that go through Winograd's transforms together: their points stay in L1 beside the weights. */
 #define TW_WINOGRAD_GROUP 12
 
+/* Floats of the products of such tiles with a block of output channels, and how many blocks have a place. */
+#define TW_WINOGRAD_PRODUCTS        (16 * TW_WINOGRAD_GROUP * TW_BLOCK)
+#define TW_WINOGRAD_PRODUCTS_BLOCKS 2
+
 /* Output channels of a group in the blocked input gradient: the bits of a word. */
 #define TW_GATHER_CHANNELS 64
 
@@ -50,7 +54,7 @@ struct tw_conv_pool_workspace {
     uint64_t *winners;
     float *gradients;
     float *transformed; /* [16 points][tiles of a group][in, rounded up to blocks] */
-    float *products;    /* [16 points][tiles of a group][16 out] */
+    float *products;    /* [block][16 points][tiles of a group][16 out] */
 };
 
 /* Lays the parts out in `memory` (NULL: only counts) and returns the bytes they take. */
