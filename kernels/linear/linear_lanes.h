@@ -1,7 +1,8 @@
 /* A linear layer on packed weights. Included after the lanes and the vectors of an ISA.
  *
  * A register tile is a few samples against one block of sixteen outputs; where there are not enough samples to hide the
- * latency of the fma, several blocks side by side. With more samples than a tile has rows, the sum is taken in parts:
+ * latency of the fma, several blocks side by side, and two of them where a block is one vector (AVX-512), for which every fma
+ * would take a load: Zen 5 starts two of each in a cycle. With more samples than a tile has rows, the sum is taken in parts:
  * the weights of a part come from memory once and from L2 for all other samples, and what a tile's samples have of a part
  * stays in L1 from one block of outputs to the next. The outputs hold the chains meanwhile.
  */
@@ -12,9 +13,10 @@ enum {
     LINEAR_WIDEST = 4, /* blocks of a tile */
     LINEAR_ROWS = TW_TILE_ROWS < 8
                       ? TW_TILE_ROWS
-                      : 8,  /* more than hide the latency of fma would not leave a blocked x in L1 */
-    LINEAR_TILE_BLOCKS = 8, /* rows times blocks of a tile, at most */
-    LINEAR_DEPTH = 800      /* terms of a part, about: 50 KiB of weights per block */
+                      : 8, /* more than hide the latency of fma would not leave a blocked x in L1 */
+    LINEAR_PAIRS = TW_VECTORS == 1,
+    LINEAR_TILE_BLOCKS = LINEAR_PAIRS ? 16 : 8, /* rows times blocks of a tile, at most */
+    LINEAR_DEPTH = 800                          /* terms of a part, about: 50 KiB of weights per block */
 };
 
 /* Terms [from, to) of the sums of some samples, the first of which is at x. */
@@ -97,6 +99,12 @@ DEFINE_LINEAR_TILE(6, 1)
 #if TW_TILE_ROWS >= 8
 DEFINE_LINEAR_TILE(7, 1)
 DEFINE_LINEAR_TILE(8, 1)
+DEFINE_LINEAR_TILE(3, 2)
+DEFINE_LINEAR_TILE(4, 2)
+DEFINE_LINEAR_TILE(5, 2)
+DEFINE_LINEAR_TILE(6, 2)
+DEFINE_LINEAR_TILE(7, 2)
+DEFINE_LINEAR_TILE(8, 2)
 #endif
 
 /* By rows; of one, two and four blocks. */
@@ -104,20 +112,27 @@ static linear_tile_fn *const linear_tiles[LINEAR_ROWS + 1][3] = {
     {NULL},
     {linear_tile_1x1, linear_tile_1x2, linear_tile_1x4},
     {linear_tile_2x1, linear_tile_2x2},
+#if TW_TILE_ROWS >= 8
+    {linear_tile_3x1, linear_tile_3x2},
+    {linear_tile_4x1, linear_tile_4x2},
+    {linear_tile_5x1, linear_tile_5x2},
+    {linear_tile_6x1, linear_tile_6x2},
+    {linear_tile_7x1, linear_tile_7x2},
+    {linear_tile_8x1, linear_tile_8x2},
+#else
     {linear_tile_3x1},
     {linear_tile_4x1},
     {linear_tile_5x1},
     {linear_tile_6x1},
-#if TW_TILE_ROWS >= 8
-    {linear_tile_7x1},
-    {linear_tile_8x1},
 #endif
 };
 
-/* Blocks of the next tile, as their power of two: eight chains, as far as there are so many blocks and registers. */
+_Static_assert(!LINEAR_PAIRS || TW_TILE_ROWS >= 8, "pairs of blocks have tiles of any rows");
+
+/* Blocks of the next tile, as their power of two: eight chains, as far as there are so many blocks and registers; or pairs. */
 static int linear_width(ptrdiff_t samples, ptrdiff_t blocks)
 {
-    const int widest = samples == 1 ? 2 : samples == 2 ? 1 : 0;
+    const int widest = samples == 1 ? 2 : samples == 2 || LINEAR_PAIRS ? 1 : 0;
 
     return blocks >= LINEAR_WIDEST && widest == 2 ? 2 : blocks >= 2 && widest > 0 ? 1 : 0;
 }
