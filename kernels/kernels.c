@@ -43,7 +43,7 @@ static const struct tw_kernels reference_kernels = TW_TABLE(TW_ISA_REFERENCE, 16
 
 #if defined(__x86_64__)
 static const struct tw_kernels avx2_kernels = TW_TABLE(TW_ISA_AVX2, 8, 0.55, 0.55, avx2);
-static const struct tw_kernels avx512_kernels = TW_TABLE(TW_ISA_AVX512, 16, 0.68, 0.63, avx512);
+static const struct tw_kernels avx512_kernels = TW_TABLE(TW_ISA_AVX512, 16, 0.62, 0.45, avx512);
 #elif defined(__aarch64__)
 static const struct tw_kernels neon_kernels = TW_TABLE(TW_ISA_NEON, 8, 0.55, 0.55, neon);
 #endif

@@ -25,8 +25,8 @@ struct tw_kernels {
     enum tw_isa isa;
     ptrdiff_t vector_lanes; /* floats of one register; what kernels/conv_pool packs its scatter form by */
 
-    /* Of A: up to which f32_sparse_gemm takes no longer than f32_gemm; [1]: where B is transposed. Measured on
-     * Zen 4 with 128 columns and more (nonzeros.h tells what layers make of it). */
+    /* Of A: up to which f32_sparse_gemm takes no longer than f32_gemm; [1]: where B is transposed. Measured on Zen 5 (AVX-512) and
+     * Zen 4, the lower of both, with 128 columns and more (nonzeros.h tells what layers make of it). */
     double sparse_density[2];
 
     tw_f32_gemm_fn *f32_gemm;
