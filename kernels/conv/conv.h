@@ -29,6 +29,17 @@
  *   M = sum over i of U V, one fma chain per point, i ascending from +0
  *   result = A^T M A   ((m0 + m1) + m2, (m1 - m2) - m3), and then + bias[o] or + 0
  *
+ * Of large images (tw_conv2d_winograd_rows) tiles are 4 x 2, F(4x2, 3x3): of the 6 x 4 points, those along rows are as above. Down the
+ * columns they are the values of polynomials (Toom-Cook) at 0, a, -a, b, -b and infinity, with a = 11/16, b = 11/8, q = a^2 b^2,
+ * s = a^2 + b^2. Every product below that is added to something is one fma, the innermost first, and A goes along the rows first:
+ *
+ *   U    (g0/q, (e + a g1)/n, (e - a g1)/n, (f + b g1)/o, (f - b g1)/o, g2), e = g0 + a^2 g2, f = g0 + b^2 g2,
+ *        n = 2 a^2 (a^2 - b^2), o = 2 b^2 (b^2 - a^2); divisions are products with float(1/q), float(1/n), float(1/o)
+ *   V    ((d4 - s d2) + q d0, e + a h, e - a h, f + b k, f - b k, (d5 - s d3) + q d1), d of 6 x 4,
+ *        e = d4 - b^2 d2, h = d3 - b^2 d1, f = d4 - a^2 d2, k = d3 - a^2 d1
+ *   A^T  ((m0 + e) + f, a h + (b k), a^2 e + (b^2 f), a^3 h + (b^3 k + m5)),
+ *        e = m1 + m2, h = m1 - m2, f = m3 + m4, k = m3 - m4; (b k) and (b^2 f) are rounded
+ *
  * and of the weight gradient, from all samples of a call (the bias gradient is as above):
  *
  *   M = A y A^T        (y0, y0 + y1, y0 - y1, y1), y the 2 x 2 of dy, 0 outside of it
@@ -117,6 +128,12 @@ enum tw_conv2d_pass { TW_CONV2D_FORWARD, TW_CONV2D_INPUT_GRADIENT, TW_CONV2D_WEI
 #define TW_CONV2D_WINOGRAD_TRANSFORM 68
 #define TW_CONV2D_WINOGRAD_PLACES    8
 
+/* Where tiles have four rows: least rows and columns of results, and most padding above and below. A padding of two leaves a row of
+ * results with one row of taps, beside the roundings of all six of its tile. */
+#define TW_CONV2D_TALL_ROWS    16
+#define TW_CONV2D_TALL_COLUMNS 16
+#define TW_CONV2D_TALL_PADDING 1
+
 /* Pairs of results and taps of a kernel of three, in one direction, that meet inside of the source. */
 static inline double tw_conv2d_pairs_inside(ptrdiff_t source, ptrdiff_t result, ptrdiff_t padding)
 {
@@ -185,6 +202,20 @@ static inline bool tw_conv2d_is_winograd(const struct tw_conv2d_shape *shape, en
            out >= TW_CONV2D_MANY_CHANNELS && in <= TW_CONV2D_WINOGRAD_CHANNELS &&
            out <= TW_CONV2D_WINOGRAD_CHANNELS &&
            tw_conv2d_winograd_pays(shape, pass == TW_CONV2D_INPUT_GRADIENT);
+}
+
+/* Rows of a tile of results, 2 or 4, of a pass that is Winograd's. Depends on extents and padding only. */
+static inline ptrdiff_t tw_conv2d_winograd_rows(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
+{
+    const bool forward = pass == TW_CONV2D_FORWARD;
+    const ptrdiff_t rows = forward ? shape->out_height : shape->in_height;
+    const ptrdiff_t columns = forward ? shape->out_width : shape->in_width;
+    const ptrdiff_t padding = forward ? shape->padding[0] : 2 - shape->padding[0];
+
+    return pass != TW_CONV2D_WEIGHT_GRADIENT && rows >= TW_CONV2D_TALL_ROWS &&
+                   columns >= TW_CONV2D_TALL_COLUMNS && padding <= TW_CONV2D_TALL_PADDING
+               ? 4
+               : 2;
 }
 
 /* Whether steps outside the image are left out of a pass's chains: where the results' channels of a group fill vectors,

@@ -1,4 +1,4 @@
-/* Winograd F(2x2, 3x3) in blocks: conv_winograd.h has the operation and the layouts.
+/* Winograd F(2x2, 3x3) and F(4x2, 3x3) in blocks: conv_winograd.h has the operation and the layouts.
  *
  *   for every group, for every block of result channels:
  *     U from the weights
@@ -16,10 +16,12 @@
 #define CHANNELS_MANY 256
 #define TILES         128
 #define TILES_MANY    64
+#define TILES_TALL    96
 
 struct parts {
     struct tw_conv_winograd_planes planes;
     bool gradient;
+    ptrdiff_t points;                   /* of a tile */
     ptrdiff_t channels, results, block; /* of a group; results at a time */
     ptrdiff_t w_channel, w_result;
     struct tw_conv_winograd_grid grid;
@@ -51,6 +53,9 @@ static void set_planes(struct parts *parts, const struct tw_conv2d_shape *s)
 
     parts->channels = parts->gradient ? out : in;
     parts->results = parts->gradient ? in : out;
+    parts->planes.rows =
+        tw_conv2d_winograd_rows(s, parts->gradient ? TW_CONV2D_INPUT_GRADIENT : TW_CONV2D_FORWARD);
+    parts->points = 4 * (parts->planes.rows + 2);
     parts->w_channel = parts->gradient ? in * TW_WINOGRAD_TAPS : TW_WINOGRAD_TAPS;
     parts->w_result = parts->gradient ? TW_WINOGRAD_TAPS : in * TW_WINOGRAD_TAPS;
     for (int d = 0; d < 2; d++) {
@@ -63,12 +68,13 @@ static void set_planes(struct parts *parts, const struct tw_conv2d_shape *s)
 /* Points of V lie in different sets of L1, too. */
 static void set_sizes(struct parts *parts)
 {
-    const ptrdiff_t most = parts->channels > CHANNELS_MANY ? TILES_MANY : TILES;
+    const bool tall = parts->planes.rows == 4;
+    const ptrdiff_t most = parts->channels > CHANNELS_MANY ? TILES_MANY : tall ? TILES_TALL : TILES;
 
-    parts->block = tw_conv_winograd_block(parts->results, parts->channels);
-    parts->grid = tw_conv_winograd_grid(parts->planes.result, most);
+    parts->block = tw_conv_winograd_block(parts->results, parts->channels, parts->points);
+    parts->grid = tw_conv_winograd_grid(parts->planes.result, parts->planes.rows, most);
     parts->planes.narrow =
-        parts->planes.source[1] <= TW_WINOGRAD_NARROW && parts->planes.result[1] <= TW_WINOGRAD_NARROW;
+        !tall && parts->planes.source[1] <= TW_WINOGRAD_NARROW && parts->planes.result[1] <= TW_WINOGRAD_NARROW;
     parts->v_point = parts->channels * parts->grid.pitch + TW_WINOGRAD_LANES;
     parts->m_point = parts->block * parts->grid.pitch + TW_WINOGRAD_LANES;
     parts->u_point = tw_conv_winograd_up(parts->channels * parts->block) + TW_WINOGRAD_LANES;
@@ -86,9 +92,9 @@ static struct parts divide(const struct tw_conv2d_shape *shape, bool gradient, v
     parts.planes.zeros = parts.zeros;
     parts.taps = tw_workspace_take(&workspace, TW_WINOGRAD_TAPS * parts.taps_pitch, sizeof(float));
     parts.list = tw_workspace_take(&workspace, parts.grid.runs, sizeof *parts.list);
-    parts.u = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.u_point, sizeof(float));
-    parts.v = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.v_point, sizeof(float));
-    parts.m = tw_workspace_take(&workspace, TW_WINOGRAD_POINTS * parts.m_point, sizeof(float));
+    parts.u = tw_workspace_take(&workspace, parts.points * parts.u_point, sizeof(float));
+    parts.v = tw_workspace_take(&workspace, parts.points * parts.v_point, sizeof(float));
+    parts.m = tw_workspace_take(&workspace, parts.points * parts.m_point, sizeof(float));
     parts.product = tw_workspace_take(&workspace, 0, 1);
     parts.bytes = workspace.used;
     return parts;
@@ -125,9 +131,11 @@ static void gather_taps(const struct tw_f32_tiles *tiles, const struct parts *pa
 static void transform_weights(const struct tw_f32_tiles *tiles, const struct tw_conv_winograd_lanes *lanes,
                               const struct parts *parts, ptrdiff_t results, const float *w)
 {
+    const bool tall = parts->planes.rows == 4;
+
     for (ptrdiff_t j = 0; j < results; j++) {
         gather_taps(tiles, parts, w + j * parts->w_result, j + 1 < results ? parts->w_result : 0);
-        lanes->weights(parts->channels, parts->taps, parts->taps_pitch, parts->u + j * parts->channels,
+        (tall ? lanes->tall_weights : lanes->weights)(parts->channels, parts->taps, parts->taps_pitch, parts->u + j * parts->channels,
                        parts->u_point);
     }
 }
@@ -143,9 +151,11 @@ static void transform_input(const struct tw_conv_winograd_lanes *lanes, const st
                             ptrdiff_t runs, const struct operands *o)
 {
     const ptrdiff_t plane = parts->planes.source[0] * parts->planes.source[1];
+    const struct tw_conv_winograd_reader *reader =
+        parts->planes.rows == 4 ? &lanes->tall_input : &lanes->input;
 
     for (ptrdiff_t i = 0; i < parts->channels; i++) {
-        tw_conv_winograd_read(&lanes->input, &parts->planes, parts->list, runs, o->source + i * plane,
+        tw_conv_winograd_read(reader, &parts->planes, parts->list, runs, o->source + i * plane,
                               o->source_sample, parts->v + i * parts->grid.pitch, parts->v_point);
     }
 }
@@ -162,7 +172,7 @@ static void write_runs(const struct tw_conv_winograd_lanes *lanes, const struct 
                           result + list[r].sample * sample_step, result + list[r + 1].sample * sample_step);
     }
     for (; r < runs; r++) {
-        lanes->output(&parts->planes, &list[r], m, parts->m_point, bias,
+        (parts->planes.rows == 4 ? lanes->tall_output : lanes->output)(&parts->planes, &list[r], m, parts->m_point, bias,
                       result + list[r].sample * sample_step);
     }
 }
@@ -185,7 +195,7 @@ static void run_tiles(const struct tw_f32_tiles *tiles, const struct tw_conv_win
     const struct tw_gemm_shape product = product_of(parts, results, count);
 
     transform_input(lanes, parts, runs, o);
-    for (ptrdiff_t p = 0; p < TW_WINOGRAD_POINTS; p++) {
+    for (ptrdiff_t p = 0; p < parts->points; p++) {
         tw_gemm_blocked(tiles, &product, parts->u + p * parts->u_point, parts->v + p * parts->v_point,
                         parts->m + p * parts->m_point, parts->product);
     }

@@ -1,8 +1,8 @@
-/* Algorithm "winograd": F(2x2, 3x3) on plain planes, for the passes of which the contract says so (tw_conv2d_is_winograd). Private
+/* Algorithm "winograd": F(2x2, 3x3) and F(4x2, 3x3) on plain planes, for the passes of which the contract says so (tw_conv2d_is_winograd). Private
  * to kernels/conv.
  *
- * Four results that make a square are a *tile*; a *run* is a number of tiles side by side in a row of them. The transforms have
- * vectors along runs, and the products between them are sixteen matrix products whose columns are tiles:
+ * Two or four rows of two results are a *tile*; a *run* is a number of tiles side by side in a row of them. The transforms have
+ * vectors along runs, and the products between them are sixteen matrix products (24 of tiles of four rows) whose columns are tiles:
  *
  *   source plane --rows, then columns: B^T d B-->  V [16 points][channel][tiles]
  *   weights      --rows, then columns: G g G^T-->  U [16 points][result channel][channel]
@@ -24,10 +24,24 @@
 
 enum {
     TW_WINOGRAD_POINTS = 16,
+    TW_WINOGRAD_POINTS_MOST = 24, /* of tiles of four rows */
     TW_WINOGRAD_TAPS = 9,
     TW_WINOGRAD_LANES = 16,
     TW_WINOGRAD_NARROW = 14 /* seven tiles and a pair of zeros: half a vector */
 };
+
+/* The points a and b of tiles of four rows, and what conv.h makes of them. All but the last three are exact. */
+#define TW_WINOGRAD_A         0.6875f
+#define TW_WINOGRAD_B         1.375f
+#define TW_WINOGRAD_A2        (TW_WINOGRAD_A * TW_WINOGRAD_A)
+#define TW_WINOGRAD_B2        (TW_WINOGRAD_B * TW_WINOGRAD_B)
+#define TW_WINOGRAD_A3        (TW_WINOGRAD_A2 * TW_WINOGRAD_A)
+#define TW_WINOGRAD_B3        (TW_WINOGRAD_B2 * TW_WINOGRAD_B)
+#define TW_WINOGRAD_Q         (TW_WINOGRAD_A2 * TW_WINOGRAD_B2)
+#define TW_WINOGRAD_S         (TW_WINOGRAD_A2 + TW_WINOGRAD_B2)
+#define TW_WINOGRAD_Q_INVERSE (1 / TW_WINOGRAD_Q)
+#define TW_WINOGRAD_N_INVERSE (1 / (2 * TW_WINOGRAD_A2 * (TW_WINOGRAD_A2 - TW_WINOGRAD_B2)))
+#define TW_WINOGRAD_O_INVERSE (1 / (2 * TW_WINOGRAD_B2 * (TW_WINOGRAD_B2 - TW_WINOGRAD_A2)))
 
 /* A run, and where it lies. What is outside of the source is 0; what is outside of the result is not written. */
 struct tw_conv_winograd_run {
@@ -39,9 +53,10 @@ struct tw_conv_winograd_run {
 /* Planes of one pass. */
 struct tw_conv_winograd_planes {
     ptrdiff_t source[2], result[2]; /* extents */
-    ptrdiff_t padding[2];           /* 0 to 2 */
+    ptrdiff_t padding[2];           /* 0 to 2; above and below, of tiles of four rows, 0 or 1 */
+    ptrdiff_t rows;                 /* of a tile's results: 2 or 4 */
     const float *zeros;             /* as many as a row of the source has */
-    bool narrow;                    /* two runs fill a vector: no row has more than TW_WINOGRAD_NARROW */
+    bool narrow;                    /* two runs fill a vector: no row has more than TW_WINOGRAD_NARROW, tiles two rows */
 };
 
 /* What transforms a run of a plane: to[point*point_step + run->at + t] of its tiles t. `two` takes the second run from run[1]. */
@@ -63,12 +78,17 @@ struct tw_conv_winograd_reader {
  * What their other lanes compute with is whatever the workspace held. Functions for two runs are called where
  * planes are narrow. */
 struct tw_conv_winograd_lanes {
-    /* u[point*point_step + i] of channels i; tap t of channel i is taps[t*tap_step + i], for vectors of them. */
+    /* u[point*point_step + i] of channels i; tap t of channel i is taps[t*tap_step + i], for vectors of them. The `tall` functions are
+     * those of tiles of four rows. */
     void (*weights)(ptrdiff_t channels, const float *taps, ptrdiff_t tap_step, float *u,
                     ptrdiff_t point_step);
-    struct tw_conv_winograd_reader input; /* to v, from x or dy */
+    void (*tall_weights)(ptrdiff_t channels, const float *taps, ptrdiff_t tap_step, float *u,
+                         ptrdiff_t point_step);
+    struct tw_conv_winograd_reader input, tall_input; /* to v, from x or dy; `two` of tall ones is NULL */
     /* The results of a run from m[point*point_step + run->at + t], into the plane `result`. */
     void (*output)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
+                   const float *m, ptrdiff_t point_step, float bias, float *result);
+    void (*tall_output)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
                    const float *m, ptrdiff_t point_step, float bias, float *result);
     void (*output_two)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
                        const float *m, ptrdiff_t point_step, float bias, float *result, float *second_result);
@@ -96,8 +116,8 @@ struct tw_conv_winograd_grid {
     ptrdiff_t pitch;       /* of rows of V and M that hold these */
 };
 
-/* Of results of such extents, at most `most` tiles at a time. */
-struct tw_conv_winograd_grid tw_conv_winograd_grid(const ptrdiff_t extent[2], ptrdiff_t most);
+/* Of results of such extents in tiles of so many rows, at most `most` tiles at a time. */
+struct tw_conv_winograd_grid tw_conv_winograd_grid(const ptrdiff_t extent[2], ptrdiff_t rows, ptrdiff_t most);
 
 /* `count` runs from number `first` on, rows of samples after another; returns their tiles. */
 ptrdiff_t tw_conv_winograd_list(const struct tw_conv_winograd_grid *grid, ptrdiff_t first, ptrdiff_t count,
@@ -110,7 +130,7 @@ void tw_conv_winograd_read(const struct tw_conv_winograd_reader *reader,
                            ptrdiff_t sample_step, float *to, ptrdiff_t point_step);
 
 /* Result channels, equal parts of them, for which U is made at a time. */
-ptrdiff_t tw_conv_winograd_block(ptrdiff_t results, ptrdiff_t channels);
+ptrdiff_t tw_conv_winograd_block(ptrdiff_t results, ptrdiff_t channels, ptrdiff_t points);
 
 extern const struct tw_conv_winograd_lanes tw_conv_winograd__avx2, tw_conv_winograd__avx512,
     tw_conv_winograd__neon;

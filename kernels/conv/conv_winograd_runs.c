@@ -5,17 +5,17 @@
 #define FLOATS_OF_WEIGHTS 1048576
 #define RESULTS_LEAST     64
 
-ptrdiff_t tw_conv_winograd_block(ptrdiff_t results, ptrdiff_t channels)
+ptrdiff_t tw_conv_winograd_block(ptrdiff_t results, ptrdiff_t channels, ptrdiff_t points)
 {
-    const ptrdiff_t most = FLOATS_OF_WEIGHTS / TW_WINOGRAD_POINTS / channels;
+    const ptrdiff_t most = FLOATS_OF_WEIGHTS / points / channels;
 
     return tw_conv_even(results, most > RESULTS_LEAST ? most / 8 * 8 : RESULTS_LEAST);
 }
 
 /* Rows of V and M are an odd number of cache lines apart, so that the same place of neighbouring rows has other sets of L1. */
-struct tw_conv_winograd_grid tw_conv_winograd_grid(const ptrdiff_t extent[2], ptrdiff_t most)
+struct tw_conv_winograd_grid tw_conv_winograd_grid(const ptrdiff_t extent[2], ptrdiff_t rows, ptrdiff_t most)
 {
-    struct tw_conv_winograd_grid grid = {.tiles = {(extent[0] + 1) / 2, (extent[1] + 1) / 2}};
+    struct tw_conv_winograd_grid grid = {.tiles = {(extent[0] + rows - 1) / rows, (extent[1] + 1) / 2}};
     ptrdiff_t lines;
 
     grid.run = tw_conv_even(grid.tiles[1], most);

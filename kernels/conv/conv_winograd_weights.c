@@ -67,8 +67,8 @@ static void set_sizes(struct parts *parts, const struct tw_conv2d_shape *s)
 
 static void set_steps(struct parts *parts)
 {
-    parts->block = tw_conv_winograd_block(parts->results, parts->channels);
-    parts->grid = tw_conv_winograd_grid(parts->planes.source, TILES);
+    parts->block = tw_conv_winograd_block(parts->results, parts->channels, TW_WINOGRAD_POINTS);
+    parts->grid = tw_conv_winograd_grid(parts->planes.source, 2, TILES);
     parts->planes.narrow = parts->planes.source[1] <= TW_WINOGRAD_NARROW;
     parts->pitch = tw_conv_winograd_up(parts->channels);
     parts->row = (2 * parts->grid.run + 2) * parts->pitch + TW_WINOGRAD_LANES;

@@ -179,8 +179,11 @@ static void transform_taps(ptrdiff_t channels, const float *u, ptrdiff_t point_s
 
 const struct tw_conv_winograd_lanes TW_VARIANT(tw_conv_winograd) = {
     .weights = transform_weights,
+    .tall_weights = transform_tall_weights,
     .input = {transform_input, transform_two_inputs},
+    .tall_input = {.one = transform_tall_input},
     .output = transform_output,
+    .tall_output = transform_tall_output,
     .output_two = transform_two_outputs,
     .gradient = {spread_gradient, spread_two_gradients},
     .windows = transform_windows,
