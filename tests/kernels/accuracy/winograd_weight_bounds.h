@@ -8,7 +8,7 @@
 static inline void gradient_sizes(const struct convolution *c, ptrdiff_t sample, ptrdiff_t tile_row,
                                   ptrdiff_t tile_column, double *sizes)
 {
-    static const double matrix[] = {1, 0, 1, 1, 1, 1, 0, 1};
+    static const struct matrix matrix = {4, 2, {1, 0, 1, 1, 1, 1, 0, 1}};
     const ptrdiff_t height = c->shape.out_height, width = c->shape.out_width, out = c->shape.out_channels;
 
     for (ptrdiff_t o = 0; o < out; o++) {
@@ -21,7 +21,7 @@ static inline void gradient_sizes(const struct convolution *c, ptrdiff_t sample,
 
             y[place] = inside ? fabs((double)plane[row * width + column]) : 0.0;
         }
-        congruence(4, 2, matrix, y, sizes + 16 * o);
+        congruence(&matrix, y, &matrix, sizes + 16 * o);
     }
 }
 
@@ -49,7 +49,7 @@ static inline double *product_sizes(const struct convolution *c)
         const ptrdiff_t n = at / columns / rows, row = at / columns % rows, column = at % columns;
 
         gradient_sizes(c, n, row, column, m);
-        window_sizes(c, n, row, column, v);
+        window_sizes(c, &two_results, n, row, column, v);
         add_products(c, m, v, u);
     }
     free(m);
@@ -62,14 +62,14 @@ static inline double *product_sizes(const struct convolution *c)
  * |G|^T (sum of |M| |V|) |G|. */
 static inline double *winograd_weight_bounds(const struct convolution *c)
 {
-    static const double matrix[] = {1, 0.5, 0.5, 0, 0, 0.5, 0.5, 0, 0, 0.5, 0.5, 1};
+    static const struct matrix matrix = {3, 4, {1, 0.5, 0.5, 0, 0, 0.5, 0.5, 0, 0, 0.5, 0.5, 1}};
     const ptrdiff_t tiles = (c->shape.out_height + 1) / 2 * ((c->shape.out_width + 1) / 2);
     double *bound = new_bytes((size_t)convolution_w_count(c) * sizeof *bound), *u = product_sizes(c);
 
     for (ptrdiff_t filter = 0; filter < convolution_w_count(c) / 9; filter++) {
         double *taps = bound + 9 * filter;
 
-        congruence(3, 4, matrix, u + 16 * filter, taps);
+        congruence(&matrix, u + 16 * filter, &matrix, taps);
         for (int tap = 0; tap < 9; tap++) {
             taps[tap] = bound_of((double)(c->samples * tiles + 8), taps[tap]);
         }
