@@ -128,11 +128,13 @@ enum tw_conv2d_pass { TW_CONV2D_FORWARD, TW_CONV2D_INPUT_GRADIENT, TW_CONV2D_WEI
 #define TW_CONV2D_WINOGRAD_TRANSFORM 68
 #define TW_CONV2D_WINOGRAD_PLACES    8
 
-/* Where tiles have four rows: least rows and columns of results, and most padding above and below. A padding of two leaves a row of
- * results with one row of taps, beside the roundings of all six of its tile. */
-#define TW_CONV2D_TALL_ROWS    16
-#define TW_CONV2D_TALL_COLUMNS 16
-#define TW_CONV2D_TALL_PADDING 1
+/* Where tiles have four rows: least rows and columns of results, least channels that are summed, and most padding on any side.
+ * The last two for their errors (docs/numerics.md): a padding of two leaves a row or column of results with one row of taps beside
+ * the roundings of a whole tile, and sums of few terms have hardly any roundings of their own to compare with the transforms'. */
+#define TW_CONV2D_TALL_ROWS     16
+#define TW_CONV2D_TALL_COLUMNS  16
+#define TW_CONV2D_TALL_CHANNELS 16
+#define TW_CONV2D_TALL_PADDING  1
 
 /* Pairs of results and taps of a kernel of three, in one direction, that meet inside of the source. */
 static inline double tw_conv2d_pairs_inside(ptrdiff_t source, ptrdiff_t result, ptrdiff_t padding)
@@ -204,18 +206,18 @@ static inline bool tw_conv2d_is_winograd(const struct tw_conv2d_shape *shape, en
            tw_conv2d_winograd_pays(shape, pass == TW_CONV2D_INPUT_GRADIENT);
 }
 
-/* Rows of a tile of results, 2 or 4, of a pass that is Winograd's. Depends on extents and padding only. */
+/* Rows of a tile of results, 2 or 4, of a pass that is Winograd's. Depends on extents, padding and channels only. */
 static inline ptrdiff_t tw_conv2d_winograd_rows(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
 {
     const bool forward = pass == TW_CONV2D_FORWARD;
-    const ptrdiff_t rows = forward ? shape->out_height : shape->in_height;
-    const ptrdiff_t columns = forward ? shape->out_width : shape->in_width;
-    const ptrdiff_t padding = forward ? shape->padding[0] : 2 - shape->padding[0];
+    const ptrdiff_t channels = (forward ? shape->in_channels : shape->out_channels) / shape->groups;
+    bool tall = pass != TW_CONV2D_WEIGHT_GRADIENT && channels >= TW_CONV2D_TALL_CHANNELS;
 
-    return pass != TW_CONV2D_WEIGHT_GRADIENT && rows >= TW_CONV2D_TALL_ROWS &&
-                   columns >= TW_CONV2D_TALL_COLUMNS && padding <= TW_CONV2D_TALL_PADDING
-               ? 4
-               : 2;
+    for (int d = 0; d < 2; d++) {
+        tall = tall && (forward ? shape->padding[d] : 2 - shape->padding[d]) <= TW_CONV2D_TALL_PADDING;
+    }
+    tall = tall && (forward ? shape->out_height : shape->in_height) >= TW_CONV2D_TALL_ROWS;
+    return tall && (forward ? shape->out_width : shape->in_width) >= TW_CONV2D_TALL_COLUMNS ? 4 : 2;
 }
 
 /* Whether steps outside the image are left out of a pass's chains: where the results' channels of a group fill vectors,

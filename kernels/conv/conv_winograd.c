@@ -73,8 +73,8 @@ static void set_sizes(struct parts *parts)
 
     parts->block = tw_conv_winograd_block(parts->results, parts->channels, parts->points);
     parts->grid = tw_conv_winograd_grid(parts->planes.result, parts->planes.rows, most);
-    parts->planes.narrow =
-        !tall && parts->planes.source[1] <= TW_WINOGRAD_NARROW && parts->planes.result[1] <= TW_WINOGRAD_NARROW;
+    parts->planes.narrow = !tall && parts->planes.source[1] <= TW_WINOGRAD_NARROW &&
+                           parts->planes.result[1] <= TW_WINOGRAD_NARROW;
     parts->v_point = parts->channels * parts->grid.pitch + TW_WINOGRAD_LANES;
     parts->m_point = parts->block * parts->grid.pitch + TW_WINOGRAD_LANES;
     parts->u_point = tw_conv_winograd_up(parts->channels * parts->block) + TW_WINOGRAD_LANES;
@@ -135,8 +135,8 @@ static void transform_weights(const struct tw_f32_tiles *tiles, const struct tw_
 
     for (ptrdiff_t j = 0; j < results; j++) {
         gather_taps(tiles, parts, w + j * parts->w_result, j + 1 < results ? parts->w_result : 0);
-        (tall ? lanes->tall_weights : lanes->weights)(parts->channels, parts->taps, parts->taps_pitch, parts->u + j * parts->channels,
-                       parts->u_point);
+        (tall ? lanes->tall_weights : lanes->weights)(parts->channels, parts->taps, parts->taps_pitch,
+                                                      parts->u + j * parts->channels, parts->u_point);
     }
 }
 
@@ -172,8 +172,8 @@ static void write_runs(const struct tw_conv_winograd_lanes *lanes, const struct 
                           result + list[r].sample * sample_step, result + list[r + 1].sample * sample_step);
     }
     for (; r < runs; r++) {
-        (parts->planes.rows == 4 ? lanes->tall_output : lanes->output)(&parts->planes, &list[r], m, parts->m_point, bias,
-                      result + list[r].sample * sample_step);
+        (parts->planes.rows == 4 ? lanes->tall_output : lanes->output)(
+            &parts->planes, &list[r], m, parts->m_point, bias, result + list[r].sample * sample_step);
     }
 }
 

@@ -56,7 +56,7 @@ struct tw_conv_winograd_planes {
     ptrdiff_t padding[2];           /* 0 to 2; above and below, of tiles of four rows, 0 or 1 */
     ptrdiff_t rows;                 /* of a tile's results: 2 or 4 */
     const float *zeros;             /* as many as a row of the source has */
-    bool narrow;                    /* two runs fill a vector: no row has more than TW_WINOGRAD_NARROW, tiles two rows */
+    bool narrow; /* two runs fill a vector: no row has more than TW_WINOGRAD_NARROW, tiles two rows */
 };
 
 /* What transforms a run of a plane: to[point*point_step + run->at + t] of its tiles t. `two` takes the second run from run[1]. */
@@ -89,7 +89,7 @@ struct tw_conv_winograd_lanes {
     void (*output)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
                    const float *m, ptrdiff_t point_step, float bias, float *result);
     void (*tall_output)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
-                   const float *m, ptrdiff_t point_step, float bias, float *result);
+                        const float *m, ptrdiff_t point_step, float bias, float *result);
     void (*output_two)(const struct tw_conv_winograd_planes *planes, const struct tw_conv_winograd_run *run,
                        const float *m, ptrdiff_t point_step, float bias, float *result, float *second_result);
     /* Of the weight gradient. */

@@ -171,8 +171,7 @@ TW_IN_PLACE struct rows rows_of(const struct window *window, const int k)
 {
     const int first = k == 0 ? 0 : k == 2 ? 2 : 1, second = k == 2 ? 1 : k == 3 ? 3 : 2;
 
-    return (struct rows){
-        {window->row[first], window->row[second]}, window->width, k == 1 ? SUM : DIFFERENCE};
+    return (struct rows){{window->row[first], window->row[second]}, window->width, k == 1 ? SUM : DIFFERENCE};
 }
 
 /* The same of tiles of four rows. */
@@ -181,9 +180,8 @@ TW_IN_PLACE struct rows tall_rows_of(const struct window *window, const int k)
     const int first = k == 0 ? 0 : 1;
 
     if (k == 0 || k == 5) {
-        return (struct rows){{window->row[first], window->row[first + 2], window->row[first + 4]},
-                             window->width,
-                             OUTER};
+        return (struct rows){
+            {window->row[first], window->row[first + 2], window->row[first + 4]}, window->width, OUTER};
     }
     return (struct rows){{window->row[1], window->row[2], window->row[3], window->row[4]},
                          window->width,

@@ -128,8 +128,7 @@ TW_IN_PLACE void tall_output_step(const struct tw_lanes m[6], struct tw_lanes v[
     v[0] = tw_lanes_add(tw_lanes_add(m[0], e), f);
     v[1] = tw_lanes_fma(tw_lanes_set(TW_WINOGRAD_A), h, tw_lanes_mul(tw_lanes_set(TW_WINOGRAD_B), k));
     v[2] = tw_lanes_fma(tw_lanes_set(TW_WINOGRAD_A2), e, tw_lanes_mul(tw_lanes_set(TW_WINOGRAD_B2), f));
-    v[3] = tw_lanes_fma(tw_lanes_set(TW_WINOGRAD_A3), h,
-                        tw_lanes_fma(tw_lanes_set(TW_WINOGRAD_B3), k, m[5]));
+    v[3] = tw_lanes_fma(tw_lanes_set(TW_WINOGRAD_A3), h, tw_lanes_fma(tw_lanes_set(TW_WINOGRAD_B3), k, m[5]));
 }
 
 /* The eight results of sixteen tiles of four rows, row by row, of points m[p*point_step]: along the rows of points first. */

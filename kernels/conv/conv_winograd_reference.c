@@ -108,7 +108,8 @@ static void input_points(const struct pass *pass, const float *plane, ptrdiff_t 
                          float d[TW_WINOGRAD_POINTS_MOST])
 {
     for (ptrdiff_t p = 0; p < pass->points; p++) {
-        const ptrdiff_t r = pass->rows * row + p / 4 - pass->padding[0], c = 2 * column + p % 4 - pass->padding[1];
+        const ptrdiff_t r = pass->rows * row + p / 4 - pass->padding[0],
+                        c = 2 * column + p % 4 - pass->padding[1];
         const bool inside = r >= 0 && r < pass->source[0] && c >= 0 && c < pass->source[1];
 
         d[p] = inside ? plane[r * pass->source[1] + c] : 0.0f;
