@@ -1,27 +1,8 @@
-/* Winograd's convolution on plain planes: every variant against the reference, bit for bit, and the rule that takes it. How far
- * its results are from the sums that they stand for: tests/kernels/accuracy/test_winograd.c. */
+/* Winograd's convolution on plain planes: every variant against the reference, bit for bit, and the rule that takes it. Tiles of
+ * four rows: test_winograd_tall.c. How far results are from the sums that they stand for: tests/kernels/accuracy/test_winograd.c. */
 #include <float.h>
 
-#include "tests/kernels/conv/conv_cases.h"
-
-static struct tw_conv2d_shape shape_of(ptrdiff_t in, ptrdiff_t out, ptrdiff_t groups, ptrdiff_t height,
-                                       ptrdiff_t width, ptrdiff_t padding_above, ptrdiff_t padding_beside)
-{
-    struct tw_conv2d_shape shape = {.in_channels = in * groups,
-                                    .in_height = height,
-                                    .in_width = width,
-                                    .out_channels = out * groups,
-                                    .kernel_height = 3,
-                                    .kernel_width = 3,
-                                    .stride = {1, 1},
-                                    .padding = {padding_above, padding_beside},
-                                    .dilation = {1, 1},
-                                    .groups = groups,
-                                    .winograd = true};
-
-    set_output(&shape);
-    return shape;
-}
+#include "tests/kernels/conv/winograd_cases.h"
 
 /* 8 to 70 channels a group; of few channels large images, so that Winograd pays for one pass at least. */
 static struct tw_conv2d_shape random_winograd(struct tw_rng *rng)
