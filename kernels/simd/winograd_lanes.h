@@ -1,5 +1,5 @@
-/* The two steps that kernels/conv and kernels/conv_pool share of Winograd F(2x2, 3x3): convolution, relu and max-pool one after the
- * other have the bits of the three in one. Included after the lanes of an ISA. */
+/* The two steps that kernels/conv and kernels/conv_pool share of Winograd F(2x2, 3x3): where its tiles have two rows, convolution,
+ * relu and max-pool one after the other have the bits of the three in one. Included after the lanes of an ISA. */
 #ifndef TOWER_KERNELS_SIMD_WINOGRAD_LANES_H
 #define TOWER_KERNELS_SIMD_WINOGRAD_LANES_H
 

@@ -159,19 +159,20 @@ static double forward_flops(const struct tw_execution *execution)
     return dense_flops(&shape, tw_execution_input_shape(execution, 0).extent[0]);
 }
 
-/* Winograd F(2x2, 3x3): 16 products for a tile of four results in place of 4 times 9. */
+/* Winograd: 16 products for a tile of four results in place of 4 times 9; 24 for one of eight. */
 static double done_flops(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass, ptrdiff_t samples)
 {
     const bool forward = pass == TW_CONV2D_FORWARD;
     const ptrdiff_t rows = forward ? shape->out_height : shape->in_height;
     const ptrdiff_t columns = forward ? shape->out_width : shape->in_width;
+    const ptrdiff_t tile_rows = tw_conv2d_winograd_rows(shape, pass);
 
     if (!tw_conv2d_is_winograd(shape, pass)) {
         return dense_flops(shape, samples);
     }
     return 2.0 * (double)samples * (double)shape->out_channels *
-           (double)(shape->in_channels / shape->groups) * 16.0 * (double)((rows + 1) / 2) *
-           (double)((columns + 1) / 2);
+           (double)(shape->in_channels / shape->groups) * 4.0 * (double)(tile_rows + 2) *
+           (double)((rows + tile_rows - 1) / tile_rows) * (double)((columns + 1) / 2);
 }
 
 static double forward_flops_done(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)

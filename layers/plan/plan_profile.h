@@ -1,7 +1,7 @@
 /* What a plan's stages cost: work counted from shapes, time measured while it runs.
  *
  * Work. *Dense* operations are what an operation costs in its textbook form; *done* are those its algorithm
- * performs: 16/36 of a convolution by Winograd, and of a gradient through max-pool and relu only the products
+ * performs: 16/36 or 24/72 of a convolution by Winograd, and of a gradient through max-pool and relu only the products
  * of windows that are open (counted in one of sixteen measured runs; one position of every window where nothing
  * has been measured). Both count the multiply-adds of products as 2, or one per element moved or mapped; what
  * Winograd's transforms and the pooling add or compare is in neither. *Bytes* are those of distinct values read
