@@ -133,7 +133,7 @@ enum tw_conv2d_pass { TW_CONV2D_FORWARD, TW_CONV2D_INPUT_GRADIENT, TW_CONV2D_WEI
  * the roundings of a whole tile, and sums of few terms have hardly any roundings of their own to compare with the transforms'. */
 #define TW_CONV2D_TALL_ROWS     16
 #define TW_CONV2D_TALL_COLUMNS  16
-#define TW_CONV2D_TALL_CHANNELS 16
+#define TW_CONV2D_TALL_CHANNELS 32
 #define TW_CONV2D_TALL_PADDING  1
 
 /* Pairs of results and taps of a kernel of three, in one direction, that meet inside of the source. */

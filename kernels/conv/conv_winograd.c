@@ -18,6 +18,10 @@
 #define TILES_MANY    64
 #define TILES_TALL    96
 
+_Static_assert(TILES % TW_WINOGRAD_LANES == 0 && TILES_MANY % TW_WINOGRAD_LANES == 0 &&
+                   TILES_TALL % TW_WINOGRAD_LANES == 0,
+               "parts of a row of tiles are whole vectors, and no longer than a group");
+
 struct parts {
     struct tw_conv_winograd_planes planes;
     bool gradient;
@@ -73,8 +77,8 @@ static void set_sizes(struct parts *parts)
 
     parts->block = tw_conv_winograd_block(parts->results, parts->channels, parts->points);
     parts->grid = tw_conv_winograd_grid(parts->planes.result, parts->planes.rows, most);
-    parts->planes.narrow = !tall && parts->planes.source[1] <= TW_WINOGRAD_NARROW &&
-                           parts->planes.result[1] <= TW_WINOGRAD_NARROW;
+    parts->planes.narrow =
+        parts->planes.source[1] <= TW_WINOGRAD_NARROW && parts->planes.result[1] <= TW_WINOGRAD_NARROW;
     parts->v_point = parts->channels * parts->grid.pitch + TW_WINOGRAD_LANES;
     parts->m_point = parts->block * parts->grid.pitch + TW_WINOGRAD_LANES;
     parts->u_point = tw_conv_winograd_up(parts->channels * parts->block) + TW_WINOGRAD_LANES;

@@ -53,7 +53,7 @@ struct tw_conv_winograd_run {
 /* Planes of one pass. */
 struct tw_conv_winograd_planes {
     ptrdiff_t source[2], result[2]; /* extents */
-    ptrdiff_t padding[2];           /* 0 to 2; above and below, of tiles of four rows, 0 or 1 */
+    ptrdiff_t padding[2];           /* 0 to 2; of tiles of four rows 0 or 1 */
     ptrdiff_t rows;                 /* of a tile's results: 2 or 4 */
     const float *zeros;             /* as many as a row of the source has */
     bool narrow; /* two runs fill a vector: no row has more than TW_WINOGRAD_NARROW, tiles two rows */

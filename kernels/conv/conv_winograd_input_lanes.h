@@ -229,7 +229,7 @@ TW_IN_PLACE void transform_run(const ptrdiff_t tile_rows, const struct tw_conv_w
         transform_window(1, tile_rows, &window, run, v, point_step);
     } else if (planes->padding[1] == 0) {
         transform_window(0, tile_rows, &window, run, v, point_step);
-    } else {
+    } else if (tile_rows == 2) { /* tall ones have no padding of two */
         transform_window(2, tile_rows, &window, run, v, point_step);
     }
 }

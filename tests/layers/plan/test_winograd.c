@@ -10,7 +10,7 @@
 #include "tests/support/test_support.h"
 
 /* Images of the second side have tiles of four rows, but for the weight gradient; the last of them is half empty. */
-enum { SAMPLES = 5, IN = 16, HIDDEN = 24, OUT = 17, SIDES = 2, CLASSES = 3, PARAMETERS = 5, WIDEST = 18 };
+enum { SAMPLES = 5, IN = 32, HIDDEN = 40, OUT = 33, SIDES = 2, CLASSES = 3, PARAMETERS = 5, WIDEST = 18 };
 
 static const int sides[SIDES] = {12, WIDEST};
 
