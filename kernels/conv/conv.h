@@ -29,9 +29,9 @@
  *   M = sum over i of U V, one fma chain per point, i ascending from +0
  *   result = A^T M A   ((m0 + m1) + m2, (m1 - m2) - m3), and then + bias[o] or + 0
  *
- * Of large images (tw_conv2d_winograd_rows) tiles are 4 x 2, F(4x2, 3x3): of the 6 x 4 points, those along rows are as above. Down the
- * columns they are the values of polynomials (Toom-Cook) at 0, a, -a, b, -b and infinity, with a = 11/16, b = 11/8, q = a^2 b^2,
- * s = a^2 + b^2. Every product below that is added to something is one fma, the innermost first, and A goes along the rows first:
+ * Of large images (tw_conv2d_winograd_rows) tiles are 4 x 2, F(4x2, 3x3): of the 6 x 4 points, those along rows are as above. Down
+ * the columns they are the values of polynomials (Toom-Cook) at 0, a, -a, b, -b and infinity, with a = 11/16, b = 11/8,
+ * q = a^2 b^2, s = a^2 + b^2. Every product below that is added to something is one fma, the innermost first, and A goes along the rows first:
  *
  *   U    (g0/q, (e + a g1)/n, (e - a g1)/n, (f + b g1)/o, (f - b g1)/o, g2), e = g0 + a^2 g2, f = g0 + b^2 g2,
  *        n = 2 a^2 (a^2 - b^2), o = 2 b^2 (b^2 - a^2); divisions are products with float(1/q), float(1/n), float(1/o)
@@ -192,8 +192,8 @@ static inline bool tw_conv2d_suits_winograd(const struct tw_conv2d_shape *shape,
     }
 }
 
-/* Whether a pass of a shape that may be Winograd's is: many channels in and out, where that is less work. The weight gradient takes its vectors of the input
- * channels. */
+/* Whether a pass of a shape that may be Winograd's is: many channels in and out, where that is less work. The weight gradient takes
+ * its vectors of the input channels. */
 static inline bool tw_conv2d_is_winograd(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
 {
     const ptrdiff_t in = shape->in_channels / shape->groups, out = shape->out_channels / shape->groups;

@@ -1,5 +1,5 @@
-/* Algorithm "winograd": F(2x2, 3x3) and F(4x2, 3x3) on plain planes, for the passes of which the contract says so (tw_conv2d_is_winograd). Private
- * to kernels/conv.
+/* Algorithm "winograd": F(2x2, 3x3) and F(4x2, 3x3) on plain planes, for the passes of which the contract says so
+ * (tw_conv2d_is_winograd). Private to kernels/conv.
  *
  * Two or four rows of two results are a *tile*; a *run* is a number of tiles side by side in a row of them. The transforms have
  * vectors along runs, and the products between them are sixteen matrix products (24 of tiles of four rows) whose columns are tiles:
@@ -78,8 +78,8 @@ struct tw_conv_winograd_reader {
  * What their other lanes compute with is whatever the workspace held. Functions for two runs are called where
  * planes are narrow. */
 struct tw_conv_winograd_lanes {
-    /* u[point*point_step + i] of channels i; tap t of channel i is taps[t*tap_step + i], for vectors of them. The `tall` functions are
-     * those of tiles of four rows. */
+    /* u[point*point_step + i] of channels i; tap t of channel i is taps[t*tap_step + i], for vectors of them. The `tall` functions
+     * are those of tiles of four rows. */
     void (*weights)(ptrdiff_t channels, const float *taps, ptrdiff_t tap_step, float *u,
                     ptrdiff_t point_step);
     void (*tall_weights)(ptrdiff_t channels, const float *taps, ptrdiff_t tap_step, float *u,

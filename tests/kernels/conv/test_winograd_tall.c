@@ -159,27 +159,13 @@ static void paddings_equal_the_reference(void **state)
     }
 }
 
-/* The input gradient of a convolution is the convolution of dy by the weights turned by half a turn, channels exchanged. */
 static void input_gradient_is_a_convolution(void **state)
 {
-    const ptrdiff_t in = 18, out = 33, samples = 2;
-    const struct tw_conv2d_shape shape = shape_of(in, out, 1, 19, 22, 2, 1),
-                                 turned = shape_of(out, in, 1, 21, 22, 0, 1);
+    const struct tw_conv2d_shape shape = shape_of(18, 33, 1, 19, 22, 2, 1);
     struct tw_rng rng = tw_test_rng(6);
-    struct conv_data data = new_data(&rng, &shape, samples);
-    float *w = new_floats(data.w_count), *dx = new_floats(data.x_count);
 
     (void)state;
-    assert_true(is_tall(&shape, TW_CONV2D_INPUT_GRADIENT));
-    assert_true(is_tall(&turned, TW_CONV2D_FORWARD));
-    for (ptrdiff_t j = 0; j < data.w_count; j++)
-        w[(j / 9 % in * out + j / 9 / in) * 9 + 8 - j % 9] = data.w[j];
-    tw_f32_conv2d_input_gradient__reference(&shape, samples, data.dy, data.w, data.dx, NULL);
-    tw_f32_conv2d_forward__reference(&turned, samples, data.dy, w, NULL, dx, NULL);
-    assert_bits_equal_f32(dx, data.dx, data.x_count);
-    free(w);
-    free(dx);
-    end_data(&data);
+    check_input_gradient(&rng, &shape, 2, 4);
 }
 
 /* Both sides of the rule's limits, for forward and input gradient, whose paddings are 2 - those of the convolution. */
