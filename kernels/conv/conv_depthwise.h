@@ -26,6 +26,14 @@
 /* Chains per element of the weight and bias gradient. */
 #define TW_CONV_CHAINS 16
 
+/* Floats of two planes that stay in L1 together. What does not, a weight gradient fetches ahead: down a column processors foresee
+ * little. */
+#define TW_CONV_PLANES_IN_L1 5120
+
+/* So many rows ahead of those that are met, lines are fetched where sources do not stay in L2: processors foresee too little of
+ * reading several rows at once, or of going down a column. */
+#define TW_CONV_ROWS_AHEAD 16
+
 /* Phases of an input gradient: strides up to 2. */
 #define TW_CONV_PHASES_MAX 4
 
@@ -94,6 +102,22 @@ struct tw_conv_depthwise {
 };
 
 tw_conv_planes_fn tw_conv_depthwise_5x5__avx512;
+
+/* What AVX-512 has for vectors of sixteen lanes: if planes or a strip are of the kind that is worth it, they are done, and the
+ * functions return true. Flat: small planes of 3 x 3. */
+bool tw_conv_depthwise_flat__avx512(const struct tw_conv_in_place *planes);
+bool tw_conv_depthwise_stream_wide__avx512(const struct tw_conv_in_place *planes);
+bool tw_conv_depthwise_strip_wide__avx512(const struct tw_conv_strip *strip);
+
+/* All sums of a channel of a weight gradient, step 1: nine taps, then the bias. */
+#define TW_CONV_WALK_SUMS 10
+void tw_conv_depthwise_walk__avx512(const struct tw_conv_descent_in_place *descent, ptrdiff_t channel,
+                                    float sums[TW_CONV_WALK_SUMS][TW_CONV_CHAINS]);
+
+/* Those of the lower chains of that channel, then those of the next one, if rows have at most TW_CONV_IN_PLACE_LANES columns and
+ * results are as wide and as high as the source; else returns false. */
+bool tw_conv_depthwise_walk_two__avx512(const struct tw_conv_descent_in_place *descent, ptrdiff_t channel,
+                                        float sums[TW_CONV_WALK_SUMS][TW_CONV_CHAINS]);
 
 extern const struct tw_conv_depthwise tw_conv_depthwise__avx2, tw_conv_depthwise__avx512;
 

@@ -7,6 +7,9 @@
 /* Rows of results that are in registers beside some of nine weights: the others come from memory. */
 #define TW_CONV_ROWS 7
 
+/* Whether there are bodies for vectors of sixteen lanes. */
+#define TW_CONV_SIXTEEN_LANES 0
+
 /* Body of kernels of 5 x 5 in place: streams, or a better one. */
 #define TW_CONV_5X5_STREAMS 1
 #define TW_CONV_5X5         stream_5x5
@@ -26,11 +29,11 @@ static inline tw_some tw_some_first(ptrdiff_t count)
 }
 
 /* The lanes whose bits are set. */
-static inline tw_some tw_some_of(unsigned char bits)
+static inline tw_some tw_some_of(unsigned bits)
 {
     const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
 
-    return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(bits), bit), bit);
+    return _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32((int)bits), bit), bit);
 }
 
 /* The other lanes are 0. */

@@ -1,7 +1,8 @@
 /* Algorithm "along rows" for AVX-512: what its bodies need of this ISA, then the bodies.
  *
- * Vectors of eight lanes: neighbouring taps are loads at every element, and a vector of sixteen would cross a cache
- * line at nearly all of them. What the ISA adds are 32 registers and masks for parts of a vector. */
+ * Vectors of eight lanes: neighbouring taps are loads at every element, and a vector of sixteen crosses a cache line at nearly
+ * all of them. Where that pays all the same, there are bodies of sixteen in files of their own. What the ISA adds here are 32
+ * registers and masks for parts of a vector. */
 #include <immintrin.h>
 #include <stddef.h>
 
@@ -16,6 +17,9 @@
 
 /* Rows of results that are in registers beside nine weights. */
 #define TW_CONV_ROWS 7
+
+/* Whether there are bodies for vectors of sixteen lanes. */
+#define TW_CONV_SIXTEEN_LANES 1
 
 /* Body of kernels of 5 x 5 in place: streams, or a better one. */
 #define TW_CONV_5X5_STREAMS 0
@@ -36,9 +40,9 @@ static inline tw_some tw_some_first(ptrdiff_t count)
 }
 
 /* The lanes whose bits are set. */
-static inline tw_some tw_some_of(unsigned char bits)
+static inline tw_some tw_some_of(unsigned bits)
 {
-    return bits;
+    return (__mmask8)bits;
 }
 
 /* The other lanes are 0. */

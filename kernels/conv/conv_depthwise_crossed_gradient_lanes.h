@@ -50,7 +50,7 @@ IN_PLACE void walk_vector(const struct tw_conv_descent_in_place *d, const float 
                           ptrdiff_t c, const bool left, bool more, struct crossed_sums *result)
 {
     const ptrdiff_t column = 2 * c + d->origin[1] + left, columns = d->columns;
-    const ptrdiff_t ahead = more ? ROWS_AHEAD : 0, fetched_row = more ? d->width : 0;
+    const ptrdiff_t ahead = more ? TW_CONV_ROWS_AHEAD : 0, fetched_row = more ? d->width : 0;
     const float *fetched = x + column + !left + ahead * d->width;
     struct crossed_sums sums = *result;
     ptrdiff_t at = d->origin[0];
@@ -116,8 +116,8 @@ static void walk_plane(const struct tw_conv_descent_in_place *d, ptrdiff_t n, pt
 {
     const float *x = d->x + n * d->x_sample + j * d->x_channel,
                 *dy = d->dy + n * d->dy_sample + j * d->dy_channel;
-    const bool more =
-        j + 1 < d->channels && d->x_channel > 0 && d->height > 2 * ROWS_AHEAD; /* smaller ones stay near */
+    const bool more = j + 1 < d->channels && d->x_channel > 0 &&
+                      d->height > 2 * TW_CONV_ROWS_AHEAD; /* smaller ones stay near */
 
     for (ptrdiff_t c = 0; c < d->columns; c += LANES) {
         const unsigned char *inside = d->inside + c / LANES * TW_CONV_IN_PLACE_LOADS;

@@ -148,9 +148,9 @@ static struct crossed_rows crossed_rows(const struct tw_conv_in_place *s, ptrdif
     const ptrdiff_t top = 2 * r + s->origin[0];
     struct crossed_rows rows = {.result = s->result + r * s->columns};
 
-    if (s->planes > 1 && s->source_plane > 0 && s->height > 2 * ROWS_AHEAD && top >= -1 &&
+    if (s->planes > 1 && s->source_plane > 0 && s->height > 2 * TW_CONV_ROWS_AHEAD && top >= -1 &&
         top + SOURCES_CROSSED <= s->height) {
-        rows.ahead = ROWS_AHEAD * s->width;
+        rows.ahead = TW_CONV_ROWS_AHEAD * s->width;
     }
     for (int q = 0; q < SOURCES_CROSSED; q++) {
         const bool inside = (size_t)(top + q) < (size_t)s->height;

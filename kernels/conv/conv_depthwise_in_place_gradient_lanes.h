@@ -3,18 +3,13 @@
 /* Vectors that walk down the rows together. */
 #define WALKS TW_CONV_WALKS
 
-/* Floats of two planes that stay in L1 together; and of a source plane from which on not the next plane is fetched ahead, but
- * rows of the same one. With halves that take turns (AVX2) that made some processes a fifth faster, others twice as slow. */
-#define PLANES_IN_L1        5120
-#define PLANE_OF_ROWS_AHEAD 8192
-
 /* What a walk adds to. */
 struct walk_sums {
     tw_vector tap[WALKS][9], bias[WALKS];
 };
 
 /* A kind of walk, constants: neighbouring vectors of one channel, or of neighbouring channels those that are alone in their
- * rows; without masks; with what follows fetched ahead, the same places of the next planes or rows below. */
+ * rows; without masks; with what follows fetched ahead, the same places of the next planes. */
 struct walk_kind {
     int vectors, step;
     bool channels, whole, fetch;
@@ -159,11 +154,10 @@ IN_PLACE struct walk find_walk(const struct tw_conv_descent_in_place *d, ptrdiff
 {
     const unsigned char *inside = d->inside + c / LANES * TW_CONV_IN_PLACE_LOADS;
     const bool more = n + 1 < d->samples; /* else the next channel comes */
-    const bool rows = WALKS == 2 && d->height * d->width > PLANE_OF_ROWS_AHEAD;
     struct walk walk = {.x_channel = d->x_channel, .dy_channel = d->dy_channel};
 
-    walk.x_ahead = rows ? ROWS_AHEAD * d->width : more ? d->x_sample : d->x_channel - n * d->x_sample;
-    walk.dy_ahead = rows ? ROWS_AHEAD * d->columns : more ? d->dy_sample : d->dy_channel - n * d->dy_sample;
+    walk.x_ahead = more ? d->x_sample : d->x_channel - n * d->x_sample;
+    walk.dy_ahead = more ? d->dy_sample : d->dy_channel - n * d->dy_sample;
     TW_UNROLL
     for (int k = 0; k < kind.vectors; k++, inside += kind.channels ? 0 : TW_CONV_IN_PLACE_LOADS) {
         const ptrdiff_t columns = d->columns - c - (kind.channels ? 0 : k * LANES);
@@ -228,110 +222,21 @@ IN_PLACE void walk_channels(const struct tw_conv_descent_in_place *d, ptrdiff_t 
     }
 }
 
-/* Some samples, and the columns from `column` on, every sixteenth vector of chains of them, below `end`. */
-struct walk_part {
-    ptrdiff_t sample, samples, column, end;
-};
-
-/* A part of one channel by vectors of a kind, step 1: adds to `result`. */
-IN_PLACE void walk_chains(const struct tw_conv_descent_in_place *d, ptrdiff_t channel, struct walk_part part,
-                          const struct walk_kind kind, struct walk_sums *result)
+/* Rows of one vector, as many channels together as there are walks. */
+IN_PLACE void walk_narrow(const struct tw_conv_descent_in_place *d, const int step)
 {
-    const struct walk_kind whole = {kind.vectors, 1, false, true, kind.fetch};
-    const struct walk_kind one = {1, 1, false, false, kind.fetch};
-    const ptrdiff_t reach = (kind.vectors - 1) * LANES;
-    struct walk_sums sums = *result;
+    const ptrdiff_t whole = d->channels / WALKS * WALKS;
 
-    for (ptrdiff_t n = part.sample; n < part.sample + part.samples; n++) {
-        const float *x = d->x + n * d->x_sample + channel * d->x_channel;
-        const float *dy = d->dy + n * d->dy_sample + channel * d->dy_channel;
-        ptrdiff_t c = part.column;
-        struct walk walk;
-
-        for (; c + reach < part.end; c += TW_CONV_CHAINS) {
-            if (c >= d->whole && c + reach < d->whole_end) {
-                walk = find_walk(d, n, c, whole);
-                walk_columns(d, whole, &walk, x, dy, c, &sums);
-            } else {
-                walk = find_walk(d, n, c, kind);
-                walk_columns(d, kind, &walk, x, dy, c, &sums);
-            }
-        }
-        if (kind.vectors == 2 && c < part.end) {
-            walk = find_walk(d, n, c, one);
-            walk_columns(d, one, &walk, x, dy, c, &sums);
-        }
-    }
-    *result = sums;
+    walk_channels(d, 0, whole, (struct walk_kind){WALKS, step, true, false, false});
+    walk_channels(d, whole, d->channels, (struct walk_kind){1, step, true, false, false});
 }
 
-typedef void walk_chains_fn(const struct tw_conv_descent_in_place *d, ptrdiff_t channel,
-                            struct walk_part part, struct walk_sums *sums);
-
-#define WALK_CHAINS(name, ...)                                                                 \
-    static NOT_IN_PLACE void name(const struct tw_conv_descent_in_place *d, ptrdiff_t channel, \
-                                  struct walk_part part, struct walk_sums *sums)               \
-    {                                                                                          \
-        walk_chains(d, channel, part, (struct walk_kind){WALKS, 1, __VA_ARGS__}, sums);        \
-    }
-
-WALK_CHAINS(walk_small, false, false, false)
-WALK_CHAINS(walk_large, false, false, true)
-
-/* All chains of a channel. What does not stay in L1 is fetched ahead: down a column the processor foresees little. If the two
- * halves of the chains walk one after the other, they take turns then, because each line has columns of both. */
-static void walk_channel(const struct tw_conv_descent_in_place *d, ptrdiff_t j,
-                         struct walk_sums sums[2 / WALKS])
+static NOT_IN_PLACE void narrow_by_two(const struct tw_conv_descent_in_place *d)
 {
-    static walk_chains_fn *const walks[2] = {walk_small, walk_large};
-    const bool large = d->height * d->width + d->rows * d->columns > PLANES_IN_L1,
-               turns = large && WALKS == 1;
-    const ptrdiff_t samples = turns ? 1 : d->samples, columns = turns ? TW_CONV_CHAINS : d->columns;
-
-    for (int i = 0; i < 2 / WALKS; i++) {
-        clear_sums(WALKS, &sums[i]);
-    }
-    for (ptrdiff_t n = 0; n < d->samples; n += samples) {
-        for (ptrdiff_t c = 0; c < d->columns; c += columns) {
-            for (int i = 0; i < 2 / WALKS; i++) {
-                const struct walk_part part = {n, samples, c + i * LANES,
-                                               tw_conv_smaller(c + columns, d->columns)};
-
-                walks[large](d, j, part, &sums[i]);
-            }
-        }
-    }
+    walk_narrow(d, 2);
 }
 
-/* Rows of more than one vector, step 1. */
-static void walk_wide(const struct tw_conv_descent_in_place *d)
-{
-    for (ptrdiff_t j = 0; j < d->channels; j++) {
-        struct walk_sums sums[2 / WALKS];
-        const struct walk_sums *upper = &sums[2 / WALKS - 1];
-        tw_vector tap[9];
-
-        walk_channel(d, j, sums);
-        TW_UNROLL
-        for (int t = 0; t < 9; t++) {
-            tap[t] = tw_vector_add(sums->tap[0][t], upper->tap[WALKS - 1][t]);
-        }
-        fold_sums(tap, tw_vector_add(sums->bias[0], upper->bias[WALKS - 1]), d->dw + j * 9,
-                  d->db ? d->db + j : NULL);
-    }
-}
-
-#define NARROW(name, step)                                                                     \
-    static NOT_IN_PLACE void name(const struct tw_conv_descent_in_place *d)                    \
-    {                                                                                          \
-        const ptrdiff_t whole = d->channels / WALKS * WALKS;                                   \
-                                                                                               \
-        walk_channels(d, 0, whole, (struct walk_kind){WALKS, step, true, false, false});       \
-        walk_channels(d, whole, d->channels, (struct walk_kind){1, step, true, false, false}); \
-    }
-
-NARROW(narrow, 1)
-NARROW(narrow_by_two, 2)
+#include "kernels/conv/conv_depthwise_walks_lanes.h"
 
 #include "kernels/conv/conv_depthwise_crossed_gradient_lanes.h"
 

@@ -1,11 +1,6 @@
 /* Kernels of 3 x 3 in place, included by conv_depthwise_lanes.h. See conv_depthwise_in_place.h.
  */
 
-/* So many rows ahead of those that are met, their columns are fetched where sources do not stay in L2: processors foresee too
- * little of reading several rows at once, or of going down a column. (Not forward with a step of 1, where it made AVX2 up to a
- * tenth slower.) */
-#define ROWS_AHEAD 16
-
 #define SOURCES ((ROWS_MANY - 1) * 2 + 3) /* rows of the source that a block of rows meets, at most */
 
 /* A body of `in_place`; constants. */
@@ -196,6 +191,11 @@ static void in_place(const struct tw_conv_in_place *s)
 {
     static void (*const few[2][2])(const struct tw_conv_in_place *) = {
         {in_place_few, in_place_few_step2}, {in_place_few_channels, in_place_few_channels_step2}};
+#if TW_CONV_SIXTEEN_LANES
+    if (tw_conv_depthwise_flat__avx512(s) || tw_conv_depthwise_stream_wide__avx512(s)) {
+        return;
+    }
+#endif
     if (stream_3x3(s) || cross_3x3(s)) { /* of rows that one of them is wide enough for */
         return;
     }

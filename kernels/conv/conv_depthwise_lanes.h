@@ -10,22 +10,6 @@
 #define NOT_IN_PLACE __attribute__((noinline)) /* bodies stay apart, and compile times short */
 #define LANES        TW_VECTOR_LANES
 
-/* Rows of results in registers: few for images of any height, many (TW_CONV_ROWS, of the ISA) where they waste no more
- * in the last block. */
-#define ROWS_FEW  4
-#define ROWS_MANY TW_CONV_ROWS
-
-#if ROWS_MANY > ROWS_FEW
-/* Whether blocks of many rows compute no more rows than blocks of few. */
-static bool prefers_many(ptrdiff_t rows)
-{
-    const ptrdiff_t many = (rows + ROWS_MANY - 1) / ROWS_MANY * ROWS_MANY;
-    const ptrdiff_t few = (rows + ROWS_FEW - 1) / ROWS_FEW * ROWS_FEW;
-
-    return rows >= ROWS_MANY && many <= few;
-}
-#endif
-
 /* Taps of the largest body of `descend`. */
 #define TAPS_MAX 13
 
@@ -308,7 +292,6 @@ const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {
 #undef ROWS_MANY
 #undef TAPS_MAX
 #undef SOURCES
-#undef ROWS_AHEAD
 #undef ROWS_CROSSED
 #undef SOURCES_CROSSED
 #undef STREAM
@@ -317,6 +300,3 @@ const struct tw_conv_depthwise TW_VARIANT(tw_conv_depthwise) = {
 #undef STREAM_TAPS
 #undef WALKS
 #undef WALK_CHAINS
-#undef NARROW
-#undef PLANES_IN_L1
-#undef PLANE_OF_ROWS_AHEAD

@@ -29,7 +29,7 @@ static tw_some columns_inside(ptrdiff_t at, ptrdiff_t width)
 {
     const unsigned below = (1u << lanes_of(width - at)) - 1, outside = (1u << lanes_of(-at)) - 1;
 
-    return tw_some_of((unsigned char)(below & ~outside));
+    return tw_some_of(below & ~outside);
 }
 
 static ptrdiff_t vectors_of(const struct tw_conv_in_place *p)

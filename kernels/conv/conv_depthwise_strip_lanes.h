@@ -1,6 +1,22 @@
 /* Strips of algorithm "along rows", included by conv_depthwise_lanes.h. See conv_depthwise.h.
  */
 
+/* Rows of results in registers: few for images of any height, many (TW_CONV_ROWS, of the ISA) where they waste no more
+ * in the last block. */
+#define ROWS_FEW  4
+#define ROWS_MANY TW_CONV_ROWS
+
+#if ROWS_MANY > ROWS_FEW
+/* Whether blocks of many rows compute no more rows than blocks of few. */
+static bool prefers_many(ptrdiff_t rows)
+{
+    const ptrdiff_t many = (rows + ROWS_MANY - 1) / ROWS_MANY * ROWS_MANY;
+    const ptrdiff_t few = (rows + ROWS_FEW - 1) / ROWS_FEW * ROWS_FEW;
+
+    return rows >= ROWS_MANY && many <= few;
+}
+#endif
+
 /* Most rows and columns of a kernel with a body of its own. */
 #define TAPS_ACROSS 7
 
@@ -260,6 +276,11 @@ static void strip(const struct tw_conv_strip *s)
     const bool square = s->channels == 1 && taps == s->taps[1] && (taps == 3 || taps == 5 || taps == 7);
     const ptrdiff_t step = square && s->source_step % s->tap_step == 0 ? s->source_step / s->tap_step : 0;
 
+#if TW_CONV_SIXTEEN_LANES
+    if (tw_conv_depthwise_strip_wide__avx512(s)) {
+        return;
+    }
+#endif
     if (s->rows < ROWS_FEW) {
         strip_row_by_row(s);
 #if ROWS_MANY > ROWS_FEW

@@ -64,17 +64,17 @@ static void kernels_in_place_equal_the_reference(void **state)
     assert_true(shapes > cases / 4); /* most are not too large */
 }
 
-/* As few rows of results as a stream has under way, fewer, and more: where it begins and ends. Columns around those of two,
- * three and four vectors. */
+/* As few rows of results as a stream or a block has under way, fewer, and more: where it begins and ends. Columns of which a vector
+ * holds two rows, and around those of two, three and four vectors. */
 static void streams_of_few_rows_equal_the_reference(void **state)
 {
-    static const ptrdiff_t columns[] = {8, 9, 16, 17, 24, 32, 33};
+    static const ptrdiff_t columns[] = {5, 6, 7, 8, 9, 16, 17, 24, 32, 33, 48, 64};
     const int available = variants_to_compare();
     struct tw_rng rng = tw_test_rng(6);
 
     (void)state;
     for (ptrdiff_t rows = 1; rows <= 12; rows++)
-        for (int i = 0; i < 4 * 7; i++) {
+        for (int i = 0; i < 4 * 12; i++) {
             const ptrdiff_t kernel = i % 2 == 0 ? 3 : 5, stride = 1 + i / 2 % 2;
             struct tw_conv2d_shape shape = {.in_channels = 2,
                                             .in_height = (rows - 1) * stride + 1,
@@ -89,6 +89,49 @@ static void streams_of_few_rows_equal_the_reference(void **state)
 
             set_output(&shape);
             assert_int_equal(shape.out_height, rows);
+            assert_int_equal(check(&rng, &shape, 1, false), available);
+        }
+}
+
+/* Images of which a vector holds two rows, or a row of each of two channels, with results of their size and of others: from one
+ * row on, odd and even, one channel to five, and values that show where a sum leaves out what is beside the image. */
+static void small_images_equal_the_reference(void **state)
+{
+    const int repeats = (int)tw_test_cases(10), available = variants_to_compare();
+    struct tw_rng rng = tw_test_rng(7);
+
+    (void)state;
+    for (ptrdiff_t width = 4; width <= 9; width++)
+        for (int i = 0; i < 3 * 9 * repeats; i++) {
+            const ptrdiff_t image[] = {i / 3 % 9 + 1, width};
+            const ptrdiff_t groups = tw_test_integer(&rng, 1, 5), channels[] = {groups, groups};
+            struct tw_conv2d_shape shape = square_shape(channels, image, 3, 1, groups);
+
+            if (i % 3 == 2) {
+                shape.padding[tw_test_integer(&rng, 0, 1)] = 2 * tw_test_integer(&rng, 0, 1);
+                set_output(&shape);
+            }
+            if (shape.out_height > 0) {
+                assert_int_equal(check(&rng, &shape, tw_test_integer(&rng, 1, 3), i % 3 == 1), available);
+            }
+        }
+}
+
+/* 5 x 5 in rows of up to one vector of sixteen and of some, with all paddings: columns that only some taps meet lie inside the
+ * image or beside it. */
+static void fives_of_any_padding_equal_the_reference(void **state)
+{
+    const int available = variants_to_compare();
+    struct tw_rng rng = tw_test_rng(8);
+
+    (void)state;
+    for (ptrdiff_t width = 18; width <= 38; width++)
+        for (int i = 0; i < 2 * 5; i++) {
+            const ptrdiff_t image[] = {tw_test_integer(&rng, 9, 40), width}, channels[] = {2, 2};
+            struct tw_conv2d_shape shape = square_shape(channels, image, 5, 1 + i % 2, 2);
+
+            shape.padding[1] = i / 2;
+            set_output(&shape);
             assert_int_equal(check(&rng, &shape, 1, false), available);
         }
 }
@@ -172,6 +215,8 @@ int main(void)
         cmocka_unit_test(special_values_flow),
         cmocka_unit_test(kernels_in_place_equal_the_reference),
         cmocka_unit_test(streams_of_few_rows_equal_the_reference),
+        cmocka_unit_test(small_images_equal_the_reference),
+        cmocka_unit_test(fives_of_any_padding_equal_the_reference),
         cmocka_unit_test(bands_equal_the_reference),
         cmocka_unit_test(selector_takes_it_for_few_results),
     };
