@@ -1,10 +1,10 @@
-/* Tiles of last panels with AVX-512, in vectors of eight, where one of sixteen would be half idle: 8 x 24 for 17 to 24 columns
- * (24 accumulators and 3 registers of B need the ISA's 32 registers), and strided ones of 8 x 8, whose eight chains are as many as
- * two multipliers want. */
+/* Tiles of last panels with AVX-512, in vectors of eight, where one of sixteen would be half idle: 8 x 24 for 17 to 24 columns, a
+ * vector of sixteen and one of eight, and strided ones of 8 x 8, whose eight chains are as many as two multipliers want. */
 #include <immintrin.h>
 
 #include "kernels/gemm/gemm_tile.h"
 #include "kernels/gemm/gemm_vector_avx2.h"
+#include "kernels/simd/unroll.h"
 
 #if !defined(__AVX512F__) || !defined(__AVX512VL__)
 #error "gemm_last_avx512.c must be compiled with -mavx512f -mavx512vl"
@@ -34,7 +34,85 @@ const struct tw_f32_strided_width tw_f32_half_width__avx512 = {
     8, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}};
 
 DEFINE_TILE_ROWS_8(1)
-DEFINE_TILE_ROWS_8(3)
+
+/* Rows of 24 columns. */
+struct wide_sums {
+    __m512 first[TW_TILE_ROWS_MAX];
+    __m256 last[TW_TILE_ROWS_MAX];
+};
+
+TW_IN_PLACE void wide_step(const int rows, const float *const a[TW_TILE_ROWS_MAX], ptrdiff_t at,
+                           const float *b, struct wide_sums *sums)
+{
+    const __m512 first = _mm512_loadu_ps(b);
+    const __m256 last = _mm256_loadu_ps(b + 16);
+
+    TW_UNROLL
+    for (int i = 0; i < rows; i++) {
+        const __m512 of_a = _mm512_set1_ps(a[i][at]);
+
+        sums->first[i] = _mm512_fmadd_ps(of_a, first, sums->first[i]);
+        sums->last[i] = _mm256_fmadd_ps(_mm512_castps512_ps256(of_a), last, sums->last[i]);
+    }
+}
+
+TW_IN_PLACE void wide_start(const int rows, const struct tw_f32_tile *t, struct wide_sums *sums)
+{
+    TW_UNROLL
+    for (int i = 0; i < rows; i++) {
+        const float *start = t->start ? t->start + (t->start_at ? t->start_at[i] : 0) : NULL;
+
+        sums->first[i] = start ? _mm512_loadu_ps(start) : _mm512_setzero_ps();
+        sums->last[i] = start ? _mm256_loadu_ps(start + 16) : _mm256_setzero_ps();
+    }
+}
+
+TW_IN_PLACE void wide_tile(const int rows, const struct tw_f32_tile *t)
+{
+    const ptrdiff_t k = t->k, *at = t->at, *b_at = t->b_at, *b_row = t->b_row;
+    const float *a[TW_TILE_ROWS_MAX], *b = t->b;
+    struct wide_sums sums;
+
+    TW_UNROLL
+    for (int i = 0; i < rows; i++) {
+        a[i] = t->a + t->row[i];
+    }
+    wide_start(rows, t, &sums);
+    if (b_at) {
+        for (ptrdiff_t p = 0; p < k; p++) {
+            wide_step(rows, a, at[p], b + b_at[p] * 24, &sums);
+        }
+    } else if (b_row) {
+        for (ptrdiff_t p = 0; p < k; p++) {
+            wide_step(rows, a, at[p], b + b_row[p], &sums);
+        }
+    } else {
+        for (ptrdiff_t p = 0; p < k; p++) {
+            wide_step(rows, a, at[p], b + p * 24, &sums);
+        }
+    }
+    TW_UNROLL
+    for (int i = 0; i < rows; i++) {
+        _mm512_storeu_ps(t->c + t->c_at[i], sums.first[i]);
+        _mm256_storeu_ps(t->c + t->c_at[i] + 16, sums.last[i]);
+    }
+}
+
+#define WIDE_TILE(rows)                                              \
+    static void tile_##rows##x24(const struct tw_f32_tile *operands) \
+    {                                                                \
+        wide_tile(rows, operands);                                   \
+    }
+
+WIDE_TILE(1)
+WIDE_TILE(2)
+WIDE_TILE(3)
+WIDE_TILE(4)
+WIDE_TILE(5)
+WIDE_TILE(6)
+WIDE_TILE(7)
+WIDE_TILE(8)
 
 const struct tw_f32_tile_width tw_f32_last_half_width__avx512 = {8, 8, TILE_ROWS_8(1)};
-const struct tw_f32_tile_width tw_f32_last_width__avx512 = {24, 8, TILE_ROWS_8(3)};
+const struct tw_f32_tile_width tw_f32_last_width__avx512 = {
+    24, 8, {tile_1x24, tile_2x24, tile_3x24, tile_4x24, tile_5x24, tile_6x24, tile_7x24, tile_8x24}};
