@@ -15,92 +15,18 @@
  *
  * The bias gradient is one more row, which reads the same one at every position: fma(1, dy, sum) is sum + dy, rounded once.
  */
-#include "kernels/conv/conv_axis.h"
-#include "kernels/conv/conv_pass.h"
+#include "kernels/conv/conv_weight_direct.h"
 #include "kernels/gemm/workspace.h"
 
 #define BLOCK_COLUMNS   64
 #define RESULT_FLOATS   65536 /* 256 KiB: C stays in L2 */
 #define BLOCK_POSITIONS 512
-#define TAPS_MAX        TW_CONV2D_LISTED_TAPS
 
-/* Positions [begin, end) of one direction, and the taps that meet them all. */
-struct range {
-    ptrdiff_t begin, end;
-    int taps;
-    ptrdiff_t tap[TAPS_MAX];
-};
-
-/* Taps that meet the same positions: rows of A and C, and the positions. */
-struct set {
-    ptrdiff_t begin, rows, positions;
-    const ptrdiff_t *at, *b_at; /* b_at NULL: all positions of the band */
-};
-
-struct parts {
-    const struct tw_conv2d_shape *shape;
-    ptrdiff_t channels, out_channels, taps; /* channels of a group */
-    ptrdiff_t x_plane, dy_plane, x_sample, dy_sample;
-    ptrdiff_t pitch, block;  /* columns of C; channels of a block */
-    ptrdiff_t band, samples; /* rows of positions; whole samples if they are all rows of one */
-    ptrdiff_t positions;     /* of a whole band */
-    ptrdiff_t *at, *b_at, *row, *place, *nowhere; /* `nowhere`: zeros, one for every position */
-    struct range wide[TAPS_MAX];
-    int wides;
-    float *panels, *c;
-    size_t bytes;
-};
-
-/* What a band covers, and what one block of C does. */
-struct band {
-    ptrdiff_t sample, samples, row, rows;
-};
-struct block {
-    ptrdiff_t channel, channels, column, columns;
-    bool bias;
-};
-
-/* The positions of [first, last) that tap `t` meets in direction d; neighbours, or none. */
-static struct range meet(const struct tw_conv2d_shape *shape, int d, ptrdiff_t t, ptrdiff_t first,
-                         ptrdiff_t last)
-{
-    struct range range = {.begin = first, .end = first};
-
-    for (ptrdiff_t p = first; p < last; p++) {
-        if (tw_conv_meets(shape, d, false, p, t) >= 0) {
-            range.begin = range.begin == range.end ? p : range.begin;
-            range.end = p + 1;
-        }
-    }
-    return range;
-}
-
-/* All taps of direction d by the positions of [first, last) that they meet. */
-static int list_ranges(const struct tw_conv2d_shape *shape, int d, ptrdiff_t first, ptrdiff_t last,
-                       struct range *ranges)
-{
-    const ptrdiff_t taps = d == 0 ? shape->kernel_height : shape->kernel_width;
-    int count = 0;
-
-    for (ptrdiff_t t = 0; t < taps; t++) {
-        const struct range range = meet(shape, d, t, first, last);
-        int i = 0;
-
-        while (i < count && (ranges[i].begin != range.begin || ranges[i].end != range.end)) {
-            i++;
-        }
-        if (i == count) {
-            ranges[count++] = range;
-        }
-        ranges[i].tap[ranges[i].taps++] = t;
-    }
-    return count;
-}
-
-static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, void *base)
+static struct tw_conv_weight_parts divide(const struct tw_f32_tiles *tiles,
+                                          const struct tw_conv2d_shape *shape, void *base)
 {
     struct tw_workspace workspace = {.base = base};
-    struct parts parts = {
+    struct tw_conv_weight_parts parts = {
         .shape = shape,
         .channels = shape->in_channels / shape->groups,
         .out_channels = shape->out_channels / shape->groups,
@@ -120,13 +46,15 @@ static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_con
         parts.samples = BLOCK_POSITIONS / parts.dy_plane;
     }
     parts.positions = parts.samples * parts.band * shape->out_width;
-    parts.wides = list_ranges(shape, 1, 0, shape->out_width, parts.wide);
+    parts.wides = tw_conv_weight_list_ranges(shape, 1, 0, shape->out_width, parts.wide);
     rows = parts.block * parts.taps;
-    parts.at = tw_workspace_take(&workspace, parts.taps * parts.positions, sizeof(ptrdiff_t));
-    parts.b_at = tw_workspace_take(&workspace, parts.taps * parts.positions, sizeof(ptrdiff_t));
+    parts.at =
+        tw_workspace_take(&workspace, TW_CONV_WEIGHT_KINDS * parts.taps * parts.positions, sizeof(ptrdiff_t));
+    parts.b_at =
+        tw_workspace_take(&workspace, TW_CONV_WEIGHT_KINDS * parts.taps * parts.positions, sizeof(ptrdiff_t));
     parts.nowhere = tw_workspace_take(&workspace, parts.positions, sizeof(ptrdiff_t));
-    parts.row = tw_workspace_take(&workspace, rows, sizeof(ptrdiff_t));
-    parts.place = tw_workspace_take(&workspace, rows, sizeof(ptrdiff_t));
+    parts.row = tw_workspace_take(&workspace, TW_CONV_WEIGHT_KINDS * rows, sizeof(ptrdiff_t));
+    parts.place = tw_workspace_take(&workspace, TW_CONV_WEIGHT_KINDS * rows, sizeof(ptrdiff_t));
     parts.panels = tw_workspace_take(&workspace, parts.positions * parts.pitch, sizeof(float));
     parts.c = tw_workspace_take(&workspace, (rows + 1) * parts.pitch, sizeof(float));
     parts.bytes = workspace.used;
@@ -138,84 +66,9 @@ size_t tw_conv_weight_direct_workspace(const struct tw_f32_tiles *tiles, const s
     return divide(tiles, shape, NULL).bytes;
 }
 
-/* --- tables --------------------------------------------------------------------------------------------- */
-
-/* Positions of one set: in the image, from where its taps meet position (0, 0) of the band's first sample, and in the
- * panels. */
-static ptrdiff_t list_positions(const struct parts *parts, const struct band *band, const struct range *high,
-                                const struct range *wide, ptrdiff_t *at, ptrdiff_t *b_at)
-{
-    const struct tw_conv2d_shape *shape = parts->shape;
-    ptrdiff_t count = 0;
-
-    for (ptrdiff_t n = 0; n < band->samples; n++) {
-        for (ptrdiff_t r = high->begin; r < high->end; r++) {
-            const ptrdiff_t from = n * parts->x_sample + r * shape->stride[0] * shape->in_width;
-            const ptrdiff_t first = (n * band->rows + r - band->row) * shape->out_width;
-
-            for (ptrdiff_t c = wide->begin; c < wide->end; c++) {
-                at[count] = from + c * shape->stride[1];
-                b_at[count++] = first + c;
-            }
-        }
-    }
-    return count;
-}
-
-/* Rows of A and of C of one set. */
-static ptrdiff_t list_rows(const struct parts *parts, const struct block *block, const struct range *high,
-                           const struct range *wide, ptrdiff_t *row, ptrdiff_t *place)
-{
-    const struct tw_conv2d_shape *s = parts->shape;
-    ptrdiff_t count = 0;
-
-    for (ptrdiff_t i = 0; i < block->channels; i++) {
-        for (int a = 0; a < high->taps; a++) {
-            const ptrdiff_t u = high->tap[a], top = u * s->dilation[0] - s->padding[0];
-
-            for (int b = 0; b < wide->taps; b++) {
-                const ptrdiff_t v = wide->tap[b];
-
-                row[count] = i * parts->x_plane + top * s->in_width + v * s->dilation[1] - s->padding[1];
-                place[count++] = (i * parts->taps + u * s->kernel_width + v) * parts->pitch;
-            }
-        }
-    }
-    return count;
-}
-
-static int list_sets(const struct parts *parts, const struct band *band, const struct block *block,
-                     struct set sets[TAPS_MAX * TAPS_MAX])
-{
-    struct range high[TAPS_MAX] = {0};
-    const int highs = list_ranges(parts->shape, 0, band->row, band->row + band->rows, high);
-    ptrdiff_t positions = 0, rows = 0;
-    struct set *set = sets;
-
-    for (int h = 0; h < highs; h++) {
-        for (int w = 0; w < parts->wides; w++, set++) {
-            set->at = parts->at + positions;
-            set->b_at = parts->b_at + positions;
-            set->begin = rows;
-            set->positions = list_positions(parts, band, &high[h], &parts->wide[w], parts->at + positions,
-                                            parts->b_at + positions);
-            set->rows =
-                list_rows(parts, block, &high[h], &parts->wide[w], parts->row + rows, parts->place + rows);
-            positions += set->positions;
-            rows += set->rows;
-            if (set->positions == band->samples * band->rows * parts->shape->out_width) {
-                set->b_at = NULL;
-            }
-        }
-    }
-    return (int)(set - sets);
-}
-
-/* --- products ------------------------------------------------------------------------------------------- */
-
 /* One band of dy, `columns` channels from `dy` on, into panels. */
-static void pack_dy(const struct tw_f32_tiles *tiles, const struct parts *parts, const struct band *band,
-                    ptrdiff_t columns, const float *dy)
+static void pack_dy(const struct tw_f32_tiles *tiles, const struct tw_conv_weight_parts *parts,
+                    const struct tw_conv_weight_band *band, ptrdiff_t columns, const float *dy)
 {
     const ptrdiff_t part = band->rows * parts->shape->out_width, positions = band->samples * part;
 
@@ -230,20 +83,20 @@ static void pack_dy(const struct tw_f32_tiles *tiles, const struct parts *parts,
 }
 
 /* One set, and the bias, against one panel. */
-static void run_set(const struct tw_f32_tile_width *width, const struct parts *parts, const struct set *set,
-                    struct tw_f32_tile tile)
+static void run_set(const struct tw_f32_tile_width *width, const struct tw_conv_weight_tables *tables,
+                    const struct tw_conv_weight_set *set, struct tw_f32_tile tile)
 {
     tile.rows = set->rows;
     tile.k = set->positions;
-    tile.row = parts->row + set->begin;
+    tile.row = tables->row + set->begin;
     tile.at = set->at;
     tile.b_at = set->b_at;
-    tile.c_at = tile.start_at = parts->place + set->begin;
+    tile.c_at = tile.start_at = tables->place + set->begin;
     tw_tile_run(width, &tile);
 }
 
-static void run_bias(const struct tw_f32_tile_width *width, const struct parts *parts, ptrdiff_t positions,
-                     struct tw_f32_tile tile)
+static void run_bias(const struct tw_f32_tile_width *width, const struct tw_conv_weight_parts *parts,
+                     ptrdiff_t positions, struct tw_f32_tile tile)
 {
     static const float one = 1.0f;
     const ptrdiff_t here = 0, place = parts->block * parts->taps * parts->pitch;
@@ -257,12 +110,12 @@ static void run_bias(const struct tw_f32_tile_width *width, const struct parts *
     tw_tile_run(width, &tile);
 }
 
-static void run_band(const struct tw_f32_tiles *tiles, const struct parts *parts, const struct band *band,
-                     const struct block *block, const float *x)
+/* `x`: the first position's row of the block's first channel. */
+static void run_band(const struct tw_f32_tiles *tiles, const struct tw_conv_weight_parts *parts,
+                     const struct tw_conv_weight_band *band, const struct tw_conv_weight_block *block,
+                     const struct tw_conv_weight_tables *tables, const float *x)
 {
     const ptrdiff_t positions = band->samples * band->rows * parts->shape->out_width;
-    struct set sets[TAPS_MAX * TAPS_MAX];
-    const int count = list_sets(parts, band, block, sets);
 
     for (ptrdiff_t j = 0, width; j < block->columns; j += width) {
         const struct tw_f32_tile_width *tile = tw_tile_width(tiles, block->columns - j);
@@ -271,8 +124,8 @@ static void run_band(const struct tw_f32_tiles *tiles, const struct parts *parts
 
         width = tile->columns;
         operands.start = band->sample > 0 || band->row > 0 ? operands.c : NULL;
-        for (int i = 0; i < count; i++) {
-            run_set(tile, parts, &sets[i], operands);
+        for (int i = 0; i < tables->count; i++) {
+            run_set(tile, tables, &tables->sets[i], operands);
         }
         if (block->bias) {
             run_bias(tile, parts, positions, operands);
@@ -281,27 +134,34 @@ static void run_band(const struct tw_f32_tiles *tiles, const struct parts *parts
 }
 
 /* The whole chains of one block of C. `x` and `dy`: the first sample's first planes of the block. */
-static void run_block(const struct tw_f32_tiles *tiles, const struct parts *parts, const struct block *block,
-                      ptrdiff_t samples, const float *x, const float *dy)
+static void run_block(const struct tw_f32_tiles *tiles, const struct tw_conv_weight_parts *parts,
+                      const struct tw_conv_weight_block *block, ptrdiff_t samples, const float *x,
+                      const float *dy)
 {
     const struct tw_conv2d_shape *shape = parts->shape;
+    struct tw_conv_weight_tables kinds[TW_CONV_WEIGHT_KINDS];
+    int oldest = 0;
 
+    tw_conv_weight_clear_tables(parts, kinds);
     for (ptrdiff_t n = 0; n < samples; n += parts->samples) {
         for (ptrdiff_t row = 0; row < shape->out_height; row += parts->band) {
-            const struct band band = {.sample = n,
-                                      .samples = tw_conv_smaller(parts->samples, samples - n),
-                                      .row = row,
-                                      .rows = tw_conv_smaller(parts->band, shape->out_height - row)};
+            const struct tw_conv_weight_band band = {
+                .sample = n,
+                .samples = tw_conv_smaller(parts->samples, samples - n),
+                .row = row,
+                .rows = tw_conv_smaller(parts->band, shape->out_height - row)};
 
             pack_dy(tiles, parts, &band, block->columns, dy + n * parts->dy_sample + row * shape->out_width);
-            run_band(tiles, parts, &band, block, x + n * parts->x_sample);
+            run_band(tiles, parts, &band, block,
+                     tw_conv_weight_find_tables(parts, &band, block, kinds, &oldest),
+                     x + n * parts->x_sample + row * shape->stride[0] * shape->in_width);
         }
     }
 }
 
 /* `dw` and `db` of the group. */
-static void write_back(const struct tw_f32_tiles *tiles, const struct parts *parts, const struct block *block,
-                       float *dw, float *db)
+static void write_back(const struct tw_f32_tiles *tiles, const struct tw_conv_weight_parts *parts,
+                       const struct tw_conv_weight_block *block, float *dw, float *db)
 {
     const ptrdiff_t w_out = parts->channels * parts->taps;
     const float *bias = parts->c + parts->block * parts->taps * parts->pitch;
@@ -313,10 +173,10 @@ static void write_back(const struct tw_f32_tiles *tiles, const struct parts *par
     }
 }
 
-static void run_group(const struct tw_f32_tiles *tiles, const struct parts *parts, ptrdiff_t samples,
-                      const float *x, const float *dy, float *dw, float *db)
+static void run_group(const struct tw_f32_tiles *tiles, const struct tw_conv_weight_parts *parts,
+                      ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db)
 {
-    struct block block;
+    struct tw_conv_weight_block block;
 
     for (block.column = 0; block.column < parts->out_channels; block.column += parts->pitch) {
         block.columns = tw_conv_smaller(parts->pitch, parts->out_channels - block.column);
@@ -334,7 +194,7 @@ void tw_conv_weight_direct(const struct tw_f32_tiles *tiles, const struct tw_con
                            ptrdiff_t samples, const float *x, const float *dy, float *dw, float *db,
                            void *workspace)
 {
-    const struct parts parts = divide(tiles, shape, workspace);
+    const struct tw_conv_weight_parts parts = divide(tiles, shape, workspace);
     const ptrdiff_t weights = parts.out_channels * parts.channels * parts.taps;
 
     for (ptrdiff_t i = 0; i < parts.positions; i++) {
