@@ -169,12 +169,10 @@ DOTS_IN_PLACE void dots_columns(int rows, int groups, ptrdiff_t count, const str
     }
 }
 
-/* `groups` groups at a time keep enough chains going to hide the latency of an fma. */
-DOTS_IN_PLACE void dots(int rows, int groups, const struct tw_gemm_shape *s, const float *a, const float *b,
-                        float *c)
+/* The columns from j on. `groups` groups at a time keep enough chains going to hide the latency of an fma. */
+DOTS_IN_PLACE void dots(int rows, int groups, const struct tw_gemm_shape *s, ptrdiff_t j, const float *a,
+                        const float *b, float *c)
 {
-    ptrdiff_t j = 0;
-
     for (; j + groups * DOTS_LANES <= s->n; j += groups * DOTS_LANES) {
         dots_columns(rows, groups, DOTS_LANES, s, j, a, b, c);
     }
@@ -213,15 +211,25 @@ DOTS_IN_PLACE void dots_gather_rows(int rows, ptrdiff_t k, const float *a, ptrdi
     }
 }
 
+/* All columns by the first ones that `wide` does, or NULL, and the others. */
+typedef ptrdiff_t dots_wide_fn(int rows, const struct tw_gemm_shape *s, const float *a, const float *b,
+                               float *c);
+
+DOTS_IN_PLACE void dots_all(int rows, int groups, dots_wide_fn *wide, const struct tw_gemm_shape *s,
+                            const float *a, const float *b, float *c)
+{
+    dots(rows, groups, s, wide ? wide(rows, s, a, b, c) : 0, a, b, c);
+}
+
 /* More rows than DOTS_FAR: the chains stop and go on between the blocks of k. */
-DOTS_IN_PLACE void dots_of_many(int rows, int groups, const struct tw_gemm_shape *s, const float *a,
-                                const float *b, float *c)
+DOTS_IN_PLACE void dots_of_many(int rows, int groups, dots_wide_fn *wide, const struct tw_gemm_shape *s,
+                                const float *a, const float *b, float *c)
 {
     struct tw_gemm_shape part = *s;
     float near[DOTS_BLOCK * TW_DOTS_ROWS_MAX];
 
     if (s->a_row == 1) {
-        dots(rows, groups, s, a, b, c);
+        dots_all(rows, groups, wide, s, a, b, c);
         return;
     }
     part.a_row = 1;
@@ -229,18 +237,18 @@ DOTS_IN_PLACE void dots_of_many(int rows, int groups, const struct tw_gemm_shape
     for (ptrdiff_t p = 0; p < s->k; p += part.k) {
         part.k = s->k - p < DOTS_BLOCK ? s->k - p : DOTS_BLOCK;
         dots_gather_rows(rows, part.k, a + p * s->a_col, s->a_row, s->a_col, near);
-        dots(rows, groups, &part, near, b + p, c);
+        dots_all(rows, groups, wide, &part, near, b + p, c);
         part.accumulate = true;
     }
 }
 
-#define DEFINE_DOTS(rows, groups)                                                                        \
+#define DEFINE_DOTS(rows, groups, wide)                                                                  \
     static void dots_##rows(const struct tw_gemm_shape *shape, const float *a, const float *b, float *c) \
     {                                                                                                    \
         if (rows > DOTS_FAR) {                                                                           \
-            dots_of_many(rows, groups, shape, a, b, c);                                                  \
+            dots_of_many(rows, groups, wide, shape, a, b, c);                                            \
         } else {                                                                                         \
-            dots(rows, groups, shape, a, b, c);                                                          \
+            dots(rows, groups, shape, 0, a, b, c);                                                       \
         }                                                                                                \
     }
 

@@ -1,8 +1,8 @@
-/* Products of few rows with AVX-512, in vectors of eight: rows of B and C begin anywhere, every vector of sixteen would cross a
- * cache line in a row that is not aligned, and was measured slower. What AVX-512 has to give here are 32 registers. */
+/* Products of few rows with AVX-512. Streams are in vectors of eight: rows of B and C begin anywhere, every vector of sixteen would
+ * cross a cache line in a row that is not aligned, and was measured slower. Dot products put vectors of sixteen together. */
 #include <immintrin.h>
 
-#include "kernels/gemm/gemm_dots_avx2.h"
+#include "kernels/gemm/gemm_dots_avx512.h"
 #include "kernels/gemm/gemm_tile.h"
 #include "kernels/gemm/gemm_vector_avx2.h"
 
@@ -20,16 +20,16 @@ DEFINE_STREAM(3, 6)
 DEFINE_STREAM(4, 4)
 DEFINE_STREAM(5, 4)
 
-DEFINE_DOTS(1, 2)
-DEFINE_DOTS(2, 2)
-DEFINE_DOTS(3, 2)
-DEFINE_DOTS(4, 2)
-DEFINE_DOTS(5, 2)
-DEFINE_DOTS(6, 2)
-DEFINE_DOTS(7, 2)
-DEFINE_DOTS(8, 2)
-DEFINE_DOTS(9, 1)
-DEFINE_DOTS(10, 1)
+DEFINE_DOTS(1, 2, NULL)
+DEFINE_DOTS(2, 2, NULL)
+DEFINE_DOTS(3, 2, NULL)
+DEFINE_DOTS(4, 2, NULL)
+DEFINE_DOTS(5, 2, dots_wide)
+DEFINE_DOTS(6, 2, dots_wide)
+DEFINE_DOTS(7, 2, dots_wide)
+DEFINE_DOTS(8, 2, dots_wide)
+DEFINE_DOTS(9, 1, dots_wide)
+DEFINE_DOTS(10, 1, dots_wide)
 
 const struct tw_f32_few_rows tw_f32_few_rows__avx512 = {
     .stream = {stream_1, stream_2, stream_3, stream_4, stream_5},
