@@ -58,6 +58,19 @@ struct max_halving {
     uint16_t *winner;
 };
 
+/* What groups further on load, four lines each: with AVX-512 they wait for memory otherwise (on AVX2 it made no difference). */
+TW_IN_PLACE void fetch_ahead(const float *x)
+{
+#if defined(__AVX512F__)
+    TW_UNROLL
+    for (int line = 0; line < 4; line++) {
+        __builtin_prefetch(x + 1024 + 16 * line);
+    }
+#else
+    (void)x;
+#endif
+}
+
 TW_IN_PLACE void max_halve(const void *operands, const struct halving *group, ptrdiff_t in_width)
 {
     const struct max_halving *o = operands;
@@ -66,6 +79,7 @@ TW_IN_PLACE void max_halve(const void *operands, const struct halving *group, pt
     struct tw_lanes top_left, top_right, bottom_left, bottom_right;
     struct best best;
 
+    fetch_ahead(x);
     load_split(group, x, &top_left, &top_right);
     load_split(group, x + in_width, &bottom_left, &bottom_right);
     best = best_of_four(top_left, top_right, bottom_left, bottom_right);
