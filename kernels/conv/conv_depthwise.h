@@ -26,9 +26,11 @@
 /* Chains per element of the weight and bias gradient. */
 #define TW_CONV_CHAINS 16
 
-/* Floats of two planes that stay in L1 together. What does not, a weight gradient fetches ahead: down a column processors foresee
- * little. */
-#define TW_CONV_PLANES_IN_L1 5120
+/* A weight gradient fetches ahead: down a column processors foresee little, and planes of the next sample are far. Floats of two
+ * planes that stay in L1 together (AVX2), and of a source plane from which on rows of the same one are fetched instead of the next
+ * plane (AVX-512; with halves of the chains that take turns, AVX2, that made some processes a fifth faster, others twice as slow). */
+#define TW_CONV_PLANES_IN_L1        5120
+#define TW_CONV_PLANE_OF_ROWS_AHEAD 8192
 
 /* So many rows ahead of those that are met, lines are fetched where sources do not stay in L2: processors foresee too little of
  * reading several rows at once, or of going down a column. */
@@ -109,13 +111,15 @@ bool tw_conv_depthwise_flat__avx512(const struct tw_conv_in_place *planes);
 bool tw_conv_depthwise_stream_wide__avx512(const struct tw_conv_in_place *planes);
 bool tw_conv_depthwise_strip_wide__avx512(const struct tw_conv_strip *strip);
 
-/* All sums of a channel of a weight gradient, step 1: nine taps, then the bias. */
+/* All sums of a channel of a weight gradient in steps of 1 and 2: nine taps, then the bias. */
 #define TW_CONV_WALK_SUMS 10
 void tw_conv_depthwise_walk__avx512(const struct tw_conv_descent_in_place *descent, ptrdiff_t channel,
                                     float sums[TW_CONV_WALK_SUMS][TW_CONV_CHAINS]);
+void tw_conv_depthwise_walk_by_two__avx512(const struct tw_conv_descent_in_place *descent, ptrdiff_t channel,
+                                           float sums[TW_CONV_WALK_SUMS][TW_CONV_CHAINS]);
 
-/* Those of the lower chains of that channel, then those of the next one, if rows have at most TW_CONV_IN_PLACE_LANES columns and
- * results are as wide and as high as the source; else returns false. */
+/* With a step of 1 those of the lower chains of that channel, then those of the next one, if rows have at most
+ * TW_CONV_IN_PLACE_LANES columns and results are as wide and as high as the source; else returns false. */
 bool tw_conv_depthwise_walk_two__avx512(const struct tw_conv_descent_in_place *descent, ptrdiff_t channel,
                                         float sums[TW_CONV_WALK_SUMS][TW_CONV_CHAINS]);
 

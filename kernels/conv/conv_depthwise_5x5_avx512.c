@@ -57,7 +57,7 @@ static inline uint64_t columns_inside(ptrdiff_t at, ptrdiff_t width)
 #define BEYOND (MIDDLE + 2 * LANES)
 
 /* The lanes of vectors that are inside a row. Step 1: sixteen columns, and those that taps reach beyond them. Step 2: the first and
- * the second sixteen in the middle, then the three columns more, all lanes or none. */
+ * the second sixteen in the middle, then the three columns more, each in the lane where it goes. */
 struct inside {
     __mmask16 first, second, left[MIDDLE], beyond;
 };
@@ -71,8 +71,8 @@ static inline struct inside find_inside(ptrdiff_t at, ptrdiff_t width, const int
     }
     return (struct inside){.first = (__mmask16)(bits >> MIDDLE),
                            .second = (__mmask16)(bits >> (MIDDLE + LANES)),
-                           .left = {(__mmask16) - (bits & 1), (__mmask16) - (bits >> 1 & 1)},
-                           .beyond = (__mmask16) - (bits >> BEYOND & 1)};
+                           .left = {(__mmask16)(bits & 1), (__mmask16)(bits >> 1 & 1)},
+                           .beyond = (__mmask16)((bits >> BEYOND & 1) << (LANES - 1))};
 }
 
 /* A row: step 1, its columns from the first tap's on and those beyond; step 2, the even and the odd ones in the middle. */
@@ -103,24 +103,16 @@ IN_PLACE struct columns load_columns(const float *x, const struct inside *inside
 /* A lane on, or back: into the lane that this frees goes the column at `x`, or 0. */
 IN_PLACE __m512i lane_on(__m512i columns, const float *x, __mmask16 inside, const bool more)
 {
-    const __mmask16 stay = 0xfffe;
+    const __m512i on = _mm512_maskz_alignr_epi32(0xfffe, columns, columns, LANES - 1);
 
-    if (!more) {
-        return _mm512_maskz_alignr_epi32(stay, columns, columns, LANES - 1);
-    }
-    return _mm512_mask_alignr_epi32(_mm512_castps_si512(_mm512_maskz_broadcastss_ps(inside, _mm_load_ss(x))),
-                                    stay, columns, columns, LANES - 1);
+    return more ? _mm512_mask_loadu_epi32(on, inside, x) : on;
 }
 
 IN_PLACE __m512i lane_back(__m512i columns, const float *x, __mmask16 inside, const bool more)
 {
-    const __mmask16 stay = 0x7fff;
+    const __m512i back = _mm512_maskz_alignr_epi32(0x7fff, columns, columns, 1);
 
-    if (!more) {
-        return _mm512_maskz_alignr_epi32(stay, columns, columns, 1);
-    }
-    return _mm512_mask_alignr_epi32(_mm512_castps_si512(_mm512_maskz_broadcastss_ps(inside, _mm_load_ss(x))),
-                                    stay, columns, columns, 1);
+    return more ? _mm512_mask_loadu_epi32(back, inside, x - (LANES - 1)) : back;
 }
 
 /* What column b of the kernel meets. */

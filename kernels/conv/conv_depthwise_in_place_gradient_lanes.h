@@ -236,9 +236,9 @@ static NOT_IN_PLACE void narrow_by_two(const struct tw_conv_descent_in_place *d)
     walk_narrow(d, 2);
 }
 
-#include "kernels/conv/conv_depthwise_walks_lanes.h"
-
 #include "kernels/conv/conv_depthwise_crossed_gradient_lanes.h"
+
+#include "kernels/conv/conv_depthwise_walks_lanes.h"
 
 static void descend_in_place(const struct tw_conv_descent_in_place *d, ptrdiff_t step)
 {
@@ -247,6 +247,6 @@ static void descend_in_place(const struct tw_conv_descent_in_place *d, ptrdiff_t
     } else if (step == 1) {
         walk_wide(d);
     } else {
-        descend_crossed(d);
+        walk_wide_by_two(d);
     }
 }

@@ -13,11 +13,7 @@
 #define IN_PLACE TW_IN_PLACE
 #define HALF     TW_CONV_IN_PLACE_LANES
 
-/* Floats of a source plane from which on not the next plane is fetched ahead, but rows of the same one. (With halves of the chains
- * that take turns, AVX2, that made some processes a fifth faster, others twice as slow.) */
-#define PLANE_OF_ROWS_AHEAD 8192
-
-/* Floats to lines that are fetched: from the source, from the gradients; 0 both: none are. */
+/* Floats to lines that are fetched: from the source, from the gradients. */
 struct ahead {
     ptrdiff_t x, dy;
 };
@@ -122,11 +118,8 @@ static struct ahead find_ahead(const struct tw_conv_descent_in_place *d, ptrdiff
 {
     const ptrdiff_t plane = d->height * d->width;
 
-    if (plane > PLANE_OF_ROWS_AHEAD) {
+    if (plane > TW_CONV_PLANE_OF_ROWS_AHEAD) {
         return (struct ahead){TW_CONV_ROWS_AHEAD * d->width, TW_CONV_ROWS_AHEAD * d->columns};
-    }
-    if (plane + d->rows * d->columns <= TW_CONV_PLANES_IN_L1) {
-        return (struct ahead){0, 0};
     }
     if (n + 1 < d->samples) {
         return (struct ahead){d->x_sample, d->dy_sample};
