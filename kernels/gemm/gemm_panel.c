@@ -65,8 +65,14 @@ static void pack_contiguous(ptrdiff_t k, ptrdiff_t width, const float *b, ptrdif
     }
 }
 
+/* Columns from `first` on; where they are many, the whole panel at once, which is written next: compilers make a call for every
+ * row of the loop. */
 static void zero_columns(ptrdiff_t k, ptrdiff_t first, ptrdiff_t width, float *panel)
 {
+    if (4 * (width - first) >= width) {
+        memset(panel, 0, (size_t)(k * width) * sizeof *panel);
+        return;
+    }
     for (ptrdiff_t p = 0; p < k; p++)
         for (ptrdiff_t j = first; j < width; j++)
             panel[p * width + j] = 0.0f;
