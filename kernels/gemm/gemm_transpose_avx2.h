@@ -31,6 +31,31 @@ static inline void transpose_8x8(const float *src, ptrdiff_t src_row, float *dst
     transpose_8x4(src + 4, src_row, dst + 4 * dst_row, dst_row);
 }
 
+#if defined(__AVX512VL__)
+/* One to seven rows, as if the last one were there several times, and no element of dst but theirs. */
+static inline void transpose_some(ptrdiff_t rows, const float *src, ptrdiff_t src_row, float *dst,
+                                  ptrdiff_t dst_row)
+{
+    const __mmask8 some = (__mmask8)((1u << rows) - 1);
+    __m256 r[4], pair[4];
+
+    for (int i = 0; i < 4; i++) {
+        const ptrdiff_t low = i < rows ? i : rows - 1, high = i + 4 < rows ? i + 4 : rows - 1;
+
+        r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(src + low * src_row)),
+                                    _mm_loadu_ps(src + high * src_row), 1);
+    }
+    pair[0] = _mm256_unpacklo_ps(r[0], r[1]);
+    pair[1] = _mm256_unpackhi_ps(r[0], r[1]);
+    pair[2] = _mm256_unpacklo_ps(r[2], r[3]);
+    pair[3] = _mm256_unpackhi_ps(r[2], r[3]);
+    _mm256_mask_storeu_ps(dst, some, _mm256_shuffle_ps(pair[0], pair[2], 0x44));
+    _mm256_mask_storeu_ps(dst + dst_row, some, _mm256_shuffle_ps(pair[0], pair[2], 0xee));
+    _mm256_mask_storeu_ps(dst + 2 * dst_row, some, _mm256_shuffle_ps(pair[1], pair[3], 0x44));
+    _mm256_mask_storeu_ps(dst + 3 * dst_row, some, _mm256_shuffle_ps(pair[1], pair[3], 0xee));
+}
+#endif
+
 enum {
     TRANSPOSE_OPEN = 384,  /* lines of dst that stay in L1 until they are full */
     TRANSPOSE_MEET = 1024, /* rows of src this apart: their lines meet in one set of L1, of eight */
@@ -106,6 +131,21 @@ static void transpose_blocks(ptrdiff_t rows, ptrdiff_t columns, const float *src
     }
 }
 
+/* Fewer than eight rows. */
+static void transpose_rest(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row, float *dst,
+                           ptrdiff_t dst_row)
+{
+    ptrdiff_t done = 0;
+
+#if defined(__AVX512VL__)
+    for (; rows > 0 && done + 4 <= columns; done += 4)
+        transpose_some(rows, src + done, src_row, dst + done * dst_row, dst_row);
+#endif
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = done; j < columns; j++)
+            dst[j * dst_row + i] = src[i * src_row + j];
+}
+
 /* A tw_f32_transpose_fn. */
 static void transpose(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdiff_t src_row, float *dst,
                       ptrdiff_t dst_row)
@@ -116,9 +156,8 @@ static void transpose(ptrdiff_t rows, ptrdiff_t columns, const float *src, ptrdi
     for (ptrdiff_t j = whole_columns; j < columns; j++)
         for (ptrdiff_t i = 0; i < whole_rows; i++)
             dst[j * dst_row + i] = src[i * src_row + j];
-    for (ptrdiff_t i = whole_rows; i < rows; i++)
-        for (ptrdiff_t j = 0; j < columns; j++)
-            dst[j * dst_row + i] = src[i * src_row + j];
+    transpose_rest(rows - whole_rows, columns, src + whole_rows * src_row, src_row, dst + whole_rows,
+                   dst_row);
 }
 
 #endif
