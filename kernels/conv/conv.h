@@ -31,7 +31,8 @@
  *
  * Of large images (tw_conv2d_winograd_rows) tiles are 4 x 2, F(4x2, 3x3): of the 6 x 4 points, those along rows are as above. Down
  * the columns they are the values of polynomials (Toom-Cook) at 0, a, -a, b, -b and infinity, with a = 11/16, b = 11/8,
- * q = a^2 b^2, s = a^2 + b^2. Every product below that is added to something is one fma, the innermost first, and A goes along the rows first:
+ * q = a^2 b^2, s = a^2 + b^2. Every product below that is added to something is one fma, the innermost first, and A goes along the
+ * rows first:
  *
  *   U    (g0/q, (e + a g1)/n, (e - a g1)/n, (f + b g1)/o, (f - b g1)/o, g2), e = g0 + a^2 g2, f = g0 + b^2 g2,
  *        n = 2 a^2 (a^2 - b^2), o = 2 b^2 (b^2 - a^2); divisions are products with float(1/q), float(1/n), float(1/o)

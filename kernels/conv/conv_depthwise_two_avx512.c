@@ -3,22 +3,14 @@
  * Where rows have eight columns at most, the upper eight chains of a channel have nothing to sum: the lower ones of two channels
  * are one vector. Where results are as wide as the source, a row of it is loaded once, and what the left and the right column of
  * the kernel meet is the same, a lane on or back. */
-#include <immintrin.h>
+#include "kernels/conv/conv_depthwise_sums_avx512.h"
 
-#include "kernels/conv/conv_depthwise.h"
-#include "kernels/simd/unroll.h"
-
-#if !defined(__AVX512F__) || !defined(__AVX512VL__) || !defined(__AVX512DQ__)
-#error "compile with -mavx512f -mavx512vl -mavx512dq and their companions"
+#if !defined(__AVX512VL__) || !defined(__AVX512DQ__)
+#error "compile with -mavx512vl -mavx512dq and their companions"
 #endif
 
 #define IN_PLACE TW_IN_PLACE
 #define HALF     TW_CONV_IN_PLACE_LANES
-
-/* Nine taps, then the bias. */
-struct sums {
-    __m512 of[TW_CONV_WALK_SUMS];
-};
 
 /* Lanes that are columns of a row, of one half; and those of both that the left and the right column of the kernel find inside. */
 struct lanes {
@@ -46,19 +38,7 @@ IN_PLACE void load_row(const float *x, ptrdiff_t next, const struct lanes *lanes
 /* Lanes beyond the end of a row: gradients of -0, which with sources of +0 leave whatever sum there is as it is. */
 IN_PLACE __m512 load_gradient(const float *dy, ptrdiff_t next, const struct lanes *lanes, struct sums *sums)
 {
-    const __m512 gradient = load_two(dy, next, _mm256_set1_ps(-0.0f), lanes);
-
-    sums->of[9] = _mm512_add_ps(sums->of[9], gradient);
-    return gradient;
-}
-
-/* Row `a` of the kernel. */
-IN_PLACE void meet(const __m512 met[3], __m512 gradient, const int a, struct sums *sums)
-{
-    TW_UNROLL
-    for (int b = 0; b < 3; b++) {
-        sums->of[a * 3 + b] = _mm512_fmadd_ps(met[b], gradient, sums->of[a * 3 + b]);
-    }
+    return add_to_bias(load_two(dy, next, _mm256_set1_ps(-0.0f), lanes), sums);
 }
 
 /* Down the rows of two planes of the source and of the gradients. Row q of the source meets gradients of rows q + 1, q and q - 1;
@@ -71,24 +51,24 @@ IN_PLACE void walk_down(const struct tw_conv_descent_in_place *d, const float *x
     __m512 met[3], above, same, below;
 
     same = load_gradient(dy, dy_next, lanes, sums);
-    meet(zeros, same, 0, sums);
+    meet_gradient(zeros, same, 0, sums);
     below = load_gradient(dy += width, dy_next, lanes, sums);
     load_row(x, x_next, lanes, met);
-    meet(met, below, 0, sums);
-    meet(met, same, 1, sums);
+    meet_gradient(met, below, 0, sums);
+    meet_gradient(met, same, 1, sums);
     for (ptrdiff_t q = 1; q + 1 < d->rows; q++) {
         above = same;
         same = below;
         below = load_gradient(dy += width, dy_next, lanes, sums);
         load_row(x += width, x_next, lanes, met);
-        meet(met, below, 0, sums);
-        meet(met, same, 1, sums);
-        meet(met, above, 2, sums);
+        meet_gradient(met, below, 0, sums);
+        meet_gradient(met, same, 1, sums);
+        meet_gradient(met, above, 2, sums);
     }
     load_row(x + width, x_next, lanes, met);
-    meet(met, below, 1, sums);
-    meet(met, same, 2, sums);
-    meet(zeros, below, 2, sums);
+    meet_gradient(met, below, 1, sums);
+    meet_gradient(met, same, 2, sums);
+    meet_gradient(zeros, below, 2, sums);
 }
 
 bool tw_conv_depthwise_walk_two__avx512(const struct tw_conv_descent_in_place *d, ptrdiff_t channel,
@@ -105,17 +85,11 @@ bool tw_conv_depthwise_walk_two__avx512(const struct tw_conv_descent_in_place *d
         d->origin[1] != -1) {
         return false;
     }
-    TW_UNROLL
-    for (int i = 0; i < TW_CONV_WALK_SUMS; i++) {
-        sums.of[i] = _mm512_setzero_ps();
-    }
+    clear_sums(&sums);
     for (ptrdiff_t n = 0; n < d->samples; n++) {
         walk_down(d, d->x + n * d->x_sample + channel * d->x_channel,
                   d->dy + n * d->dy_sample + channel * d->dy_channel, &lanes, &sums);
     }
-    TW_UNROLL
-    for (int i = 0; i < TW_CONV_WALK_SUMS; i++) {
-        _mm512_storeu_ps(lanes_of_sums[i], sums.of[i]);
-    }
+    store_sums(&sums, lanes_of_sums);
     return true;
 }

@@ -1,14 +1,7 @@
 /* Algorithm "along rows" for AVX-512: weight and bias gradient of 3 x 3 in place, step 1. See conv_depthwise_in_place.h.
  *
  * A walk goes down the rows of one vector of sixteen lanes, all chains of a channel, with ten sums in registers. */
-#include <immintrin.h>
-
-#include "kernels/conv/conv_depthwise.h"
-#include "kernels/simd/unroll.h"
-
-#if !defined(__AVX512F__)
-#error "compile with -mavx512f and its companions"
-#endif
+#include "kernels/conv/conv_depthwise_sums_avx512.h"
 
 #define IN_PLACE TW_IN_PLACE
 #define HALF     TW_CONV_IN_PLACE_LANES
@@ -24,19 +17,10 @@ struct walk {
     struct ahead ahead;
 };
 
-/* Nine taps, then the bias. */
-struct sums {
-    __m512 of[TW_CONV_WALK_SUMS];
-};
-
-/* Lanes beyond the end of a row: gradients of -0, which with sources of +0 leave whatever sum there is as it is. */
 IN_PLACE __m512 load_gradient(const struct walk *walk, const float *dy, struct sums *sums)
 {
-    const __m512 gradient = _mm512_mask_loadu_ps(_mm512_set1_ps(-0.0f), walk->some, dy);
-
     __builtin_prefetch(dy + walk->ahead.dy);
-    sums->of[9] = _mm512_add_ps(sums->of[9], gradient);
-    return gradient;
+    return load_gradients(dy, walk->some, sums);
 }
 
 /* A row of the source. */
@@ -64,10 +48,7 @@ IN_PLACE void meet_row(const struct tw_conv_descent_in_place *d, const struct wa
     }
     TW_UNROLL
     for (int a = first; a <= last; a++) {
-        TW_UNROLL
-        for (int b = 0; b < 3; b++) {
-            sums->of[a * 3 + b] = _mm512_fmadd_ps(met[b], gradient[a], sums->of[a * 3 + b]);
-        }
+        meet_gradient(met, gradient[a], a, sums);
     }
 }
 
@@ -127,28 +108,12 @@ static struct ahead find_ahead(const struct tw_conv_descent_in_place *d, ptrdiff
     return (struct ahead){d->x_channel - n * d->x_sample, d->dy_channel - n * d->dy_sample};
 }
 
-IN_PLACE void clear(struct sums *sums)
-{
-    TW_UNROLL
-    for (int i = 0; i < TW_CONV_WALK_SUMS; i++) {
-        sums->of[i] = _mm512_setzero_ps();
-    }
-}
-
-IN_PLACE void store(const struct sums *sums, float lanes[TW_CONV_WALK_SUMS][TW_CONV_CHAINS])
-{
-    TW_UNROLL
-    for (int i = 0; i < TW_CONV_WALK_SUMS; i++) {
-        _mm512_storeu_ps(lanes[i], sums->of[i]);
-    }
-}
-
 void tw_conv_depthwise_walk__avx512(const struct tw_conv_descent_in_place *d, ptrdiff_t channel,
                                     float lanes[TW_CONV_WALK_SUMS][TW_CONV_CHAINS])
 {
     struct sums sums;
 
-    clear(&sums);
+    clear_sums(&sums);
     for (ptrdiff_t n = 0; n < d->samples; n++) {
         const float *x = d->x + n * d->x_sample + channel * d->x_channel;
         const float *dy = d->dy + n * d->dy_sample + channel * d->dy_channel;
@@ -159,5 +124,5 @@ void tw_conv_depthwise_walk__avx512(const struct tw_conv_descent_in_place *d, pt
             walk_down(d, &walk, x, dy, c, &sums);
         }
     }
-    store(&sums, lanes);
+    store_sums(&sums, lanes);
 }

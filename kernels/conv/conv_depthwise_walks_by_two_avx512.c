@@ -8,23 +8,12 @@
  *         0 | 1 2 3 4 5 6 …                              tap 1:  1 3 5 …   "even" from there
  *                                                        tap 2:  2 4 6 …   "odd"
  */
-#include <immintrin.h>
 #include <stdint.h>
 
-#include "kernels/conv/conv_depthwise.h"
-#include "kernels/simd/unroll.h"
-
-#if !defined(__AVX512F__)
-#error "compile with -mavx512f and its companions"
-#endif
+#include "kernels/conv/conv_depthwise_sums_avx512.h"
 
 #define IN_PLACE TW_IN_PLACE
 #define LANES    TW_CONV_CHAINS
-
-/* Nine taps, then the bias. */
-struct sums {
-    __m512 of[TW_CONV_WALK_SUMS];
-};
 
 /* Lanes that are columns of the results, and columns of the source that are inside: the first tap's first, and those from the second
  * tap's first on, as many as lanes need. */
@@ -62,24 +51,6 @@ IN_PLACE void load_row(const float *x, const struct lanes *lanes, __m512 met[3])
     met[2] = _mm512_castsi512_ps(odd);
 }
 
-/* Lanes beyond the end of a row: gradients of -0, which with sources of +0 leave whatever sum there is as it is. */
-IN_PLACE __m512 load_gradient(const float *dy, const struct lanes *lanes, struct sums *sums)
-{
-    const __m512 gradient = _mm512_mask_loadu_ps(_mm512_set1_ps(-0.0f), lanes->some, dy);
-
-    sums->of[9] = _mm512_add_ps(sums->of[9], gradient);
-    return gradient;
-}
-
-/* Row `a` of the kernel. */
-IN_PLACE void meet(const __m512 met[3], __m512 gradient, const int a, struct sums *sums)
-{
-    TW_UNROLL
-    for (int b = 0; b < 3; b++) {
-        sums->of[a * 3 + b] = _mm512_fmadd_ps(met[b], gradient, sums->of[a * 3 + b]);
-    }
-}
-
 /* Planes of one sample, from the vector's column on. */
 struct planes {
     const float *x, *dy;
@@ -108,14 +79,14 @@ IN_PLACE void walk_down(const struct tw_conv_descent_in_place *d, const struct p
 
     load_row_at(d, planes, lanes, column, at, met);
     for (ptrdiff_t r = 0; r < d->rows; r++, at += 2, dy += d->columns) {
-        const __m512 gradient = load_gradient(dy, lanes, sums);
+        const __m512 gradient = load_gradients(dy, lanes->some, sums);
 
         __builtin_prefetch(dy + planes->dy_ahead);
-        meet(met, gradient, 0, sums);
+        meet_gradient(met, gradient, 0, sums);
         load_row_at(d, planes, lanes, column, at + 1, met);
-        meet(met, gradient, 1, sums);
+        meet_gradient(met, gradient, 1, sums);
         load_row_at(d, planes, lanes, column, at + 2, met);
-        meet(met, gradient, 2, sums);
+        meet_gradient(met, gradient, 2, sums);
     }
 }
 
@@ -136,10 +107,7 @@ void tw_conv_depthwise_walk_by_two__avx512(const struct tw_conv_descent_in_place
 {
     struct sums sums;
 
-    TW_UNROLL
-    for (int i = 0; i < TW_CONV_WALK_SUMS; i++) {
-        sums.of[i] = _mm512_setzero_ps();
-    }
+    clear_sums(&sums);
     for (ptrdiff_t n = 0; n < d->samples; n++) {
         for (ptrdiff_t c = 0; c < d->columns; c += LANES) {
             const struct lanes lanes = find_lanes(d, c);
@@ -148,8 +116,5 @@ void tw_conv_depthwise_walk_by_two__avx512(const struct tw_conv_descent_in_place
             walk_down(d, &planes, &lanes, 2 * c + d->origin[1], &sums);
         }
     }
-    TW_UNROLL
-    for (int i = 0; i < TW_CONV_WALK_SUMS; i++) {
-        _mm512_storeu_ps(lanes_of_sums[i], sums.of[i]);
-    }
+    store_sums(&sums, lanes_of_sums);
 }

@@ -1,7 +1,6 @@
 /* Algorithm "along rows" for AVX-512 with vectors of sixteen lanes: the bodies where rows fill them. Nearly all loads of such a
  * vector cross a cache line, which costs less than the second vector of eight, and its multiplication. */
 #include <immintrin.h>
-#include <string.h>
 
 #include "kernels/conv/conv_depthwise.h"
 #include "kernels/simd/unroll.h"
@@ -23,9 +22,9 @@
 /* These are they. */
 #define TW_CONV_SIXTEEN_LANES 0
 
-/* The first `count` lanes, 1 … 15 of them. */
 typedef __mmask16 tw_some;
 
+/* The lanes whose bits are set. */
 static inline tw_some tw_some_of(unsigned bits)
 {
     return (__mmask16)bits;
@@ -37,6 +36,7 @@ static inline tw_vector tw_vector_load_some(const float *x, tw_some some)
     return _mm512_maskz_loadu_ps(some, x);
 }
 
+/* The first `count` lanes, 1 … 15 of them. */
 static inline void tw_vector_store_some(float *y, ptrdiff_t count, tw_vector a)
 {
     _mm512_mask_storeu_ps(y, (__mmask16)((1u << count) - 1), a);

@@ -3,7 +3,7 @@
 #include <immintrin.h>
 
 #include "kernels/gemm/gemm_tile.h"
-#include "kernels/gemm/gemm_transpose_avx2.h"
+#include "kernels/gemm/gemm_transpose_avx512.h"
 
 #if !defined(__AVX512F__) || !defined(__AVX512VL__)
 #error "gemm_avx512.c must be compiled with -mavx512f -mavx512vl"

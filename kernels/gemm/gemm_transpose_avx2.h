@@ -1,4 +1,5 @@
-/* Transposition in 8 x 8 blocks of ymm registers; included by the files of AVX2 and of AVX-512. */
+/* Transposition in 8 x 8 blocks of ymm registers; included by the files of AVX2 and, through gemm_transpose_avx512.h, of AVX-512.
+ * TRANSPOSE_STORE_SOME(to, count, a), where the including file has one, stores the first `count` lanes. */
 #ifndef TOWER_KERNELS_GEMM_GEMM_TRANSPOSE_AVX2_H
 #define TOWER_KERNELS_GEMM_GEMM_TRANSPOSE_AVX2_H
 
@@ -6,23 +7,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Halves of rows i and i+4 are put together while loading, then two rounds of shuffles within the halves
- * finish: 8 shuffles for 32 elements. */
+/* Two rounds of shuffles within the halves: column[j] has element j of each quarter of the rows, r[i] those of rows i and i + 4. */
+static inline void transpose_halves(const __m256 r[4], __m256 column[4])
+{
+    const __m256 low[2] = {_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpacklo_ps(r[2], r[3])};
+    const __m256 high[2] = {_mm256_unpackhi_ps(r[0], r[1]), _mm256_unpackhi_ps(r[2], r[3])};
+
+    column[0] = _mm256_shuffle_ps(low[0], low[1], 0x44);
+    column[1] = _mm256_shuffle_ps(low[0], low[1], 0xee);
+    column[2] = _mm256_shuffle_ps(high[0], high[1], 0x44);
+    column[3] = _mm256_shuffle_ps(high[0], high[1], 0xee);
+}
+
+/* Halves of rows i and i+4 are put together while loading: 8 shuffles for 32 elements. */
 static inline void transpose_8x4(const float *src, ptrdiff_t src_row, float *dst, ptrdiff_t dst_row)
 {
-    __m256 r[4], pair[4];
+    __m256 r[4], column[4];
 
     for (int i = 0; i < 4; i++)
         r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(src + i * src_row)),
                                     _mm_loadu_ps(src + (i + 4) * src_row), 1);
-    pair[0] = _mm256_unpacklo_ps(r[0], r[1]);
-    pair[1] = _mm256_unpackhi_ps(r[0], r[1]);
-    pair[2] = _mm256_unpacklo_ps(r[2], r[3]);
-    pair[3] = _mm256_unpackhi_ps(r[2], r[3]);
-    _mm256_storeu_ps(dst, _mm256_shuffle_ps(pair[0], pair[2], 0x44));
-    _mm256_storeu_ps(dst + dst_row, _mm256_shuffle_ps(pair[0], pair[2], 0xee));
-    _mm256_storeu_ps(dst + 2 * dst_row, _mm256_shuffle_ps(pair[1], pair[3], 0x44));
-    _mm256_storeu_ps(dst + 3 * dst_row, _mm256_shuffle_ps(pair[1], pair[3], 0xee));
+    transpose_halves(r, column);
+    for (int j = 0; j < 4; j++)
+        _mm256_storeu_ps(dst + j * dst_row, column[j]);
 }
 
 static inline void transpose_8x8(const float *src, ptrdiff_t src_row, float *dst, ptrdiff_t dst_row)
@@ -31,13 +38,12 @@ static inline void transpose_8x8(const float *src, ptrdiff_t src_row, float *dst
     transpose_8x4(src + 4, src_row, dst + 4 * dst_row, dst_row);
 }
 
-#if defined(__AVX512VL__)
+#ifdef TRANSPOSE_STORE_SOME
 /* One to seven rows, as if the last one were there several times, and no element of dst but theirs. */
 static inline void transpose_some(ptrdiff_t rows, const float *src, ptrdiff_t src_row, float *dst,
                                   ptrdiff_t dst_row)
 {
-    const __mmask8 some = (__mmask8)((1u << rows) - 1);
-    __m256 r[4], pair[4];
+    __m256 r[4], column[4];
 
     for (int i = 0; i < 4; i++) {
         const ptrdiff_t low = i < rows ? i : rows - 1, high = i + 4 < rows ? i + 4 : rows - 1;
@@ -45,14 +51,9 @@ static inline void transpose_some(ptrdiff_t rows, const float *src, ptrdiff_t sr
         r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(src + low * src_row)),
                                     _mm_loadu_ps(src + high * src_row), 1);
     }
-    pair[0] = _mm256_unpacklo_ps(r[0], r[1]);
-    pair[1] = _mm256_unpackhi_ps(r[0], r[1]);
-    pair[2] = _mm256_unpacklo_ps(r[2], r[3]);
-    pair[3] = _mm256_unpackhi_ps(r[2], r[3]);
-    _mm256_mask_storeu_ps(dst, some, _mm256_shuffle_ps(pair[0], pair[2], 0x44));
-    _mm256_mask_storeu_ps(dst + dst_row, some, _mm256_shuffle_ps(pair[0], pair[2], 0xee));
-    _mm256_mask_storeu_ps(dst + 2 * dst_row, some, _mm256_shuffle_ps(pair[1], pair[3], 0x44));
-    _mm256_mask_storeu_ps(dst + 3 * dst_row, some, _mm256_shuffle_ps(pair[1], pair[3], 0xee));
+    transpose_halves(r, column);
+    for (int j = 0; j < 4; j++)
+        TRANSPOSE_STORE_SOME(dst + j * dst_row, rows, column[j]);
 }
 #endif
 
@@ -137,7 +138,7 @@ static void transpose_rest(ptrdiff_t rows, ptrdiff_t columns, const float *src, 
 {
     ptrdiff_t done = 0;
 
-#if defined(__AVX512VL__)
+#ifdef TRANSPOSE_STORE_SOME
     for (; rows > 0 && done + 4 <= columns; done += 4)
         transpose_some(rows, src + done, src_row, dst + done * dst_row, dst_row);
 #endif

@@ -1,6 +1,6 @@
 #include "kernels/gemm/transpose.h"
 
-#include "kernels/gemm/gemm_transpose_avx2.h"
+#include "kernels/gemm/gemm_transpose_avx512.h"
 
 #if !defined(__AVX512F__)
 #error "transpose_avx512.c must be compiled with -mavx512f"

@@ -1,4 +1,4 @@
-/* Max pooling in lanes; included by pool_<isa>.c after the ISA's words header. */
+/* Max pooling in lanes; included by pool_<isa>.c after the ISA's words header and MAX_POOL_FETCHES. */
 #ifndef TOWER_KERNELS_POOL_MAX_POOL_LANES_H
 #define TOWER_KERNELS_POOL_MAX_POOL_LANES_H
 
@@ -58,17 +58,13 @@ struct max_halving {
     uint16_t *winner;
 };
 
-/* What groups further on load, four lines each: with AVX-512 they wait for memory otherwise (on AVX2 it made no difference). */
+/* What groups further on load, four lines each, where the including file has it so. */
 TW_IN_PLACE void fetch_ahead(const float *x)
 {
-#if defined(__AVX512F__)
     TW_UNROLL
-    for (int line = 0; line < 4; line++) {
+    for (int line = 0; line < 4 * MAX_POOL_FETCHES; line++) {
         __builtin_prefetch(x + 1024 + 16 * line);
     }
-#else
-    (void)x;
-#endif
 }
 
 TW_IN_PLACE void max_halve(const void *operands, const struct halving *group, ptrdiff_t in_width)

@@ -204,7 +204,8 @@ static void rule_is_kept(void **state)
     }
 }
 
-/* All combinations of 31 and 32 channels, of 15 and 16 rows and columns, at paddings that give these to the forward pass or the gradient. */
+/* All combinations of 31 and 32 channels, of 15 and 16 rows and columns, at paddings that give these to the forward pass or the
+ * gradient. */
 static void limits_equal_the_reference(void **state)
 {
     const int available = conv_variants_to_compare();
