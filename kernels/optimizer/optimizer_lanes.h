@@ -10,6 +10,15 @@
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/optimizer/optimizer.h"
 
+/* Every thread of a step has read the parameters, so that a store waits until the other cores have given up their copies of its
+ * line: asked for so many floats ahead, lines are alone by then. */
+enum { OPTIMIZER_AHEAD = 128 };
+
+static inline void fetch_parameter(const float *parameter)
+{
+    __builtin_prefetch(parameter + OPTIMIZER_AHEAD, 1);
+}
+
 struct sgd_lanes {
     struct tw_lanes gradient, parameter, velocity;
 };
@@ -43,6 +52,7 @@ void TW_VARIANT(tw_f32_sgd)(ptrdiff_t count, const struct tw_sgd_coefficients *c
     ptrdiff_t i = 0;
 
     for (; count - i >= TW_LANES; i += TW_LANES) {
+        fetch_parameter(parameter + i);
         s.gradient = tw_lanes_load(gradient + i);
         s.parameter = tw_lanes_load(parameter + i);
         if (has_velocity) {
@@ -106,6 +116,7 @@ void TW_VARIANT(tw_f32_adam)(ptrdiff_t count, const struct tw_adam_coefficients 
     ptrdiff_t i = 0;
 
     for (; count - i >= TW_LANES; i += TW_LANES) {
+        fetch_parameter(parameter + i);
         s.gradient = tw_lanes_load(gradient + i);
         s.parameter = tw_lanes_load(parameter + i);
         s.first_moment = tw_lanes_load(first_moment + i);
