@@ -2,10 +2,11 @@
  * list of kernels stands here once and the ISA's suffix fills it. */
 #include "kernels/kernels.h"
 
-#define TW_TABLE(which, lanes, density, density_transposed, suffix)                                         \
+#define TW_TABLE(which, lanes, density, density_transposed, rows, suffix)                                   \
     {                                                                                                       \
         .isa = (which), .vector_lanes = (lanes), .sparse_density = {(density), (density_transposed)},       \
-        .f32_gemm = tw_f32_gemm__##suffix, .f32_gemm_workspace = tw_f32_gemm_workspace__##suffix,           \
+        .sparse_rows = (rows), .f32_gemm = tw_f32_gemm__##suffix,                                           \
+        .f32_gemm_workspace = tw_f32_gemm_workspace__##suffix,                                              \
         .f32_linear_forward = tw_f32_linear_forward__##suffix,                                              \
         .f32_gemm_algorithm = tw_f32_gemm_algorithm__##suffix, .f32_transpose = tw_f32_transpose__##suffix, \
         .f32_sparse_gemm = tw_f32_sparse_gemm__##suffix,                                                    \
@@ -39,13 +40,13 @@
         .f32_adam = tw_f32_adam__##suffix,                                                                  \
     }
 
-static const struct tw_kernels reference_kernels = TW_TABLE(TW_ISA_REFERENCE, 16, 1.0, 1.0, reference);
+static const struct tw_kernels reference_kernels = TW_TABLE(TW_ISA_REFERENCE, 16, 1.0, 1.0, 1, reference);
 
 #if defined(__x86_64__)
-static const struct tw_kernels avx2_kernels = TW_TABLE(TW_ISA_AVX2, 8, 0.55, 0.55, avx2);
-static const struct tw_kernels avx512_kernels = TW_TABLE(TW_ISA_AVX512, 16, 0.62, 0.45, avx512);
+static const struct tw_kernels avx2_kernels = TW_TABLE(TW_ISA_AVX2, 8, 0.55, 0.55, 32, avx2);
+static const struct tw_kernels avx512_kernels = TW_TABLE(TW_ISA_AVX512, 16, 0.62, 0.45, 64, avx512);
 #elif defined(__aarch64__)
-static const struct tw_kernels neon_kernels = TW_TABLE(TW_ISA_NEON, 8, 0.55, 0.55, neon);
+static const struct tw_kernels neon_kernels = TW_TABLE(TW_ISA_NEON, 8, 0.55, 0.55, 32, neon);
 #endif
 
 /* The table this build holds for an ISA, or NULL. */

@@ -88,19 +88,33 @@ static size_t workspace_bytes(const struct tw_execution *execution)
     return tw_nonzeros_workspace(execution, &shape);
 }
 
+/* The chains begin with the bias, if there is one. */
+static void multiply_samples(const struct tw_execution *execution, const struct tw_gemm_shape *shape,
+                             bool leaves_out, const float *x, float *y, void *workspace)
+{
+    if (shape->accumulate) {
+        execution->kernels->f32_fill_rows(shape->m, shape->n, execution->in[2], y, shape->c_row);
+    }
+    tw_nonzeros_multiply(execution, shape, leaves_out, x, execution->in[1], y, workspace);
+}
+
 static void run_samples(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
-    const struct tw_gemm_shape shape = forward_shape(execution);
+    struct tw_gemm_shape shape = forward_shape(execution);
     const struct tw_linear_part part = tw_nonzeros_part(execution, &shape, begin, end);
-    const ptrdiff_t rows = part.last_row - part.first_row;
+    const bool pay = tw_nonzeros_pay(execution, &shape, execution->in[0]);
+    const float *x = (const float *)execution->in[0] + part.first_row * shape.a_row;
     float *y = (float *)execution->out[0] + part.first_row * shape.c_row;
+    bool leaves_out;
 
-    if (shape.accumulate) {
-        execution->kernels->f32_fill_rows(rows, shape.n, execution->in[2], y, shape.c_row);
+    shape.m = part.last_row - part.first_row;
+    leaves_out = pay && !tw_nonzeros_share_is_dense(execution->kernels, &shape, shape.m);
+    multiply_samples(execution, &shape, leaves_out, x, y, workspace);
+    if (pay && !leaves_out && !tw_nonzeros_agree(shape.m * shape.n, y)) {
+        multiply_samples(execution, &shape, true, x, y, workspace);
     }
-    tw_nonzeros_run(execution, &shape, &part, workspace);
     if (shape_of(execution)->relu) {
-        execution->kernels->f32_relu_forward(rows * shape.n, y, y);
+        execution->kernels->f32_relu_forward(shape.m * shape.n, y, y);
     }
 }
 

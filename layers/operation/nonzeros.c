@@ -1,5 +1,8 @@
 #include "layers/operation/nonzeros.h"
 
+#include <stdint.h>
+#include <string.h>
+
 enum { LOOKED_AT = 16384, FEWEST_LINES = 8, LONGEST_STEP = 8, NONZERO_SAMPLES = 4 };
 
 /* From how many columns of B, and rows of a transposed one, the whole limit holds. */
@@ -80,6 +83,25 @@ void tw_nonzeros_multiply(const struct tw_execution *execution, const struct tw_
     }
 }
 
+bool tw_nonzeros_share_is_dense(const struct tw_kernels *kernels, const struct tw_gemm_shape *whole,
+                                ptrdiff_t rows)
+{
+    return whole->b_col != 1 && rows < kernels->sparse_rows;
+}
+
+bool tw_nonzeros_agree(ptrdiff_t count, const float *c)
+{
+    uint32_t differ = 0;
+
+    for (ptrdiff_t i = 0; i < count; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, c + i, sizeof bits);
+        differ |= (bits & 0x7fffffffu) - 1u >= 0x7f7fffffu; /* zero, infinite or NaN */
+    }
+    return differ == 0;
+}
+
 /* The shape of a part. */
 static struct tw_gemm_shape part_shape(const struct tw_gemm_shape *whole, const struct tw_linear_part *part)
 {
@@ -116,7 +138,8 @@ double tw_nonzeros_flops(const struct tw_execution *execution, const struct tw_g
     const float *a = execution->in[0];
     double elements = (double)shape.m * (double)shape.k;
 
-    if (a && tw_nonzeros_pay(execution, whole, a)) {
+    if (a && !tw_nonzeros_share_is_dense(execution->kernels, whole, shape.m) &&
+        tw_nonzeros_pay(execution, whole, a)) {
         const struct lines lines = lines_of(&shape);
 
         elements = count(&lines, a + part->first_row * whole->a_row, 1);

@@ -28,6 +28,16 @@ bool tw_nonzeros_pay(const struct tw_execution *execution, const struct tw_gemm_
 void tw_nonzeros_multiply(const struct tw_execution *execution, const struct tw_gemm_shape *shape, bool pay,
                           const float *a, const float *b, float *c, void *workspace);
 
+/* Whether a share of so many rows is multiplied as a dense product although leaving out zeros pays for the whole: every share
+ * transposes a transposed B anew, for fewer than tw_kernels.sparse_rows in vain. How many rows a share has depends on the threads.
+ * What comes out does not, as long as the result is told by tw_nonzeros_agree to be that of both ways. */
+bool tw_nonzeros_share_is_dense(const struct tw_kernels *kernels, const struct tw_gemm_shape *whole,
+                                ptrdiff_t rows);
+
+/* Whether leaving out zeros gives the very bits of this dense result, of `count` numbers: certainly if all are finite, since then
+ * no element of B that is not finite has met a zero, and none is zero, which might have the other sign. */
+bool tw_nonzeros_agree(ptrdiff_t count, const float *c);
+
 /* Part of the product of inputs 0 and 1 into output 0, decided and multiplied. */
 void tw_nonzeros_run(const struct tw_execution *execution, const struct tw_gemm_shape *whole,
                      const struct tw_linear_part *part, void *workspace);

@@ -76,11 +76,12 @@ static void add_density(struct tw_plan_lines *lines, const tw_plan *plan)
 
     for (uint32_t i = 1; i < plan->graph->node_count; i++) {
         if (plan->graph->nodes[i].operation->algorithm == tw_nonzeros_algorithm) {
-            tw_plan_lines_add(lines,
-                              "non-zeros while few: up to %.2f of the elements, %.2f where weights are read "
-                              "transposed, %.1f "
-                              "times that in small products; a dense product above\n",
-                              density[0], density[1], TW_NONZEROS_NARROW);
+            tw_plan_lines_add(
+                lines,
+                "non-zeros while few: up to %.2f of the elements, %.2f where weights are read "
+                "transposed, for %td "
+                "samples and more at a time, %.1f times that in small products; a dense product above\n",
+                density[0], density[1], plan->kernels->sparse_rows, TW_NONZEROS_NARROW);
             return;
         }
     }

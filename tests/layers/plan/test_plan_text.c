@@ -71,9 +71,9 @@ static void the_limit_of_density_is_told(void **state)
 {
     (void)state;
     for (int isa = 0; isa < TW_ISA_COUNT; isa++) {
-        char limits[80];
+        char limits[80], samples[80];
         const char *const texts[] = {"linear_input_gradient (non-zeros while few)",
-                                     "linear_weight_gradient (non-zeros while few)", limits, NULL};
+                                     "linear_weight_gradient (non-zeros while few)", limits, samples, NULL};
 
         if (!tw_isa_available((enum tw_isa)isa)) {
             continue;
@@ -81,6 +81,8 @@ static void the_limit_of_density_is_told(void **state)
         snprintf(limits, sizeof limits, "up to %.2f of the elements, %.2f where",
                  tw_kernels_of((enum tw_isa)isa)->sparse_density[0],
                  tw_kernels_of((enum tw_isa)isa)->sparse_density[1]);
+        snprintf(samples, sizeof samples, "transposed, for %td samples and more at a time",
+                 tw_kernels_of((enum tw_isa)isa)->sparse_rows);
         assert_text((enum tw_isa)isa, 2, texts, NULL);
     }
 }
