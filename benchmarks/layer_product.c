@@ -7,10 +7,8 @@ void tw_layer_product(const struct tw_kernels *kernels, const struct tw_gemm_sha
                       const float *b, float *c, void *workspace)
 {
     const struct tw_execution execution = {.kernels = kernels};
-    const bool leaves_out =
-        tw_nonzeros_pay(&execution, shape, a) && !tw_nonzeros_share_is_dense(kernels, shape, shape->m);
 
-    tw_nonzeros_multiply(&execution, shape, leaves_out, a, b, c, workspace);
+    tw_nonzeros_multiply(&execution, shape, tw_nonzeros_pay(&execution, shape, a), a, b, c, workspace);
 }
 
 bool tw_layer_looks(const struct tw_kernels *kernels, const struct tw_gemm_shape *shape, ptrdiff_t weights)

@@ -28,8 +28,8 @@ struct tw_kernels {
     /* Of A: up to which f32_sparse_gemm takes no longer than f32_gemm; [1]: where B is transposed. Measured on Zen 5 (AVX-512) and
      * Zen 4, the lower of both, with 128 columns and more (nonzeros.h tells what layers make of it). */
     double sparse_density[2];
-    ptrdiff_t
-        sparse_rows; /* of A, from which on it does so where every part of a product transposes B for itself */
+    /* Rows of A from which on that holds for a part of a product that transposes B for itself; measured on Zen 5. */
+    ptrdiff_t sparse_rows;
 
     tw_f32_gemm_fn *f32_gemm;
     tw_f32_gemm_workspace_fn *f32_gemm_workspace;

@@ -100,21 +100,22 @@ static void multiply_samples(const struct tw_execution *execution, const struct 
 
 static void run_samples(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
-    struct tw_gemm_shape shape = forward_shape(execution);
-    const struct tw_linear_part part = tw_nonzeros_part(execution, &shape, begin, end);
-    const bool pay = tw_nonzeros_pay(execution, &shape, execution->in[0]);
-    const float *x = (const float *)execution->in[0] + part.first_row * shape.a_row;
-    float *y = (float *)execution->out[0] + part.first_row * shape.c_row;
-    bool leaves_out;
+    const struct tw_gemm_shape whole = forward_shape(execution);
+    const struct tw_linear_part part = tw_nonzeros_part(execution, &whole, begin, end);
+    const ptrdiff_t rows = part.last_row - part.first_row;
+    const bool pay = tw_nonzeros_pay(execution, &whole, execution->in[0]);
+    const bool leaves_out = pay && !tw_nonzeros_share_is_dense(execution->kernels, &whole, rows);
+    const float *x = (const float *)execution->in[0] + part.first_row * whole.a_row;
+    float *y = (float *)execution->out[0] + part.first_row * whole.c_row;
+    struct tw_gemm_shape shape = whole;
 
-    shape.m = part.last_row - part.first_row;
-    leaves_out = pay && !tw_nonzeros_share_is_dense(execution->kernels, &shape, shape.m);
+    shape.m = rows;
     multiply_samples(execution, &shape, leaves_out, x, y, workspace);
-    if (pay && !leaves_out && !tw_nonzeros_agree(shape.m * shape.n, y)) {
+    if (pay && !leaves_out && !tw_nonzeros_agree(rows * shape.n, y)) {
         multiply_samples(execution, &shape, true, x, y, workspace);
     }
     if (shape_of(execution)->relu) {
-        execution->kernels->f32_relu_forward(shape.m * shape.n, y, y);
+        execution->kernels->f32_relu_forward(rows * shape.n, y, y);
     }
 }
 

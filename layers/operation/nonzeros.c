@@ -86,7 +86,7 @@ void tw_nonzeros_multiply(const struct tw_execution *execution, const struct tw_
 bool tw_nonzeros_share_is_dense(const struct tw_kernels *kernels, const struct tw_gemm_shape *whole,
                                 ptrdiff_t rows)
 {
-    return whole->b_col != 1 && rows < kernels->sparse_rows;
+    return whole->b_col != 1 && rows < whole->m && rows < kernels->sparse_rows;
 }
 
 bool tw_nonzeros_agree(ptrdiff_t count, const float *c)

@@ -7,7 +7,7 @@
  * to 9216.) The density is looked at in every run, in lines of A, rows or columns, spread over the whole operand, so that it is
  * the same for every share of the work. Where the right operand is finite both ways have the same bits, but for chains that
  * begin with -0 and meet nothing but zeros: they stay -0 here and become +0 there. Where it is not finite, one that meets only
- * zeros may be seen or not.
+ * zeros may be seen or not; the density decides, not the number of threads.
  */
 #ifndef TOWER_LAYERS_OPERATION_NONZEROS_H
 #define TOWER_LAYERS_OPERATION_NONZEROS_H
@@ -29,8 +29,8 @@ void tw_nonzeros_multiply(const struct tw_execution *execution, const struct tw_
                           const float *a, const float *b, float *c, void *workspace);
 
 /* Whether a share of so many rows is multiplied as a dense product although leaving out zeros pays for the whole: every share
- * transposes a transposed B anew, for fewer than tw_kernels.sparse_rows in vain. How many rows a share has depends on the threads.
- * What comes out does not, as long as the result is told by tw_nonzeros_agree to be that of both ways. */
+ * transposes a transposed B anew, in vain where it has a part of the rows, fewer than tw_kernels.sparse_rows. How many those are
+ * depends on the threads. What comes out does not, as long as tw_nonzeros_agree says that both ways have the same result. */
 bool tw_nonzeros_share_is_dense(const struct tw_kernels *kernels, const struct tw_gemm_shape *whole,
                                 ptrdiff_t rows);
 

@@ -1,5 +1,5 @@
 /* When zeros of A are left out (layers/operation/nonzeros.h): up to the density that the kernels name for B's orientation, in
- * products that are large enough. */
+ * products and shares of them that are large enough; and that shares change no bits. */
 #include <float.h>
 #include <math.h>
 
@@ -10,18 +10,24 @@
 
 enum { M = 100, N = 128, K = 100 }; /* enough for the whole limit */
 
+static struct tw_gemm_shape product(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, bool a_transposed,
+                                    bool b_transposed)
+{
+    return (struct tw_gemm_shape){.m = m,
+                                  .n = n,
+                                  .k = k,
+                                  .a_row = a_transposed ? 1 : k,
+                                  .a_col = a_transposed ? m : 1,
+                                  .b_row = b_transposed ? 1 : n,
+                                  .b_col = b_transposed ? k : 1,
+                                  .c_row = n};
+}
+
 /* Whether leaving out zeros pays where every row and every column of A has `nonzeros` of a hundred elements. */
 static bool pays(const struct tw_kernels *kernels, ptrdiff_t nonzeros, bool a_transposed, bool b_transposed)
 {
     const struct tw_execution execution = {.kernels = kernels};
-    const struct tw_gemm_shape shape = {.m = M,
-                                        .n = N,
-                                        .k = K,
-                                        .a_row = a_transposed ? 1 : K,
-                                        .a_col = a_transposed ? M : 1,
-                                        .b_row = b_transposed ? 1 : N,
-                                        .b_col = b_transposed ? K : 1,
-                                        .c_row = N};
+    const struct tw_gemm_shape shape = product(M, N, K, a_transposed, b_transposed);
     float a[M * K];
 
     for (ptrdiff_t i = 0; i < M; i++)
@@ -77,14 +83,7 @@ static void tables_name_the_limits_in_that_order(void **state)
 /* The limit of density as a part of the ISA's. */
 static void assert_limit(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, bool b_transposed, double part)
 {
-    const struct tw_gemm_shape shape = {.m = m,
-                                        .n = n,
-                                        .k = k,
-                                        .a_row = k,
-                                        .a_col = 1,
-                                        .b_row = b_transposed ? 1 : n,
-                                        .b_col = b_transposed ? k : 1,
-                                        .c_row = n};
+    const struct tw_gemm_shape shape = product(m, n, k, false, b_transposed);
     const struct tw_kernels kernels = {.sparse_density = {0.5, 0.25}};
     const double limit = tw_nonzeros_limit(&kernels, &shape);
 
@@ -226,15 +225,11 @@ static void small_shares_of_a_transposed_product_are_dense(void **state)
     (void)state;
     kernels.sparse_rows = 64;
     for (int transposed = 0; transposed < 2; transposed++) {
-        const struct tw_gemm_shape shape = {.m = SAMPLES,
-                                            .n = OUT,
-                                            .k = IN,
-                                            .a_row = IN,
-                                            .a_col = 1,
-                                            .b_row = transposed ? 1 : OUT,
-                                            .b_col = transposed ? IN : 1,
-                                            .c_row = OUT};
+        const struct tw_gemm_shape shape = product(SAMPLES, OUT, IN, false, transposed),
+                                   small = product(40, OUT, IN, false, transposed);
 
+        assert_false(tw_nonzeros_share_is_dense(&kernels, &small, 40)); /* no share, but all there is */
+        assert_int_equal(tw_nonzeros_share_is_dense(&kernels, &small, 39), transposed);
         for (ptrdiff_t rows = 62; rows < 67; rows++) {
             const struct tw_linear_part part = {10, 10 + rows, 0, OUT};
             const bool dense = transposed && rows < 64;
