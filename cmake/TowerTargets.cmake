@@ -29,6 +29,7 @@ function(tower_sources target)
     else()
         list(FILTER sources EXCLUDE REGEX "_(neon|avx2|avx512)\\.c$")
     endif()
+    # prefetchw needs no look at the CPU: one with AVX2 that does not know it passes it over.
     foreach(source IN LISTS sources)
         if(source MATCHES "_avx2\\.c$")
             set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mprfchw")

@@ -7,6 +7,8 @@
 #ifndef TOWER_KERNELS_OPTIMIZER_OPTIMIZER_LANES_H
 #define TOWER_KERNELS_OPTIMIZER_OPTIMIZER_LANES_H
 
+#include <stdint.h>
+
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/optimizer/optimizer.h"
 
@@ -14,9 +16,10 @@
  * line: asked for so many floats ahead, lines are alone by then. */
 enum { OPTIMIZER_AHEAD = 128 };
 
+/* An address of any value: behind the last parameter is no element to point to. */
 static inline void fetch_parameter(const float *parameter)
 {
-    __builtin_prefetch(parameter + OPTIMIZER_AHEAD, 1);
+    __builtin_prefetch((const void *)((uintptr_t)parameter + OPTIMIZER_AHEAD * sizeof *parameter), 1);
 }
 
 struct sgd_lanes {
