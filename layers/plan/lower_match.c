@@ -49,6 +49,12 @@ static bool fits_offsets(const struct tw_conv_pool_shape *shape)
            9.0 * TW_BLOCK * ((double)shape->out_channels + TW_BLOCK) < INT32_MAX;
 }
 
+/* Weights are packed before any node has run: what a node computes is not there yet. */
+static bool is_leaf(const struct tw_graph_value *value)
+{
+    return value->kind == TW_VALUE_PARAMETER || value->kind == TW_VALUE_INPUT;
+}
+
 /* conv2d 3x3 -> relu -> max_pool2d 2x2 on a batch, read by nobody else in the forward. */
 static bool match_forward(const tw_graph *graph, uint32_t pool, struct tw_fusion *fusion)
 {
@@ -76,7 +82,8 @@ static bool match_forward(const tw_graph *graph, uint32_t pool, struct tw_fusion
         .width = x->shape.extent[3],
     };
     return is_pair(conv->kernel, 3) && is_pair(conv->stride, 1) && is_pair(conv->padding, 1) &&
-           is_pair(conv->dilation, 1) && conv->groups == 1 && x->batched && fits_offsets(&fusion->shape);
+           is_pair(conv->dilation, 1) && conv->groups == 1 && x->batched &&
+           is_leaf(&graph->values[graph->nodes[fusion->conv].input[1]]) && fits_offsets(&fusion->shape);
 }
 
 /* The backward half of it: every gradient on the way is read by the next step alone. Without a backward half
