@@ -64,7 +64,7 @@ const struct tw_operation tw_operation_linear_input_gradient_samples = {
 /* By samples, as the layer's forward: a thread then has the weights in its caches, and goes on with its own samples. */
 static ptrdiff_t nonzeros_units(const struct tw_execution *execution)
 {
-    return tw_nonzeros_units(execution->samples);
+    return tw_nonzeros_units(tw_execution_input_shape(execution, 0).extent[0]);
 }
 
 static size_t nonzeros_workspace(const struct tw_execution *execution)
@@ -78,7 +78,7 @@ static void run_input_gradient_nonzeros(const struct tw_execution *execution, pt
                                         void *workspace)
 {
     struct tw_gemm_shape shape = input_gradient_shape(execution);
-    struct tw_linear_part part = tw_nonzeros_part(execution, &shape, begin, end);
+    struct tw_linear_part part = tw_nonzeros_part(&shape, begin, end);
 
     tw_nonzeros_run(execution, &shape, &part, workspace);
 }
@@ -86,7 +86,7 @@ static void run_input_gradient_nonzeros(const struct tw_execution *execution, pt
 static double nonzeros_flops(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
 {
     struct tw_gemm_shape shape = input_gradient_shape(execution);
-    struct tw_linear_part part = tw_nonzeros_part(execution, &shape, begin, end);
+    struct tw_linear_part part = tw_nonzeros_part(&shape, begin, end);
 
     return tw_nonzeros_flops(execution, &shape, &part);
 }

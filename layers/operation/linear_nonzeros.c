@@ -45,12 +45,18 @@ const struct tw_operation tw_operation_transpose_linear = {
 
 /* --- x, weights, bias -> y ------------------------------------------------------------------------------ */
 
+/* Of y: the samples, unless x is not batched. */
+static ptrdiff_t rows_of(const struct tw_execution *execution)
+{
+    return tw_execution_output_shape(execution, 0).extent[0];
+}
+
 static struct tw_gemm_shape forward_shape(const struct tw_execution *execution)
 {
     const struct tw_linear_shape *linear = shape_of(execution);
     const bool transposed = execution->node->attributes.linear.transposed;
 
-    return (struct tw_gemm_shape){.m = execution->samples,
+    return (struct tw_gemm_shape){.m = rows_of(execution),
                                   .n = linear->out,
                                   .k = linear->in,
                                   .a_row = linear->in,
@@ -63,7 +69,7 @@ static struct tw_gemm_shape forward_shape(const struct tw_execution *execution)
 
 static ptrdiff_t units(const struct tw_execution *execution)
 {
-    return tw_nonzeros_units(execution->samples);
+    return tw_nonzeros_units(rows_of(execution));
 }
 
 static double flops(const struct tw_execution *execution)
@@ -76,7 +82,7 @@ static double flops(const struct tw_execution *execution)
 static double flops_done(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end)
 {
     const struct tw_gemm_shape shape = forward_shape(execution);
-    const struct tw_linear_part part = tw_nonzeros_part(execution, &shape, begin, end);
+    const struct tw_linear_part part = tw_nonzeros_part(&shape, begin, end);
 
     return tw_nonzeros_flops(execution, &shape, &part);
 }
@@ -101,7 +107,7 @@ static void multiply_samples(const struct tw_execution *execution, const struct 
 static void run_samples(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
     const struct tw_gemm_shape whole = forward_shape(execution);
-    const struct tw_linear_part part = tw_nonzeros_part(execution, &whole, begin, end);
+    const struct tw_linear_part part = tw_nonzeros_part(&whole, begin, end);
     const ptrdiff_t rows = part.last_row - part.first_row;
     const bool pay = tw_nonzeros_pay(execution, &whole, execution->in[0]);
     const bool leaves_out = pay && !tw_nonzeros_share_is_dense(execution->kernels, &whole, rows);

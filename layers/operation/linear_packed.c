@@ -9,6 +9,12 @@ static const struct tw_linear_shape *shape_of(const struct tw_execution *executi
     return &execution->node->attributes.linear.shape;
 }
 
+/* Of y: the samples, unless x is not batched. */
+static ptrdiff_t rows_of(const struct tw_execution *execution)
+{
+    return tw_execution_output_shape(execution, 0).extent[0];
+}
+
 /* Blocks of sixteen outputs: their weights are disjoint, so threads share the reading of them. */
 static ptrdiff_t blocks(const struct tw_execution *execution)
 {
@@ -17,7 +23,7 @@ static ptrdiff_t blocks(const struct tw_execution *execution)
 
 static double flops(const struct tw_execution *execution)
 {
-    return 2.0 * (double)execution->samples * (double)shape_of(execution)->in *
+    return 2.0 * (double)rows_of(execution) * (double)shape_of(execution)->in *
            (double)shape_of(execution)->out;
 }
 
@@ -44,7 +50,7 @@ const struct tw_operation tw_operation_pack_linear = {
 static void run_linear(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
     (void)workspace;
-    execution->kernels->f32_linear_forward(shape_of(execution), execution->samples, execution->in[0],
+    execution->kernels->f32_linear_forward(shape_of(execution), rows_of(execution), execution->in[0],
                                            execution->in[1], execution->in[2], execution->out[0], begin, end);
 }
 

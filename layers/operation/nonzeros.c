@@ -153,15 +153,14 @@ const char *tw_nonzeros_algorithm(const struct tw_execution *execution)
     return "non-zeros while few";
 }
 
-ptrdiff_t tw_nonzeros_units(ptrdiff_t samples)
+ptrdiff_t tw_nonzeros_units(ptrdiff_t rows)
 {
-    return (samples + NONZERO_SAMPLES - 1) / NONZERO_SAMPLES;
+    return (rows + NONZERO_SAMPLES - 1) / NONZERO_SAMPLES;
 }
 
-struct tw_linear_part tw_nonzeros_part(const struct tw_execution *execution,
-                                       const struct tw_gemm_shape *whole, ptrdiff_t begin, ptrdiff_t end)
+struct tw_linear_part tw_nonzeros_part(const struct tw_gemm_shape *whole, ptrdiff_t begin, ptrdiff_t end)
 {
     const ptrdiff_t first = begin * NONZERO_SAMPLES, last = end * NONZERO_SAMPLES;
 
-    return (struct tw_linear_part){first, last < execution->samples ? last : execution->samples, 0, whole->n};
+    return (struct tw_linear_part){first, last < whole->m ? last : whole->m, 0, whole->n};
 }

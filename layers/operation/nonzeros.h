@@ -52,11 +52,10 @@ double tw_nonzeros_flops(const struct tw_execution *execution, const struct tw_g
 /* What plans and profiles call it. */
 const char *tw_nonzeros_algorithm(const struct tw_execution *execution);
 
-/* Forms that go by samples: units of a few of them, and so many units a claim that walking through all weights pays. The
- * samples of units [begin, end), in all columns. */
+/* Forms that go by rows of the product, which are samples: units of a few of them, and so many units a claim that walking through
+ * all weights pays. The rows of units [begin, end), in all columns. */
 #define TW_NONZEROS_GRAIN 16
-ptrdiff_t tw_nonzeros_units(ptrdiff_t samples);
-struct tw_linear_part tw_nonzeros_part(const struct tw_execution *execution,
-                                       const struct tw_gemm_shape *whole, ptrdiff_t begin, ptrdiff_t end);
+ptrdiff_t tw_nonzeros_units(ptrdiff_t rows);
+struct tw_linear_part tw_nonzeros_part(const struct tw_gemm_shape *whole, ptrdiff_t begin, ptrdiff_t end);
 
 #endif

@@ -135,9 +135,12 @@ static void forward(const struct tw_kernels *kernels, const struct layer *layer,
                     float *y)
 {
     const struct tw_operation *operation = &tw_operation_linear_nonzeros;
-    const struct tw_graph_node node = {.input = {1, 2, bias ? 3 : 0},
-                                       .attributes.linear.shape = {.in = IN, .out = OUT}};
-    const struct tw_execution execution = {.node = &node,
+    const struct tw_graph_node node = {
+        .input = {1, 2, bias ? 3 : 0}, .output = {4}, .attributes.linear.shape = {.in = IN, .out = OUT}};
+    struct tw_graph_value values[5] = {[4] = {.shape = TW_SHAPE(SAMPLES, OUT)}};
+    const tw_graph graph = {.values = values, .value_count = 5};
+    const struct tw_execution execution = {.graph = &graph,
+                                           .node = &node,
                                            .kernels = kernels,
                                            .samples = SAMPLES,
                                            .in = {layer->x, layer->weight, bias ? layer->bias : NULL},
