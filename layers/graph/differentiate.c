@@ -39,15 +39,25 @@ static void differentiate_node(struct gradients *gradients, size_t index)
     }
 }
 
-/* The value that becomes a parameter's gradient is placed in the parameter's own memory, so it must not be a
- * view and must belong to one parameter only; where it does not, a copy does. */
+/* Whether another value has the same gradient, as both sides of an addition have. */
+static bool is_shared(const struct gradients *gradients, size_t value)
+{
+    for (size_t i = 1; i < gradients->count; i++) {
+        if (i != value && gradients->of[i].index == gradients->of[value].index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The value that becomes a parameter's gradient is placed in the parameter's own memory, where runs add up, so it must
+ * not be a view and must be the gradient of nothing else; where it is, a copy takes its place. */
 static void claim_for_parameter(struct gradients *gradients, uint32_t parameter_value)
 {
     tw_graph *graph = gradients->graph;
     tw_value *gradient = &gradients->of[parameter_value];
 
-    if (graph->values[gradient->index].alias_of != 0 ||
-        graph->values[gradient->index].is_parameter_gradient) {
+    if (graph->values[gradient->index].alias_of != 0 || is_shared(gradients, parameter_value)) {
         *gradient = tw_record_copy(graph, *gradient);
     }
     if (gradient->index != 0) {
@@ -111,7 +121,7 @@ enum tw_status tw_graph_differentiate(tw_graph *graph, tw_value loss)
     }
     graph->differentiated = true;
     graph->backward = true;
-    gradients.of[loss.index] = tw_record_one(graph);
+    gradients.of[loss.index] = tw_record_one(graph, graph->values[loss.index].shape);
     for (size_t i = node_count; i-- > 1 && graph->status == TW_OK;) {
         differentiate_node(&gradients, i);
     }

@@ -62,9 +62,9 @@ const struct tw_operation tw_operation_one = {
     .run = run_one,
 };
 
-tw_value tw_record_one(tw_graph *graph)
+tw_value tw_record_one(tw_graph *graph, struct tw_shape shape)
 {
-    return tw_graph_record(graph, &tw_operation_one, NULL, 0, NULL, TW_F32, tw_scalar_shape(), false);
+    return tw_graph_record(graph, &tw_operation_one, NULL, 0, NULL, TW_F32, shape, false);
 }
 
 /* Elementwise nodes on values without a batch are split into blocks of this many elements. */

@@ -38,8 +38,8 @@ extern const struct tw_operation tw_operation_nll_loss_gradient;
  * records it. */
 extern const struct tw_operation tw_operation_cross_entropy_gradient;
 
-/* The float32 scalar 1: d loss / d loss. */
-tw_value tw_record_one(tw_graph *graph);
+/* The float32 1 in a shape of one element: d loss / d loss. */
+tw_value tw_record_one(tw_graph *graph, struct tw_shape shape);
 
 /* The same elements in memory of their own. */
 tw_value tw_record_copy(tw_graph *graph, tw_value x);
