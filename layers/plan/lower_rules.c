@@ -57,7 +57,8 @@ static bool has_zeros_and_weights(const struct rules *rules, uint32_t index)
     return has_zeros(rules, index, weight) && !tw_linear_is_small(weight);
 }
 
-/* The node of this operation that alone reads output 0 of a node, as its input 0; 0 if there is none. */
+/* The node of this operation that alone reads output 0 of a node, as its input 0; 0 if there is none. What goes to a parameter's
+ * gradient has a place of its own, and stays the reader's. */
 static uint32_t only_reader(const struct rules *rules, uint32_t index, const struct tw_operation *operation)
 {
     const tw_graph *graph = rules->graph;
@@ -66,7 +67,7 @@ static uint32_t only_reader(const struct rules *rules, uint32_t index, const str
     for (uint32_t i = index + 1; i < graph->node_count && rules->uses[y] == 1 && !graph->values[y].keep;
          i++) {
         if (graph->nodes[i].operation == operation && graph->nodes[i].input[0] == y) {
-            return i;
+            return graph->values[graph->nodes[i].output[0]].is_parameter_gradient ? 0 : i;
         }
     }
     return 0;
