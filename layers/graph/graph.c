@@ -91,16 +91,24 @@ const struct tw_graph_value *tw_graph_value_of(const tw_graph *graph, tw_value v
     return value.index > 0 && value.index < graph->value_count ? &graph->values[value.index] : NULL;
 }
 
+/* Of a value: what a plan adds up for all of them is still a number of bytes. */
+#define MOST_BYTES (PTRDIFF_MAX >> 16)
+
 /* Appends a value; the invalid value and an error on the graph when there is no memory or the shape is
  * senseless. */
 static tw_value append_value(tw_graph *graph, const struct tw_graph_value *entry)
 {
+    const ptrdiff_t count = tw_shape_count(&entry->shape);
     char text[TW_SHAPE_TEXT_BYTES];
     struct tw_graph_value *grown;
 
-    if (tw_shape_count(&entry->shape) < 1) {
+    if (count == 0) {
         return tw_graph_fail(graph, TW_ERROR_SHAPE, "graph: a value of shape %s has no elements",
                              tw_shape_text(&entry->shape, text));
+    }
+    if (count < 0 || count > MOST_BYTES / (ptrdiff_t)tw_dtype_size(entry->dtype)) {
+        return tw_graph_fail(graph, TW_ERROR_SHAPE, "graph: a value of shape %s, expected at most %td bytes",
+                             tw_shape_text(&entry->shape, text), (ptrdiff_t)MOST_BYTES);
     }
     grown =
         tw_array_grow(graph->values, &graph->value_capacity, graph->value_count + 1, sizeof *graph->values);

@@ -225,6 +225,9 @@ const void *tw_plan_data(const tw_plan *plan, tw_value recorded)
             "read it",
             (unsigned)recorded.index);
     }
+    if (place->kind == TW_PLACE_BOUND && !plan->address[place->root]) {
+        return tw_fail_null(TW_ERROR_STATE, "plan: input %s is not bound", root->name);
+    }
     if (place->kind == TW_PLACE_GRADIENT) {
         return root->parameter->gradient_is_zero
                    ? tw_fail_null(TW_ERROR_STATE, "plan: no backward has run yet")

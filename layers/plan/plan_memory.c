@@ -33,6 +33,7 @@ static void classify(tw_plan *plan)
                       : value->kind == TW_VALUE_PARAMETER ? TW_PLACE_PARAMETER
                       : value->is_parameter_gradient      ? TW_PLACE_GRADIENT
                                                           : TW_PLACE_MEMORY;
+        plan->places[place->root].lasting |= place->lasting;
     }
 }
 
@@ -98,10 +99,9 @@ static void find_lifetimes(tw_plan *plan, const uint32_t *last_use)
         }
     }
     for (uint32_t i = 1; i < plan->graph->value_count; i++) {
-        struct tw_place *place = &plan->places[plan->places[i].root];
+        const struct tw_place *place = &plan->places[plan->places[i].root];
 
-        if (plan->places[i].lasting) {
-            place->lasting = true;
+        if (place->lasting) {
             plan->places[place->slot].last = INT_MAX;
         }
     }
