@@ -94,9 +94,10 @@ struct tw_tensor *tw_tensor_slice(const struct tw_tensor *source, int dim, ptrdi
     }
     extent = start == stop ? 0 : (stop - start - 1) / step + 1;
     view->shape.extent[dim] = extent;
-    if (extent > 0) { /* a start at the end would point outside the storage */
-        advance(view, start * source->stride[dim]);
+    if (tw_tensor_count(view) == 0) { /* a start at the end would point outside; strides may be any number */
+        return view;
     }
+    advance(view, start * source->stride[dim]);
     if (extent > 1) { /* otherwise the step may be too large to be multiplied, and is not needed */
         view->stride[dim] *= step;
     }
