@@ -171,6 +171,12 @@ const char *tw_conv_algorithm_name(enum tw_conv_algorithm algorithm)
     return names[algorithm];
 }
 
+/* Phases of the input gradient in one direction that have positions: no more than the image has, however long the steps. */
+static ptrdiff_t phases(const struct tw_conv2d_shape *shape, int d)
+{
+    return tw_conv_smaller(shape->stride[d], d == 0 ? shape->in_height : shape->in_width);
+}
+
 static bool is_empty(const struct tw_conv_pass *pass)
 {
     return pass->positions[0] < 1 || pass->positions[1] < 1;
@@ -227,8 +233,8 @@ void tw_conv_input_gradient(const struct tw_f32_tiles *tiles, enum tw_conv_algor
         tw_conv_direct(tiles, shape, true, samples, dy, w, NULL, dx, workspace);
         return;
     }
-    for (ptrdiff_t vertical = 0; vertical < shape->stride[0]; vertical++) {
-        for (ptrdiff_t horizontal = 0; horizontal < shape->stride[1]; horizontal++) {
+    for (ptrdiff_t vertical = 0; vertical < phases(shape, 0); vertical++) {
+        for (ptrdiff_t horizontal = 0; horizontal < phases(shape, 1); horizontal++) {
             const struct tw_conv_pass pass = tw_conv_gradient_pass(shape, vertical, horizontal);
 
             run_phase(tiles, &pass, samples, dy, w, dx, workspace);
@@ -256,9 +262,9 @@ static size_t passes_workspace(const struct tw_f32_tiles *tiles, const struct tw
     const struct tw_conv_pass forward = tw_conv_forward_pass(shape);
     size_t most = pass_workspace(tiles, &forward);
 
-    for (ptrdiff_t phase = 0; phase < shape->stride[0] * shape->stride[1]; phase++) {
+    for (ptrdiff_t phase = 0; phase < phases(shape, 0) * phases(shape, 1); phase++) {
         const struct tw_conv_pass pass =
-            tw_conv_gradient_pass(shape, phase / shape->stride[1], phase % shape->stride[1]);
+            tw_conv_gradient_pass(shape, phase / phases(shape, 1), phase % phases(shape, 1));
 
         most = larger(most, pass_workspace(tiles, &pass));
     }

@@ -2,8 +2,9 @@
 
 /* Shapes and numbers of samples that are taken in several parts, against the reference, bit for bit. */
 
-/* Shapes that need several blocks of channels, of columns, bands of rows, and stop chains in between; the last two need the
- * most workspace for the weight gradient, one on narrow panels, one on wide ones. Where tests are slow, the first of them. */
+/* Shapes that need several blocks of channels, of columns, bands of rows, and stop chains in between; of the last three two
+ * need the most workspace for the weight gradient, one on narrow panels, one on wide ones, and bands of the third differ in the
+ * taps that they meet alone. Where tests are slow, the first of them. */
 static void blocks_equal_the_reference(void **state)
 {
     static const struct {
@@ -29,6 +30,7 @@ static void blocks_equal_the_reference(void **state)
         {{1, 7}, {12, 28}, {3, 3}, {1, 1}, {1, 1}},     {{1100, 19}, {9, 5}, {1, 1}, {1, 1}, {0, 0}},
         {{70, 210}, {9, 5}, {1, 1}, {1, 1}, {0, 0}},    {{6, 64}, {16, 16}, {3, 3}, {1, 1}, {1, 1}},
         {{6, 90}, {31, 31}, {5, 5}, {2, 2}, {2, 2}},    {{40, 56}, {9, 9}, {1, 1}, {2, 1}, {0, 0}},
+        {{8, 8}, {1, 700}, {3, 3}, {1, 1}, {2, 1}},
     };
     const ptrdiff_t count = sizeof cases / sizeof *cases, tried = tw_test_cases(3 * count);
     const ptrdiff_t samples = tw_test_cases(2);

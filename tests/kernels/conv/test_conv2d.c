@@ -21,6 +21,31 @@ static void random_shapes_equal_the_reference(void **state)
     assert_int_equal(ran, cases * available);
 }
 
+/* Steps much longer than the image: as many phases of the input gradient as the image has positions, not as the step has. */
+static void long_steps_equal_the_reference(void **state)
+{
+    static const ptrdiff_t channels[][2] = {{4, 4}, {9, 10}, {3, 40}, {20, 2}};
+    const int available = conv_variants_to_compare();
+    struct tw_rng rng = tw_test_rng(5);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+        struct tw_conv2d_shape shape = {.in_channels = channels[i][0],
+                                        .in_height = 5,
+                                        .in_width = 7,
+                                        .out_channels = channels[i][1],
+                                        .kernel_height = 3,
+                                        .kernel_width = 3,
+                                        .stride = {1 << 20, 1 << 14},
+                                        .padding = {1, 1},
+                                        .dilation = {1, 1},
+                                        .groups = 1};
+
+        set_output(&shape);
+        assert_int_equal(check_shape(&rng, &shape, 2, NULL, 0), available);
+    }
+}
+
 /* Infinity times a zero of the padding is NaN where steps there are not left out, in every variant. */
 static void special_values_flow(void **state)
 {
@@ -125,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_shapes_equal_the_reference),
         cmocka_unit_test(padding_is_left_out_where_promised),
+        cmocka_unit_test(long_steps_equal_the_reference),
         cmocka_unit_test(special_values_flow),
         cmocka_unit_test(samples_are_independent),
     };

@@ -136,6 +136,24 @@ static void fives_of_any_padding_equal_the_reference(void **state)
         }
 }
 
+/* 3 x 3 in steps of 2 with so much padding that vectors of results begin on either side of the image's end. */
+static void padded_steps_of_two_equal_the_reference(void **state)
+{
+    const int available = variants_to_compare();
+    struct tw_rng rng = tw_test_rng(9);
+
+    (void)state;
+    for (ptrdiff_t padding = 3; padding <= 6; padding++)
+        for (ptrdiff_t width = 35 - 2 * padding; width <= 32 - padding; width++) {
+            const ptrdiff_t image[] = {7, width}, channels[] = {3, 3};
+            struct tw_conv2d_shape shape = square_shape(channels, image, 3, 2, 3);
+
+            shape.padding[1] = padding;
+            set_output(&shape);
+            assert_int_equal(check(&rng, &shape, 2, false), available);
+        }
+}
+
 /* Planes that do not fit into the copy as a whole, nor into L1: bands, with and without phases, more small planes than
  * the copy holds at a time, and many channels for few results. */
 static void bands_equal_the_reference(void **state)
@@ -217,6 +235,7 @@ int main(void)
         cmocka_unit_test(streams_of_few_rows_equal_the_reference),
         cmocka_unit_test(small_images_equal_the_reference),
         cmocka_unit_test(fives_of_any_padding_equal_the_reference),
+        cmocka_unit_test(padded_steps_of_two_equal_the_reference),
         cmocka_unit_test(bands_equal_the_reference),
         cmocka_unit_test(selector_takes_it_for_few_results),
     };

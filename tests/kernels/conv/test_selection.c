@@ -106,6 +106,63 @@ static void few_results_follow_their_rule(void **state)
     }
 }
 
+/* Rows of results, 16 wide, that a kernel of one row meets whole. */
+static struct tw_conv2d_shape row_shape(ptrdiff_t in, ptrdiff_t out, ptrdiff_t groups, ptrdiff_t rows,
+                                        ptrdiff_t taps)
+{
+    return (struct tw_conv2d_shape){.in_channels = in,
+                                    .in_height = rows,
+                                    .in_width = 15 + taps,
+                                    .out_channels = out,
+                                    .out_height = rows,
+                                    .out_width = 16,
+                                    .kernel_height = 1,
+                                    .kernel_width = taps,
+                                    .stride = {1, 1},
+                                    .dilation = {1, 1},
+                                    .groups = groups};
+}
+
+/* Links of few results, and source channels of a group in images of few rows. */
+static void links_and_channels_of_few_results_have_their_limits(void **state)
+{
+    struct tw_conv2d_shape shape = row_shape(1, 5, 1, 12, 32);
+
+    (void)state;
+    assert_algorithms(&shape, "im2col+gemm", NULL, NULL);
+    shape = row_shape(1, 5, 1, 12, 31);
+    assert_algorithms(&shape, ALONG_ROWS, NULL, NULL);
+    shape = row_shape(16, 8, 2, 3, 3);
+    assert_algorithms(&shape, ALONG_ROWS, NULL, NULL);
+    shape = row_shape(18, 8, 2, 3, 3);
+    assert_algorithms(&shape, "im2col+gemm", NULL, NULL);
+    shape = row_shape(18, 8, 2, 4, 3);
+    assert_algorithms(&shape, ALONG_ROWS, NULL, NULL);
+}
+
+/* The links of a chain and the taps of a kernel from which steps outside the image count or not. */
+static void chains_and_kernels_without_padding_have_their_limits(void **state)
+{
+    struct tw_conv2d_shape shape = row_shape(1, 8, 1, 12, 24);
+
+    (void)state;
+    shape.kernel_width = 6;
+    shape.kernel_height = 4;
+    assert_true(tw_conv2d_leaves_out_padding(&shape, TW_CONV2D_FORWARD));
+    shape.in_channels = 3; /* there are no 22 or 23 links of so few channels and such kernels */
+    shape.kernel_width = 7;
+    shape.kernel_height = 1;
+    assert_false(tw_conv2d_leaves_out_padding(&shape, TW_CONV2D_FORWARD));
+    shape = row_shape(8, 8, 1, 12, 7);
+    for (ptrdiff_t height = 6; height < 10; height++)
+        for (ptrdiff_t width = 6; width < 10; width++) {
+            shape.kernel_height = height;
+            shape.kernel_width = width;
+            assert_int_equal(tw_conv2d_leaves_out_padding(&shape, TW_CONV2D_FORWARD),
+                             height < 8 && width < 8);
+        }
+}
+
 /* Both sides of every limit of planes whose panels have no gaps. */
 static void products_without_gaps_follow_their_rule(void **state)
 {
@@ -197,6 +254,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(selector_follows_its_rule),
         cmocka_unit_test(few_results_follow_their_rule),
+        cmocka_unit_test(links_and_channels_of_few_results_have_their_limits),
+        cmocka_unit_test(chains_and_kernels_without_padding_have_their_limits),
         cmocka_unit_test(products_without_gaps_follow_their_rule),
         cmocka_unit_test(weight_gradient_follows_its_rule),
     };
