@@ -11,11 +11,12 @@ struct tw_parameter_update {
     /* A handle of the parameter, kept for all runs; negative: it is not updated. Asked once, by the thread that plans. */
     ptrdiff_t (*find)(void *context, const tw_parameter *parameter);
 
-    /* Called before a run that updates has changed anything; another status than TW_OK ends the run. */
-    enum tw_status (*begin)(void *context);
+    /* Called before a run that updates has changed anything, with the handles of all that it updates, and -1 any number of
+     * times; another status than TW_OK ends the run. */
+    enum tw_status (*begin)(void *context, const ptrdiff_t *handles, size_t count);
 
-    /* Updates elements [begin, end); `gradient` is that of element `begin`. In one run, every element of every parameter
-     * that has a gradient comes once, on any thread, while other threads are at other elements. */
+    /* Updates elements [begin, end); `gradient` is that of element `begin`. In one run, every element of every handle
+     * that `begin` was told comes once, on any thread, while other threads are at other elements. */
     void (*apply)(void *context, ptrdiff_t handle, ptrdiff_t begin, ptrdiff_t end, const float *gradient);
 };
 

@@ -63,8 +63,9 @@ struct tw_optimizer_options *tw_optimizer_group(tw_optimizer *optimizer, size_t 
 enum tw_status tw_optimizer_step(tw_optimizer *optimizer, struct tw_team *team);
 
 /* For tw_plan_options.update: each backward run of that plan is also a step, of the same bits as tw_optimizer_step
- * afterwards, for the parameters whose gradients it computes; its errors are those of the step, before anything has
- * changed. The optimizer must outlive the plan and have all its groups. */
+ * afterwards, for the parameters whose gradients it computes and which still require one; the others, such as those of
+ * another plan, keep values and state. Its errors are those of the step, before anything has changed. The optimizer must
+ * outlive the plan and have all its groups. */
 struct tw_parameter_update tw_optimizer_update(tw_optimizer *optimizer);
 
 /* Zeroes the gradients of every parameter of every group (tw_parameter_zero_grad). */

@@ -14,8 +14,7 @@ struct tw_optimizer_slot {
     struct tw_tensor *second_moment; /* Adam's v; NULL for SGD */
 
     ptrdiff_t chunk_begin, chunk_end; /* its chunks among those of the whole step; equal: not updated */
-    const float *gradient;
-    bool planned; /* a plan updates it (optimizer_update.c) */
+    const float *gradient;            /* NULL: the run of a plan that is being made does not update it */
     union {
         struct tw_sgd_coefficients sgd;
         struct tw_adam_coefficients adam;
@@ -35,10 +34,11 @@ struct tw_optimizer {
 enum tw_status tw_optimizer_check_options(enum tw_optimizer_kind kind,
                                           const struct tw_optimizer_options *options);
 
-/* The parts of a step: what must be right before anything changes; one slot's coefficients, count of steps and version
- * of its parameter, with the gradient it is about; and elements [begin, end) of it, on any thread, whose gradients begin at
- * `gradient`. */
+/* The parts of a step: what must be right before anything changes, of the options and of each slot that takes part; one
+ * slot's coefficients, count of steps and version of its parameter, with the gradient it is about; and elements
+ * [begin, end) of it, on any thread, whose gradients begin at `gradient`. */
 enum tw_status tw_optimizer_check_groups(const tw_optimizer *optimizer);
+enum tw_status tw_optimizer_check_slot(const tw_optimizer *optimizer, const struct tw_optimizer_slot *slot);
 void tw_optimizer_prepare_slot(const tw_optimizer *optimizer, struct tw_optimizer_slot *slot,
                                const float *gradient);
 void tw_optimizer_update_range(const tw_optimizer *optimizer, const struct tw_optimizer_slot *slot,

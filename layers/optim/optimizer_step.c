@@ -48,23 +48,24 @@ enum tw_status tw_optimizer_check_groups(const tw_optimizer *optimizer)
     for (size_t i = 0; status == TW_OK && i < optimizer->group_count; i++) {
         status = tw_optimizer_check_options(optimizer->kind, &optimizer->groups[i]);
     }
-    for (size_t i = 0; status == TW_OK && i < optimizer->slot_count; i++) {
-        const struct tw_optimizer_slot *slot = &optimizer->slots[i];
-
-        if (optimizer->groups[slot->group].momentum != 0 && !slot->first_moment) {
-            status = tw_fail(TW_ERROR_STATE,
-                             "sgd: momentum of group %zu is %g but was 0 when the group was added, so "
-                             "\"%s\" has no velocity",
-                             slot->group, optimizer->groups[slot->group].momentum, slot->name);
-        } else if (slot->parameter->gradient_is_gone) {
-            status =
-                tw_fail(TW_ERROR_STATE,
-                        "optimizer: the gradient of \"%s\" was used up by the update within the latest run, "
-                        "expected one that zero_grad or a backward has left",
-                        slot->name);
-        }
-    }
     return status;
+}
+
+enum tw_status tw_optimizer_check_slot(const tw_optimizer *optimizer, const struct tw_optimizer_slot *slot)
+{
+    if (optimizer->groups[slot->group].momentum != 0 && !slot->first_moment) {
+        return tw_fail(TW_ERROR_STATE,
+                       "sgd: momentum of group %zu is %g but was 0 when the group was added, so "
+                       "\"%s\" has no velocity",
+                       slot->group, optimizer->groups[slot->group].momentum, slot->name);
+    }
+    if (slot->parameter->gradient_is_gone) {
+        return tw_fail(TW_ERROR_STATE,
+                       "optimizer: the gradient of \"%s\" was used up by the update within the latest run, "
+                       "expected one that zero_grad or a backward has left",
+                       slot->name);
+    }
+    return TW_OK;
 }
 
 static void prepare_coefficients(const tw_optimizer *optimizer, struct tw_optimizer_slot *slot)
@@ -169,6 +170,9 @@ enum tw_status tw_optimizer_step(tw_optimizer *optimizer, struct tw_team *team)
     struct step step = {.optimizer = optimizer};
     enum tw_status status = tw_optimizer_check_groups(optimizer);
 
+    for (size_t i = 0; status == TW_OK && i < optimizer->slot_count; i++) {
+        status = tw_optimizer_check_slot(optimizer, &optimizer->slots[i]);
+    }
     if (status != TW_OK) {
         return status;
     }

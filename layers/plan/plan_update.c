@@ -54,7 +54,7 @@ enum tw_status tw_plan_begin_updates(const tw_plan *plan, bool adds)
                        "plan: gradients of an earlier run have not been zeroed; a run that updates "
                        "parameters does not add to them");
     }
-    return plan->update->begin(plan->update->context);
+    return plan->update->begin(plan->update->context, plan->update_handles + 1, plan->graph->node_count - 1);
 }
 
 struct target {

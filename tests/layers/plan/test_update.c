@@ -85,11 +85,28 @@ static void copy_parameters(const struct training *t, bool gradients, float *to)
     tw_parameter_list_release(&list);
 }
 
+static void train(struct training *t, int step, ptrdiff_t samples, enum updates updates)
+{
+    tw_optimizer_zero_grad(t->optimizer);
+    assert_ok(run(t, step, samples));
+    if (updates == AFTER) {
+        assert_ok(tw_optimizer_step(t->optimizer, t->team));
+    }
+}
+
+static void assert_same(const struct training *expected, const struct training *actual, bool gradients)
+{
+    static float bits[2][PARAMETERS];
+
+    copy_parameters(expected, gradients, bits[0]);
+    copy_parameters(actual, gradients, bits[1]);
+    assert_bits_equal_f32(bits[0], bits[1], PARAMETERS);
+}
+
 static void updates_inside_have_the_bits_of_a_step_afterwards(void **state)
 {
     static const int teams[] = {1, 2, 3, 8};
     static const enum tw_optimizer_kind kinds[] = {TW_SGD, TW_ADAM, TW_ADAMW};
-    static float expected[2][PARAMETERS], actual[2][PARAMETERS];
 
     (void)state;
     for (size_t i = 0; i < 4; i++) {
@@ -102,26 +119,82 @@ static void updates_inside_have_the_bits_of_a_step_afterwards(void **state)
         for (int step = 0; step < STEPS; step++) {
             ptrdiff_t samples = step == 1 ? BATCH - 4 : BATCH;
 
-            tw_optimizer_zero_grad(after.optimizer);
-            tw_optimizer_zero_grad(inside.optimizer);
-            tw_optimizer_zero_grad(using_up.optimizer);
-            assert_ok(run(&after, step, samples));
-            assert_ok(tw_optimizer_step(after.optimizer, after.team));
-            assert_ok(run(&inside, step, samples));
-            assert_ok(run(&using_up, step, samples));
+            train(&after, step, samples, AFTER);
+            train(&inside, step, samples, INSIDE);
+            train(&using_up, step, samples, USING_UP);
             assert_true(tw_plan_scalar(after.plan, after.loss) == tw_plan_scalar(inside.plan, inside.loss));
         }
-        for (int gradients = 0; gradients < 2; gradients++) {
-            copy_parameters(&after, gradients, expected[gradients]);
-            copy_parameters(&inside, gradients, actual[gradients]);
-            assert_bits_equal_f32(expected[gradients], actual[gradients], PARAMETERS);
-        }
-        copy_parameters(&using_up, false, actual[0]);
-        assert_bits_equal_f32(expected[0], actual[0], PARAMETERS);
+        assert_same(&after, &inside, true);
+        assert_same(&after, &inside, false);
+        assert_same(&after, &using_up, false);
         close_training(&after);
         close_training(&inside);
         close_training(&using_up);
     }
+}
+
+static void plan_again(struct training *t, const struct tw_parameter_update *update)
+{
+    tw_plan_release(t->plan);
+    t->plan = tw_plan_new(t->graph, &(struct tw_plan_options){.level = 2, .team = t->team, .update = update});
+    assert_non_null(t->plan);
+}
+
+/* Two plans and one optimizer: a run counts no step, and asks no gradient, of what the other plan updates. */
+static void plans_share_an_optimizer(void **state)
+{
+    struct training alone, first, second;
+    struct tw_optimizer_options options;
+
+    (void)state;
+    open_training(&alone, TW_ADAM, 1, AFTER);
+    open_training(&first, TW_ADAM, 2, USING_UP);
+    open_training(&second, TW_ADAM, 2, AFTER);
+    options = *tw_optimizer_group(first.optimizer, 0);
+    assert_ok(tw_optimizer_add_module(first.optimizer, second.tower, &options));
+    plan_again(&second, &first.update);
+    for (int step = 0; step < STEPS; step++) {
+        train(&alone, step, BATCH, AFTER);
+        train(&first, step, BATCH, USING_UP);
+        assert_ok(run(&second, step, BATCH));
+    }
+    assert_same(&alone, &first, false);
+    assert_same(&alone, &second, false);
+    tw_plan_release(second.plan);
+    second.plan = NULL;
+    close_training(&first);
+    close_training(&second);
+    close_training(&alone);
+}
+
+/* Every second parameter, the large one among them. */
+static void freeze(const struct training *t, bool frozen)
+{
+    struct tw_parameter_list list;
+
+    assert_ok(tw_module_named_parameters(t->tower, &list));
+    for (size_t i = 0; i < list.count; i += 2) {
+        list.items[i].parameter->requires_grad = !frozen;
+    }
+    tw_parameter_list_release(&list);
+}
+
+static void what_was_frozen_later_keeps_values_and_state(void **state)
+{
+    struct training after, inside;
+
+    (void)state;
+    open_training(&after, TW_ADAMW, 1, AFTER);
+    open_training(&inside, TW_ADAMW, 3, USING_UP);
+    for (int step = 0; step < STEPS; step++) {
+        freeze(&after, step % 2 == 0);
+        freeze(&inside, step % 2 == 0);
+        train(&after, step, BATCH, AFTER);
+        train(&inside, step, BATCH, USING_UP);
+        assert_same(&after, &inside, false);
+    }
+    close_training(&after);
+    close_training(&inside);
 }
 
 /* The barriers are no more than without updates. */
@@ -209,17 +282,14 @@ static void others_keep_their_values(void **state)
 
     (void)state;
     open_training(&t, TW_ADAM, 2, AFTER);
-    tw_plan_release(t.plan);
     assert_ok(tw_module_named_parameters(t.tower, &list));
     options.learning_rate = 1;
     assert_ok(tw_optimizer_add_group(narrow, &(struct tw_parameter_list){.items = list.items, .count = 1},
                                      &options));
     update = tw_optimizer_update(narrow);
-    t.plan = tw_plan_new(t.graph, &(struct tw_plan_options){.level = 2, .team = t.team, .update = &update});
-    assert_non_null(t.plan);
+    plan_again(&t, &update);
     copy_parameters(&t, false, before);
-    tw_optimizer_zero_grad(t.optimizer);
-    assert_ok(run(&t, 0, BATCH));
+    train(&t, 0, BATCH, USING_UP);
     copy_parameters(&t, false, later);
     offset = tw_tensor_count(list.items[0].parameter->data);
     assert_true(memcmp(before, later, (size_t)offset * sizeof *before) != 0);
@@ -261,6 +331,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(updates_inside_have_the_bits_of_a_step_afterwards),
+        cmocka_unit_test(plans_share_an_optimizer),
+        cmocka_unit_test(what_was_frozen_later_keeps_values_and_state),
         cmocka_unit_test(updates_cost_no_stage),
         cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(what_is_used_up_is_not_stale),
