@@ -47,16 +47,19 @@ static enum tw_status choose_kernels(tw_plan *plan, const struct tw_kernels *wan
     return plan->kernels ? TW_OK : tw_error_status();
 }
 
-/* Gradients exist before the first run, so that no run allocates. */
+/* Gradients exist before the first run, so that no run allocates; it overwrites them, as nobody has written any. */
 static enum tw_status make_gradients(const tw_plan *plan)
 {
     for (size_t i = 1; i < plan->graph->value_count; i++) {
         const struct tw_graph_value *value = &plan->graph->values[i];
 
-        if (value->is_parameter_gradient && !value->parameter->gradient &&
-            !tw_parameter_gradient(value->parameter)) {
+        if (!value->is_parameter_gradient || value->parameter->gradient) {
+            continue;
+        }
+        if (!tw_parameter_gradient(value->parameter)) {
             return tw_error_status();
         }
+        tw_parameter_zero_grad(value->parameter);
     }
     return TW_OK;
 }
