@@ -12,10 +12,11 @@
 tw_value tw_normalize(tw_graph *graph, tw_value x, double mean, double standard_deviation);
 
 /* x (N, C, H, W), weight (O, C/groups, KH, KW), bias (O) or invalid -> (N, O, H', W'); kernels/conv/conv.h
- * has the formula. geometry.kernel may be 0 (taken from the weight). */
+ * has the formula. geometry.kernel may be 0 (taken from the weight). Weight and bias are the same for every
+ * sample: batched ones are refused. */
 tw_value tw_conv2d(tw_graph *graph, tw_value x, tw_value weight, tw_value bias, tw_conv2d_geometry geometry);
 
-/* x (N, I), weight (O, I), bias (O) or invalid -> (N, O): x weight^T + bias. */
+/* x (N, I), weight (O, I), bias (O) or invalid -> (N, O): x weight^T + bias, neither of them batched. */
 tw_value tw_linear(tw_graph *graph, tw_value x, tw_value weight, tw_value bias);
 
 tw_value tw_relu(tw_graph *graph, tw_value x);

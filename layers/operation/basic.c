@@ -46,6 +46,18 @@ bool tw_expect_f32_shape(tw_graph *graph, const char *operation, tw_value x, int
     return true;
 }
 
+bool tw_expect_unbatched(tw_graph *graph, const char *operation, tw_value x)
+{
+    const struct tw_graph_value *value = &graph->values[x.index];
+    char text[TW_SHAPE_TEXT_BYTES];
+
+    if (value->batched) {
+        tw_graph_fail(graph, TW_ERROR_SHAPE, "%s: %s is a batch of %td, expected the same for every sample",
+                      operation, tw_shape_text(&value->shape, text), value->shape.extent[0]);
+    }
+    return !value->batched;
+}
+
 static void run_one(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
     (void)workspace;

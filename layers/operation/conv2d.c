@@ -54,13 +54,35 @@ static bool geometry_is_valid(const tw_conv2d_geometry *geometry)
     return valid;
 }
 
+/* Groups that divide the output channels are at most as many: from then on no product is too large. */
+static bool check_channels(tw_graph *graph, const struct tw_shape *x, const struct tw_shape *weight,
+                           ptrdiff_t groups)
+{
+    char left[TW_SHAPE_TEXT_BYTES], right[TW_SHAPE_TEXT_BYTES];
+
+    tw_shape_text(x, left);
+    tw_shape_text(weight, right);
+    if (weight->extent[0] % groups != 0) {
+        tw_graph_fail(graph, TW_ERROR_SHAPE,
+                      "conv2d: weight %s has %td output channels, expected a multiple of its %td groups",
+                      right, weight->extent[0], groups);
+        return false;
+    }
+    if (x->extent[1] != weight->extent[1] * groups) {
+        tw_graph_fail(graph, TW_ERROR_SHAPE,
+                      "conv2d: input %s has %td channels, weight %s with %td groups expects %td", left,
+                      x->extent[1], right, groups, weight->extent[1] * groups);
+        return false;
+    }
+    return true;
+}
+
 /* Checks weight and bias against the geometry and the input's channels. */
 static bool check_weight(tw_graph *graph, const struct tw_shape *x, const struct tw_shape *weight,
                          const struct tw_shape *bias, const tw_conv2d_geometry *geometry)
 {
     char left[TW_SHAPE_TEXT_BYTES], right[TW_SHAPE_TEXT_BYTES];
 
-    tw_shape_text(x, left);
     tw_shape_text(weight, right);
     if (!geometry_is_valid(geometry)) {
         tw_graph_fail(
@@ -77,10 +99,7 @@ static bool check_weight(tw_graph *graph, const struct tw_shape *x, const struct
                       geometry->kernel[0], geometry->kernel[1]);
         return false;
     }
-    if (weight->extent[0] % geometry->groups != 0 || x->extent[1] != weight->extent[1] * geometry->groups) {
-        tw_graph_fail(graph, TW_ERROR_SHAPE,
-                      "conv2d: input %s has %td channels, weight %s with %td groups expects %td", left,
-                      x->extent[1], right, geometry->groups, weight->extent[1] * geometry->groups);
+    if (!check_channels(graph, x, weight, geometry->groups)) {
         return false;
     }
     if (bias && (bias->ndim != 1 || bias->extent[0] != weight->extent[0])) {
@@ -100,7 +119,9 @@ tw_value tw_conv2d(tw_graph *graph, tw_value x, tw_value weight, tw_value bias, 
 
     if (!tw_expect_f32_shape(graph, "conv2d", x, 4, "(N, C, H, W)") ||
         !tw_expect_f32_shape(graph, "conv2d weight", weight, 4, "(O, C/groups, KH, KW)") ||
-        (bias.index != 0 && !tw_expect_f32(graph, "conv2d bias", bias))) {
+        !tw_expect_unbatched(graph, "conv2d weight", weight) ||
+        (bias.index != 0 &&
+         (!tw_expect_f32(graph, "conv2d bias", bias) || !tw_expect_unbatched(graph, "conv2d bias", bias)))) {
         return TW_INVALID_VALUE;
     }
     x_shape = &graph->values[x.index].shape;

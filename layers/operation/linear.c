@@ -14,7 +14,9 @@ tw_value tw_linear(tw_graph *graph, tw_value x, tw_value weight, tw_value bias)
 
     if (!tw_expect_f32_shape(graph, "linear", x, 2, "(N, features)") ||
         !tw_expect_f32_shape(graph, "linear weight", weight, 2, "(out, in)") ||
-        (bias.index != 0 && !tw_expect_f32(graph, "linear bias", bias))) {
+        !tw_expect_unbatched(graph, "linear weight", weight) ||
+        (bias.index != 0 &&
+         (!tw_expect_f32(graph, "linear bias", bias) || !tw_expect_unbatched(graph, "linear bias", bias)))) {
         return TW_INVALID_VALUE;
     }
     x_shape = &graph->values[x.index].shape;

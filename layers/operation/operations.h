@@ -59,4 +59,7 @@ bool tw_expect_f32(tw_graph *graph, const char *operation, tw_value x);
 /* As above, with exactly `ndim` dimensions, written out in `layout` ("(N, C, H, W)"). */
 bool tw_expect_f32_shape(tw_graph *graph, const char *operation, tw_value x, int ndim, const char *layout);
 
+/* Checks that a valid value is no batch: every sample reads all of it, and it has as many entries in every run. */
+bool tw_expect_unbatched(tw_graph *graph, const char *operation, tw_value x);
+
 #endif

@@ -133,7 +133,13 @@ static void test_refuses(void **state)
     assert_refused(TW_SHAPE(2, 3, 8, 8), TW_SHAPE(4, 2, 3, 3), (tw_conv2d_geometry){0}, TW_ERROR_SHAPE,
                    "conv2d: input (2, 3, 8, 8) has 3 channels, weight (4, 2, 3, 3) with 1 groups expects 2");
     assert_refused(TW_SHAPE(2, 4, 8, 8), TW_SHAPE(5, 2, 3, 3), (tw_conv2d_geometry){.groups = 2},
-                   TW_ERROR_SHAPE, "weight (5, 2, 3, 3)");
+                   TW_ERROR_SHAPE,
+                   "conv2d: weight (5, 2, 3, 3) has 5 output channels, expected a multiple of its 2 groups");
+    assert_refused(TW_SHAPE(2, 2, 8, 8), TW_SHAPE(3, 1, 3, 3), (tw_conv2d_geometry){.groups = 2},
+                   TW_ERROR_SHAPE,
+                   "conv2d: weight (3, 1, 3, 3) has 3 output channels, expected a multiple of its 2 groups");
+    assert_refused(TW_SHAPE(2, 2, 8, 8), TW_SHAPE(3, 2, 3, 3), (tw_conv2d_geometry){.groups = PTRDIFF_MAX},
+                   TW_ERROR_SHAPE, "has 3 output channels, expected a multiple of its 9223372036854775807");
     assert_refused(TW_SHAPE(2, 3, 8), TW_SHAPE(4, 3, 3, 3), (tw_conv2d_geometry){0}, TW_ERROR_SHAPE,
                    "(2, 3, 8)");
     assert_refused(TW_SHAPE(2, 3, 2, 8), TW_SHAPE(4, 3, 3, 3), (tw_conv2d_geometry){0}, TW_ERROR_SHAPE,
@@ -144,6 +150,25 @@ static void test_refuses(void **state)
                    TW_ERROR_ARGUMENT, "stride (-1, 1)");
     assert_refused(TW_SHAPE(2, 3, 8, 8), TW_SHAPE(4, 3, 3, 3), (tw_conv2d_geometry){.kernel = {5, 5}},
                    TW_ERROR_SHAPE, "(4, 3, 3, 3)");
+}
+
+/* What all samples read comes with a batch of its own, through a node at that. */
+static void test_refuses_batched_weights(void **state)
+{
+    (void)state;
+    for (int bias = 0; bias < 2; bias++) {
+        tw_graph *graph = tw_graph_new();
+        tw_value x = tw_graph_input(graph, "x", TW_F32, TW_SHAPE(6, 4, 8, 8), true);
+        tw_value weight = tw_graph_input(graph, "weight", TW_F32, TW_SHAPE(6, 4, 3, 3), !bias);
+        tw_value b = tw_graph_input(graph, "bias", TW_F32, TW_SHAPE(6), bias);
+
+        assert_int_equal(tw_conv2d(graph, x, tw_relu(graph, weight), b, (tw_conv2d_geometry){0}).index, 0);
+        assert_fails(TW_ERROR_SHAPE,
+                     bias ? "conv2d bias: (6,) is a batch of 6, expected the same for every sample"
+                          : "conv2d weight: (6, 4, 3, 3) is a batch of 6, expected the same for every sample",
+                     tw_graph_status(graph));
+        tw_graph_release(graph);
+    }
 }
 
 /* A chain whose second convolution does not take what the first gives: the message starts with its path. */
@@ -172,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_recorded),
         cmocka_unit_test(test_differences),
         cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_refuses_batched_weights),
         cmocka_unit_test(test_refusal_names_the_module),
     };
 

@@ -98,6 +98,25 @@ static void test_refuses(void **state)
     assert_refused(TW_SHAPE(64, 2, 3), TW_SHAPE(5, 3), TW_SHAPE(5), "linear: input has shape (64, 2, 3)");
 }
 
+/* What all samples read comes with a batch of its own, as in x x^T. */
+static void test_refuses_batched_weights(void **state)
+{
+    (void)state;
+    for (int bias = 0; bias < 2; bias++) {
+        tw_graph *graph = tw_graph_new();
+        tw_value x = tw_graph_input(graph, "x", TW_F32, TW_SHAPE(16, 8), true);
+        tw_value weight = bias ? tw_graph_input(graph, "weight", TW_F32, TW_SHAPE(16, 8), false) : x;
+        tw_value b = tw_graph_input(graph, "bias", TW_F32, TW_SHAPE(16), bias);
+
+        assert_int_equal(tw_linear(graph, x, weight, b).index, 0);
+        assert_fails(TW_ERROR_SHAPE,
+                     bias ? "linear bias: (16,) is a batch of 16, expected the same for every sample"
+                          : "linear weight: (16, 8) is a batch of 16, expected the same for every sample",
+                     tw_graph_status(graph));
+        tw_graph_release(graph);
+    }
+}
+
 static void test_refusal_names_the_module(void **state)
 {
     tw_graph *graph = tw_graph_new();
@@ -122,6 +141,7 @@ int main(void)
         cmocka_unit_test(test_differences),
         cmocka_unit_test(test_shared_weight),
         cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_refuses_batched_weights),
         cmocka_unit_test(test_refusal_names_the_module),
     };
 
