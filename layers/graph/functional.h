@@ -35,8 +35,8 @@ tw_value tw_flatten(tw_graph *graph, tw_value x);
 tw_value tw_view(tw_graph *graph, tw_value x, struct tw_shape shape);
 
 /* Inverted dropout with probability in [0, 1); recorded for training only (the module form records nothing in
- * eval). The mask depends on (seed of the plan, number of the step, place of the dropout in the graph,
- * element), not on threads. */
+ * eval). The mask depends on (seed of the plan, number of the plan's run, place of the dropout in the graph,
+ * element), not on threads. Every run counts, a forward as well: runs between two steps change the masks after them. */
 tw_value tw_dropout(tw_graph *graph, tw_value x, double probability);
 
 /* Elementwise a + b, equal shapes (residual connections). */

@@ -6,7 +6,8 @@
  *   JSON = {"name": {"dtype": …, "shape": […], "data_offsets": [begin, end]}, …}
  *
  * Names and shapes are PyTorch's own (conv1.weight, …). The JSON is padded with spaces to a multiple of 8
- * bytes; the data follow each other without gaps.
+ * bytes; the data follow each other without gaps. A module's state dict is parameters and buffers only: training that
+ * goes on from a file starts with a new optimizer, whose moments and counts of steps are not saved.
  */
 #ifndef TOWER_LAYERS_IO_SAFETENSORS_H
 #define TOWER_LAYERS_IO_SAFETENSORS_H

@@ -123,7 +123,8 @@ tw_module *tw_module_add(tw_module *self, const char *name, tw_module *child);
  * value: module_call.h. */
 tw_value tw_call(tw_module *self, tw_graph *graph, tw_value x);
 
-/* train(true) / eval = train(false), for self and everything below. */
+/* train(true) / eval = train(false), for self and everything below. Takes effect when a forward is recorded: graphs
+ * that exist, and their plans, stay as they were recorded. */
 void tw_module_train(tw_module *self, bool training);
 
 /* requires_grad of every parameter at or below self. */

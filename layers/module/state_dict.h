@@ -1,7 +1,8 @@
 /* State dicts: every parameter and persistent buffer of a tree under its path.
  *
  * An ordered list of (name, tensor). Tensors are views that share storage with the module they came from, as
- * in PyTorch: cloning is the caller's choice. A shared parameter appears under each of its names.
+ * in PyTorch: cloning is the caller's choice. A shared parameter appears under each of its names. Of an optimizer
+ * (layers/optim/optim.h) nothing is in it: moments and counts of steps start anew.
  */
 #ifndef TOWER_LAYERS_MODULE_STATE_DICT_H
 #define TOWER_LAYERS_MODULE_STATE_DICT_H

@@ -2,7 +2,8 @@
  *
  * After torch.optim (PyTorch 1.13), same defaults, same formulas (kernels/optimizer). An optimizer
  * borrows the parameters: the module they came from must outlive it. Updates run on the team; results do not
- * depend on its size.
+ * depend on its size. Moments and counts of steps are not saved: neither a state dict nor a file has them, and a new
+ * optimizer starts without them, also on weights that were loaded.
  */
 #ifndef TOWER_LAYERS_OPTIM_OPTIM_H
 #define TOWER_LAYERS_OPTIM_OPTIM_H
