@@ -2,6 +2,7 @@
 
 #include <omp.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "core/barrier.h"
@@ -12,6 +13,7 @@ struct tw_team {
     struct tw_barrier barrier;
     int threads, working; /* members; those that have a CPU each */
     enum tw_bind bind;
+    bool called;          /* the roll: only then may the runtime be asked for the team's threads again */
     unsigned long serial; /* never used twice, so that a thread can tell which team placed it */
     struct tw_topology *topology;
     struct tw_affinity *home; /* the calling thread's affinity while no team has placed it */
@@ -115,6 +117,7 @@ static enum tw_status call_the_roll(struct tw_team *team)
     struct roll_call call = {.team = team, .refused = -1};
     int refused;
 
+    team->called = true;
     enter_region(team->threads, answer, &call);
     if (atomic_load(&call.present) != team->threads) {
         return tw_fail(TW_ERROR_UNSUPPORTED,
@@ -230,7 +233,7 @@ void tw_team_release(struct tw_team *team)
     if (team == NULL) {
         return;
     }
-    if (team->home != NULL && team->bind != TW_BIND_NONE) {
+    if (team->called && team->bind != TW_BIND_NONE) {
         go_home(team);
         enter_region(team->threads, send_home, team);
     }

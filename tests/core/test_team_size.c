@@ -178,7 +178,10 @@ static int check_process_limit(void)
         return 0;
     if (setrlimit(RLIMIT_NPROC, &none) != 0)
         return 1;
-    return expect_refusal(4, TW_BIND_NONE, "threads: 0 of 3 could be started");
+    if (expect_refusal(4, TW_BIND_NONE, "threads: 0 of 3 could be started") != 0)
+        return 2;
+    /* Nor is the runtime asked for threads that are to be sent home. */
+    return expect_refusal(4, TW_BIND_COMPACT, "threads: 0 of 3 could be started");
 }
 
 static int check_proc_bind(void)
