@@ -50,12 +50,24 @@ static enum tw_status go_to_place(const struct tw_team *team, int rank)
     return tw_topology_bind_thread(team->topology, team->unit[rank]);
 }
 
-/* The one parallel region. A runtime that may adjust the number of threads is told not to. */
+/* A run that this thread is in. Each member has its own, because rank 0 may be in a run inside it. */
+struct membership {
+    const struct tw_team *team;
+    int members;
+    struct membership *around; /* the run around this one, if any */
+};
+
+/* The runtime cannot tell how many meet at a barrier: it knows the innermost region, which may be another team's,
+ * and a run of one member enters none. */
+static _Thread_local struct membership *innermost;
+
+/* The one parallel region. A runtime that may adjust the number of threads is told not to. One that gives threads
+ * to a region inside another (OMP_MAX_ACTIVE_LEVELS, OMP_NUM_THREADS=2,2) is not asked inside a run. */
 static void enter_region(int threads, tw_team_body *body, void *context)
 {
     int dynamic = omp_get_dynamic();
 
-    if (threads == 1) {
+    if (threads == 1 || innermost != NULL) {
         body(context, 0, 1);
         return;
     }
@@ -120,9 +132,10 @@ static enum tw_status call_the_roll(struct tw_team *team)
     team->called = true;
     enter_region(team->threads, answer, &call);
     if (atomic_load(&call.present) != team->threads) {
-        return tw_fail(TW_ERROR_UNSUPPORTED,
-                       "team: OpenMP gives %d of %d threads (is there a parallel region around the call?)",
-                       atomic_load(&call.present), team->threads);
+        return tw_fail(
+            TW_ERROR_UNSUPPORTED,
+            "team: OpenMP gives %d of %d threads (is there a run or a parallel region around the call?)",
+            atomic_load(&call.present), team->threads);
     }
     refused = atomic_load(&call.refused);
     if (refused >= 0) {
@@ -268,9 +281,12 @@ struct run {
 static void run_member(void *context, int rank, int threads)
 {
     const struct run *run = context;
+    struct membership here = {.team = run->team, .members = threads, .around = innermost};
 
     (void)go_to_place(run->team, rank); /* tw_team_new has tried it; refused now, the results are the same */
+    innermost = &here;
     run->body(run->context, rank, threads);
+    innermost = here.around;
     if (threads > 1) {
         tw_barrier_wait(&run->team->barrier, threads);
     }
@@ -295,10 +311,20 @@ void tw_team_run_working(struct tw_team *team, tw_team_body *body, void *context
     enter_region(team->working, run_member, &run);
 }
 
-/* Inside a region of fewer threads than the team has (a run inside a run gets one) it is those that meet. */
+/* In nearly all programs the first look finds the team. */
+static int members_of(const struct tw_team *team)
+{
+    const struct membership *here = innermost;
+
+    while (here != NULL && here->team != team) {
+        here = here->around;
+    }
+    return here != NULL ? here->members : 1;
+}
+
 void tw_team_barrier(struct tw_team *team)
 {
-    int members = team->threads == 1 ? 1 : omp_get_num_threads();
+    int members = members_of(team);
 
     if (members > 1) {
         tw_barrier_wait(&team->barrier, members);

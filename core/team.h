@@ -72,8 +72,8 @@ struct tw_team;
  * members into their places when it runs. NULL with
  *   TW_ERROR_ARGUMENT     a number of threads outside the range
  *   TW_ERROR_UNSUPPORTED  the system starts or the OpenMP runtime gives fewer threads (a limit on processes,
- *                         OMP_THREAD_LIMIT, a parallel region around the call), refuses a binding, or binds
- *                         threads itself (OMP_PROC_BIND) while `bind` is not TW_BIND_NONE
+ *                         OMP_THREAD_LIMIT, a run or a parallel region around the call), refuses a binding, or
+ *                         binds threads itself (OMP_PROC_BIND) while `bind` is not TW_BIND_NONE
  *   TW_ERROR_MEMORY       no memory */
 struct tw_team *tw_team_new(int threads, enum tw_bind bind);
 
@@ -86,7 +86,8 @@ enum tw_bind tw_team_bind(const struct tw_team *team);
 
 /* Runs body(context, rank, threads) on every member, rank 0 … threads-1, and returns when all are done; what
  * they wrote is visible to the caller. No allocation. `body` must not fail: it records failures in its
- * context. `threads` is the team's number but for a run inside another run, which gets one thread. */
+ * context. `threads` is the team's number but for a run inside another run, of the same team or of another one of any
+ * size, which gets one thread, whatever the OpenMP runtime would give (OMP_MAX_ACTIVE_LEVELS). */
 typedef void tw_team_body(void *context, int rank, int threads);
 void tw_team_run(struct tw_team *team, tw_team_body *body, void *context);
 
@@ -99,9 +100,10 @@ int tw_team_working(const struct tw_team *team);
  * their CPUs from them. */
 void tw_team_run_working(struct tw_team *team, tw_team_body *body, void *context);
 
-/* Inside a body: waits until every member has arrived; memory written before is visible after. Every member
- * must call it the same number of times. A team of one passes at once. Members spin, for at most a millisecond
- * and less where that has not been paying off, then sleep; with more threads than CPUs they yield meanwhile. */
+/* Inside a body: waits until every member of the innermost run of `team` that the caller is in has arrived; memory
+ * written before is visible after. Every member must call it the same number of times. A run of one passes at once.
+ * Members spin, for at most a millisecond and less where that has not been paying off, then sleep; with more threads
+ * than CPUs they yield meanwhile. */
 void tw_team_barrier(struct tw_team *team);
 
 /* The half-open share [*begin, *end) of `count` units for `rank` of `threads`: contiguous, sizes differ by at

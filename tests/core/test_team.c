@@ -13,7 +13,7 @@
 #if __has_feature(address_sanitizer)
 #include <sanitizer/lsan_interface.h>
 
-/* clang 14's libomp keeps what it allocates for a region inside a region. */
+/* clang 14's libomp keeps some of what it allocates for its threads. */
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libomp.so";
@@ -252,51 +252,6 @@ static void every_failed_allocation_is_cleaned_up(void **state)
     assert_int_equal(tw_memory_usage().live_blocks, live);
 }
 
-struct nested {
-    struct tw_team *outer, *inner, *refused;
-    struct shared shared;
-    int inner_threads;
-};
-
-static void note_inner(void *context, int rank, int threads)
-{
-    struct nested *nested = context;
-
-    (void)rank;
-    nested->inner_threads = threads;
-    tw_team_barrier(nested->inner);
-}
-
-static void run_inside(void *context, int rank, int threads)
-{
-    struct nested *nested = context;
-
-    (void)threads;
-    if (rank == 0) {
-        tw_team_run(nested->inner, note_inner, nested);
-        nested->refused = tw_team_new(2, TW_BIND_NONE);
-    } else {
-        struct tw_team *own = tw_team_new(1, TW_BIND_COMPACT);
-
-        tw_team_barrier(own); /* one member: must not wait for those of the outer team */
-        tw_team_release(own);
-    }
-    tw_team_barrier(nested->outer);
-}
-
-static void a_run_inside_a_run_gets_one_thread(void **state)
-{
-    struct nested nested = {.outer = tw_team_new(2, TW_BIND_NONE), .inner = tw_team_new(3, TW_BIND_NONE)};
-
-    (void)state;
-    tw_team_run(nested.outer, run_inside, &nested);
-    assert_int_equal(nested.inner_threads, 1);
-    assert_null(nested.refused);
-    assert_non_null(strstr(tw_error_message(), "OpenMP gives 1 of 2 threads"));
-    tw_team_release(nested.inner);
-    tw_team_release(nested.outer);
-}
-
 static void shares_cover_the_whole(void **state)
 {
     (void)state;
@@ -378,7 +333,6 @@ int main(void)
         cmocka_unit_test(teams_of_one_thread_can_alternate),
         cmocka_unit_test(bad_sizes_are_refused),
         cmocka_unit_test(every_failed_allocation_is_cleaned_up),
-        cmocka_unit_test(a_run_inside_a_run_gets_one_thread),
         cmocka_unit_test(shares_cover_the_whole),
     };
 
