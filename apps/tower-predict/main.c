@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     struct work work;
     enum tw_status status;
 
+    output_open();
     options_parse(&options, argc, argv);
     status = work_open(&options, &work);
     if (!status) {

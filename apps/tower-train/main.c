@@ -25,22 +25,23 @@ static enum tw_status work(struct trainer *trainer, struct report *report)
     return status;
 }
 
-/* Saves what there is to save and says how it ended. An interruption is no failure: what was asked for then,
- * a clean end, was done. */
+/* Saves what there is to save, then says how it ended: whoever reads that may be gone, and the weights are not to depend
+ * on it. An interruption is no failure: what was asked for then, a clean end, was done. */
 static enum tw_status finish(struct trainer *trainer, struct report *report, enum tw_status status)
 {
-    bool interrupted = status == TW_ERROR_INTERRUPTED, saved = false;
+    const bool interrupted = status == TW_ERROR_INTERRUPTED;
+    char reason[TW_ERROR_MESSAGE_BYTES];
+    bool saved;
 
     if (status && !interrupted)
         return status;
+    snprintf(reason, sizeof reason, "%s", tw_error_message());
+    status = trainer_save(trainer);
+    saved = trainer->options->save && !status;
     if (interrupted)
-        report_message(report, tw_error_message());
-    if (trainer->options->save) {
-        status = trainer_save(trainer);
-        if (status)
-            return status;
-        saved = true;
-    }
+        report_message(report, reason);
+    if (status)
+        return status;
     if (interrupted)
         report_message(report, saved ? "the weights were saved" : "nothing was saved: --save was not given");
     if (report->out) {
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
     struct report report;
     enum tw_status status;
 
+    output_open();
     options_parse(&options, argc, argv);
     interrupt_listen();
     report_open(&options, &report);

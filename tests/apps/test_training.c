@@ -1,11 +1,8 @@
-/* tower-train end to end on a small data set: outputs, round trips, determinism, signals. */
+/* tower-train end to end on a small data set: outputs, round trips, determinism. */
 #include <cjson/cJSON.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "tests/support/program.h"
 #include "tests/support/test_support.h"
@@ -228,53 +225,6 @@ static void weights_do_not_depend_on_the_kernels(void **state)
     assert_same_weights(*state, "--epochs 1 --batch-size 4 --plan 1", "--epochs 1 --batch-size 4 --plan 0");
 }
 
-static void wait_for_file(const char *folder, const char *name)
-{
-    const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    for (int i = 0; i < 3000 && access(path, F_OK); i++)
-        nanosleep(&moment, NULL);
-    assert_int_equal(access(path, F_OK), 0);
-}
-
-/* Starts an endless training, sends it `signal` once the first epoch is in the log, and waits. */
-static struct tw_program interrupted(const char *folder, int signal, const char *arguments)
-{
-    struct tw_program program = tw_program_start(
-        "cd %s && exec tower-train --data . --epochs 100000 --quiet --log log.jsonl %s", folder, arguments);
-
-    wait_for_file(folder, "log.jsonl");
-    assert_int_equal(kill(program.process, signal), 0);
-    tw_program_wait(&program);
-    return program;
-}
-
-static void an_interrupt_saves_and_says_so(void **state)
-{
-    struct tw_program program = interrupted(*state, SIGINT, "--json --save weights.safetensors");
-    cJSON *summary = cJSON_Parse(program.out), *evaluated;
-
-    tw_program_assert(&program, 0, "interrupted");
-    tw_program_assert(&program, 0, "saved");
-    assert_true(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(summary, "interrupted")));
-    evaluated = summary_of(*state, "--load weights.safetensors --eval-only");
-    assert_true(isfinite(number(evaluated, "test_loss")));
-    cJSON_Delete(evaluated);
-    cJSON_Delete(summary);
-    tw_program_release(&program);
-}
-
-static void a_termination_without_save_says_so(void **state)
-{
-    struct tw_program program = interrupted(*state, SIGTERM, "");
-
-    tw_program_assert(&program, 0, "interrupted");
-    tw_program_assert(&program, 0, "--save was not given");
-    tw_program_release(&program);
-}
-
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
 
 int main(void)
@@ -284,7 +234,6 @@ int main(void)
         TEST(json_keeps_standard_output_for_itself), TEST(no_progress_in_a_pipe),
         TEST(weights_survive_saving_and_loading),    TEST(initial_weights_are_those_asked_for),
         TEST(weights_depend_on_the_seed_alone),      TEST(weights_do_not_depend_on_the_kernels),
-        TEST(an_interrupt_saves_and_says_so),        TEST(a_termination_without_save_says_so),
     };
 
     tw_program_use(TOWER_BIN_DIR);
