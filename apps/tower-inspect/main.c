@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "apps/common/number.h"
+#include "apps/common/output.h"
 #include "apps/tower-inspect/inspect.h"
 #include "layers/plan/plan.h"
 
@@ -91,13 +92,17 @@ int main(int argc, char **argv)
                "\vExit status: 0 success, 1 the work failed, 2 bad usage.",
     };
     struct request request = {.batch_size = 64, .level = TW_PLAN_LEVELS - 1};
+    enum tw_status status;
 
+    output_open();
     argp_err_exit_status = 2;
     argp_parse(&parser, argc, argv, 0, NULL, &request);
-    if (show(&request)) {
+    status = show(&request);
+    if (!status)
+        status = output_flush();
+    if (status) {
         fflush(stdout);
         fprintf(stderr, "tower-inspect: %s\n", tw_error_message());
-        return EXIT_FAILURE;
     }
-    return EXIT_SUCCESS;
+    return status ? EXIT_FAILURE : EXIT_SUCCESS;
 }
