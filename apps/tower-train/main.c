@@ -6,6 +6,15 @@
 #include "apps/tower-train/profiling.h"
 #include "apps/tower-train/summary.h"
 
+/* Without training, what fails is the fault of the weights given. */
+static enum tw_status evaluate(struct trainer *trainer, struct epoch_result *result)
+{
+    enum tw_status status = train_evaluate(trainer, result);
+
+    return status == TW_ERROR_ARGUMENT && trainer->options->load ? tw_fail_in("%s: ", trainer->options->load)
+                                                                 : status;
+}
+
 static enum tw_status work(struct trainer *trainer, struct report *report)
 {
     const struct train_observer observer = {.context = report, .step = report_step, .epoch = report_epoch};
@@ -19,7 +28,7 @@ static enum tw_status work(struct trainer *trainer, struct report *report)
     }
     if (!trainer->options->eval_only && trainer->options->epochs > 0)
         return train_run(trainer, &observer);
-    status = train_evaluate(trainer, &result);
+    status = evaluate(trainer, &result);
     if (!status)
         report_evaluation(report, &result);
     return status;

@@ -38,6 +38,9 @@ enum tw_status train_evaluate(struct trainer *trainer, struct epoch_result *resu
     result->validation = trainer->options->validation > 0;
     result->test_loss = loss_sum / (double)loader->count;
     result->test_accuracy = (double)all_correct / (double)loader->count;
+    if (!isfinite(loss_sum))
+        return tw_fail(TW_ERROR_ARGUMENT, "the %s loss is %g, expected a finite number",
+                       result->validation ? "validation" : "test", fabs(loss_sum));
     return tw_module_sha256(trainer->model, result->weights_sha256);
 }
 
@@ -129,6 +132,16 @@ static enum tw_status train_epoch(struct trainer *t, const struct train_observer
     return TW_OK;
 }
 
+/* The update of an epoch's last step shows in no training loss. */
+static enum tw_status evaluate_epoch(struct trainer *trainer, struct epoch_result *result)
+{
+    enum tw_status status = train_evaluate(trainer, result);
+
+    if (status && status != TW_ERROR_INTERRUPTED)
+        return tw_fail_in("epoch %" PRId64 ": ", result->epoch);
+    return status;
+}
+
 enum tw_status train_run(struct trainer *trainer, const struct train_observer *observer)
 {
     for (int64_t epoch = 1; epoch <= trainer->options->epochs; epoch++) {
@@ -138,7 +151,7 @@ enum tw_status train_run(struct trainer *trainer, const struct train_observer *o
 
         status = train_epoch(trainer, observer, epoch, &result);
         if (!status)
-            status = train_evaluate(trainer, &result);
+            status = evaluate_epoch(trainer, &result);
         if (status)
             return status;
         result.seconds = app_seconds() - started;

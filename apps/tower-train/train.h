@@ -38,7 +38,7 @@ struct train_observer {
 };
 
 /* Evaluates the test set, or what --validation holds back: validation, test_loss, test_accuracy and weights_sha256 of `*result`. TW_ERROR_INTERRUPTED if a
- * signal came meanwhile. */
+ * signal came meanwhile, TW_ERROR_ARGUMENT if the loss is not finite. */
 enum tw_status train_evaluate(struct trainer *trainer, struct epoch_result *result);
 
 /* Trains and evaluates all epochs. Stops with TW_ERROR_INTERRUPTED after the step during which a signal came

@@ -1,5 +1,7 @@
 #include "apps/tower-train/trainer.h"
 
+#include <math.h>
+
 #include "apps/common/weights.h"
 #include "layers/io/atomic_file.h"
 #include "layers/io/safetensors.h"
@@ -169,6 +171,23 @@ void trainer_release(struct trainer *trainer)
     *trainer = (struct trainer){0};
 }
 
+/* An interruption leaves no evaluation to notice that the latest step went too far. */
+static enum tw_status check_finite(const tw_state_dict *dict)
+{
+    for (size_t i = 0; i < dict->count; i++) {
+        const struct tw_tensor *tensor = dict->items[i].tensor;
+        const float *values = tensor->data; /* the tower's state is all float32, without gaps */
+        const ptrdiff_t count = tw_tensor_count(tensor);
+
+        for (ptrdiff_t e = 0; e < count; e++) {
+            if (!isfinite(values[e]))
+                return tw_fail(TW_ERROR_ARGUMENT, "%s holds %g, expected finite numbers", dict->items[i].name,
+                               (double)values[e]);
+        }
+    }
+    return TW_OK;
+}
+
 enum tw_status trainer_save(const struct trainer *trainer)
 {
     static const char *const metadata[] = {"format", "pt", "producer", producer, NULL};
@@ -178,6 +197,8 @@ enum tw_status trainer_save(const struct trainer *trainer)
     if (!trainer->options->save)
         return TW_OK;
     status = tw_module_state_dict(trainer->model, &dict);
+    if (!status && check_finite(&dict))
+        status = tw_fail_in("--save %s: ", trainer->options->save);
     if (!status)
         status = tw_safetensors_save(trainer->options->save, &dict, metadata);
     tw_state_dict_release(&dict);

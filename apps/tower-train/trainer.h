@@ -43,7 +43,8 @@ void trainer_release(struct trainer *trainer);
 /* Whether a backward run of the plan is a whole step, the optimizer's included. */
 bool trainer_updates_in_plan(const struct trainer *trainer);
 
-/* Writes the weights to --save, if that was given. */
+/* Writes the weights to --save, if that was given. TW_ERROR_ARGUMENT if one is not finite: such weights replace no
+ * file. */
 enum tw_status trainer_save(const struct trainer *trainer);
 
 #endif

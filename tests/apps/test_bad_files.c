@@ -1,6 +1,7 @@
 /* Bad input and outputs that cannot be written: exit status 1, one line that names the file, nothing damaged.
  */
 #include <dirent.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -239,6 +240,58 @@ static void stops_when_the_loss_is_not_finite(void **state)
                    "loss");
 }
 
+/* Two steps, of which the second one's update is too large: no training loss tells, but the evaluation does. */
+static void stops_when_the_last_step_diverges(void **state)
+{
+    static const char diverges[] =
+        "--data data --quiet --optimizer sgd --batch-size 4 --schedule step:1:1e300 "
+        "--epochs 1 --limit 8 --save kept --log kept2";
+    char arguments[256];
+
+    assert_refused(*state, diverges, "epoch 1: the test loss is ");
+    snprintf(arguments, sizeof arguments, "%s --validation 4", diverges);
+    assert_refused(*state, arguments, "epoch 1: the validation loss is ");
+}
+
+/* Writes "weights", but for its last four bytes, an element of the last tensor, to `name`. */
+static void write_spoilt_weights(const char *folder, const char *name, float last)
+{
+    struct tw_program program =
+        tw_program_run("cd %s && exec tower-train --data data --quiet --epochs 0 --save weights", folder);
+    size_t bytes;
+    char *content;
+
+    tw_program_assert(&program, 0, "");
+    content = tw_test_read_file(folder, "weights", &bytes);
+    memcpy(content + bytes - sizeof last, &last, sizeof last);
+    tw_test_write_file(folder, name, content, bytes);
+    free(content);
+    tw_program_release(&program);
+}
+
+/* Minus infinity as the last bias says "never 9", which no loss tells where there is no 9: weights are looked at
+ * themselves, as after an interruption, which has no loss of theirs. */
+static void saves_no_weights_that_are_not_finite(void **state)
+{
+    size_t bytes;
+    char *labels = tw_test_read_file(*state, "data/t10k-labels-idx1-ubyte", &bytes);
+
+    memset(labels + 8, 1, bytes - 8);
+    tw_test_write_file(*state, "data/t10k-labels-idx1-ubyte", labels, bytes);
+    write_spoilt_weights(*state, "spoilt", -INFINITY);
+    assert_refused(*state, "--data data --quiet --load spoilt --epochs 0 --save kept",
+                   "kept: fc2.bias holds -inf");
+    free(labels);
+}
+
+static void refuses_weights_that_are_not_numbers(void **state)
+{
+    write_spoilt_weights(*state, "spoilt", NAN);
+    assert_refused(*state, "--data data --quiet --load spoilt --eval-only", "spoilt: the test loss is nan");
+    assert_refused(*state, "--data data --quiet --load spoilt --epochs 0 --save kept",
+                   "spoilt: the test loss is nan");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
 
 int main(void)
@@ -260,6 +313,9 @@ int main(void)
         TEST(refuses_bad_weights),
         TEST(names_what_does_not_fit_the_model),
         TEST(stops_when_the_loss_is_not_finite),
+        TEST(stops_when_the_last_step_diverges),
+        TEST(refuses_weights_that_are_not_numbers),
+        TEST(saves_no_weights_that_are_not_finite),
     };
 
     tw_program_use(TOWER_BIN_DIR);
