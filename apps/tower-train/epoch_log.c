@@ -15,7 +15,9 @@ bool epoch_log_fields(cJSON *object, const struct epoch_result *result)
                                    result->test_accuracy) &&
            cJSON_AddNumberToObject(object, "images_per_second", result->images_per_second) &&
            cJSON_AddNumberToObject(object, "seconds", result->seconds) &&
-           cJSON_AddStringToObject(object, "weights_sha256", result->weights_sha256);
+           (result->weights_sha256[0] != '\0'
+                ? cJSON_AddStringToObject(object, "weights_sha256", result->weights_sha256)
+                : cJSON_AddNullToObject(object, "weights_sha256"));
 }
 
 /* The lines so far and a new one, or NULL without memory. */

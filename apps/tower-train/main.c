@@ -49,10 +49,10 @@ static enum tw_status finish(struct trainer *trainer, struct report *report, enu
     saved = trainer->options->save && !status;
     if (interrupted)
         report_message(report, reason);
+    if (!status && interrupted)
+        status = report_interruption(report, trainer, saved);
     if (status)
         return status;
-    if (interrupted)
-        report_message(report, saved ? "the weights were saved" : "nothing was saved: --save was not given");
     if (report->out) {
         profiling_print(report->out, trainer);
     }

@@ -10,6 +10,19 @@
 #include "apps/common/text.h"
 #include "core/memory.h"
 
+static struct epoch_result nothing_measured(const struct options *options, int64_t epoch)
+{
+    return (struct epoch_result){
+        .epoch = epoch,
+        .train_loss = NAN,
+        .validation = options->validation > 0,
+        .test_loss = NAN,
+        .test_accuracy = NAN,
+        .images_per_second = NAN,
+        .seconds = NAN,
+    };
+}
+
 void report_open(const struct options *options, struct report *report)
 {
     *report = (struct report){
@@ -19,7 +32,7 @@ void report_open(const struct options *options, struct report *report)
                                : stdout,
         .log = {.path = options->log},
         .started = app_seconds(),
-        .latest = {.train_loss = NAN, .test_loss = NAN, .test_accuracy = NAN, .images_per_second = NAN},
+        .latest = nothing_measured(options, 0),
     };
     report->progress = progress_on(report->out);
 }
@@ -182,6 +195,13 @@ void report_evaluation(struct report *report, const struct epoch_result *result)
     if (report->out)
         fprintf(report->out, "\ntest loss %.5f, test accuracy %.2f %%\nSHA-256 of the weights %s\n",
                 result->test_loss, 100 * result->test_accuracy, result->weights_sha256);
+}
+
+enum tw_status report_interruption(struct report *report, const struct trainer *trainer, bool saved)
+{
+    report->latest = nothing_measured(report->options, report->epochs_done);
+    report_message(report, saved ? "the weights were saved" : "nothing was saved: --save was not given");
+    return tw_module_sha256(trainer->model, report->latest.weights_sha256);
 }
 
 void report_end(struct report *report, const struct trainer *trainer, bool saved)

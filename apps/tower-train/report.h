@@ -13,7 +13,7 @@ struct report {
     struct progress progress;
     struct epoch_log log;
     enum tw_status log_status;  /* first failure to write the log: training goes on, the exit status tells */
-    struct epoch_result latest; /* of the epochs done */
+    struct epoch_result latest; /* of the epochs done; what was not measured is NAN or "" */
     int64_t epochs_done;
     double train_seconds; /* of all epochs' steps */
     double images;        /* trained on in those */
@@ -32,6 +32,10 @@ void report_epoch(void *context, const struct epoch_result *result);
 
 /* Without training: loss, accuracy and digest of what was evaluated. */
 void report_evaluation(struct report *report, const struct epoch_result *result);
+
+/* After an interruption: says what became of the weights. They are of no epoch, so that `latest` keeps nothing but the
+ * number of epochs done and gets their digest. */
+enum tw_status report_interruption(struct report *report, const struct trainer *trainer, bool saved);
 
 /* How long it took, peak memory and where the results are. */
 void report_end(struct report *report, const struct trainer *trainer, bool saved);
