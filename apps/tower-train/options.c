@@ -3,9 +3,9 @@
 #include <argp.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "apps/common/number.h"
+#include "apps/common/same_file.h"
 #include "core/team.h"
 #include "layers/module/init.h"
 #include "layers/plan/plan.h"
@@ -220,6 +220,15 @@ static void complete_knobs(struct options *o)
     take_given(&o->knobs.weight_decay, given.weight_decay);
 }
 
+/* The log must neither replace weights nor be replaced by them; that --save replaces what --load has read is fine. */
+static enum tw_status check_log(const char *option, const char *weights, const char *log)
+{
+    if (!weights || !log || !app_same_file(weights, log))
+        return TW_OK;
+    return tw_fail(TW_ERROR_ARGUMENT, "%s and --log: '%s' and '%s' are the same file, expected two", option,
+                   weights, log);
+}
+
 /* What no option can check alone. */
 static enum tw_status check_together(struct options *o)
 {
@@ -239,8 +248,8 @@ static enum tw_status check_together(struct options *o)
     if (o->eval_only && (o->save || o->log))
         return tw_fail(TW_ERROR_ARGUMENT, "--eval-only: trains nothing, so there is nothing for %s",
                        o->save ? "--save" : "--log");
-    if (o->save && o->log && !strcmp(o->save, o->log))
-        return tw_fail(TW_ERROR_ARGUMENT, "--save and --log: both name '%s'", o->save);
+    if (check_log("--save", o->save, o->log) || check_log("--load", o->load, o->log))
+        return TW_ERROR_ARGUMENT;
     complete_knobs(o);
     return TW_OK;
 }

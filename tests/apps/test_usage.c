@@ -96,6 +96,37 @@ static void inspect_refuses_bad_usage(void **state)
         check("tower-inspect", &inspect_misuses[i]);
 }
 
+/* Bad usage, however the one file is spelled: neither weights nor a log is lost. */
+static void keeps_the_log_apart_from_weights(void **state)
+{
+    static const char *const same[] = {
+        "--save kept --log ./kept",         "--load kept --log data/../kept", "--load link --log kept",
+        "--save kept --log hard",           "--save new --log ./new",         "--load kept --log kept",
+        "--save data/link/new --log ./new", "--save dangling --log dangling",
+    };
+    char *folder = tw_test_temporary_folder();
+    struct tw_program program =
+        tw_program_run("cd %s && mkdir data && echo precious >kept && ln -s kept link && "
+                       "ln kept hard && ln -s .. data/link && ln -s nothing dangling",
+                       folder);
+
+    (void)state;
+    tw_test_write_digits(folder, 4, 3);
+    tw_program_assert(&program, 0, "");
+    tw_program_release(&program);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        program = tw_program_run("cd %s && exec tower-train --data . --epochs 1 %s", folder, same[i]);
+        tw_program_assert(&program, 2, "are the same file, expected two");
+        tw_program_release(&program);
+    }
+    program = tw_program_run("cd %s && tower-train --data . --epochs 1 --quiet --save new --log data/new && "
+                             "exec tower-train --data . --epochs 1 --quiet --load new --save ./new --log log",
+                             folder);
+    tw_program_assert(&program, 0, "");
+    tw_program_release(&program);
+    tw_test_remove_folder(folder);
+}
+
 static void help_and_version_succeed(void **state)
 {
     struct tw_program program = tw_program_run("tower-train --help");
@@ -118,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(train_refuses_bad_usage),
         cmocka_unit_test(inspect_refuses_bad_usage),
+        cmocka_unit_test(keeps_the_log_apart_from_weights),
         cmocka_unit_test(help_and_version_succeed),
     };
 
