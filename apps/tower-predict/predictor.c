@@ -32,7 +32,7 @@ static enum tw_status record(struct predictor *p, struct tw_shape shape)
     return TW_OK;
 }
 
-static enum tw_status open_all(const char *weights, struct tw_shape shape,
+static enum tw_status open_all(const char *weights, const char *images, struct tw_shape shape,
                                const struct tw_plan_options *options, struct predictor *p)
 {
     enum tw_status status;
@@ -43,8 +43,8 @@ static enum tw_status open_all(const char *weights, struct tw_shape shape,
         return tw_error_status();
     }
     status = weights_load(p->model, weights);
-    if (!status) {
-        status = record(p, shape);
+    if (!status && record(p, shape)) {
+        status = tw_fail_in("%s: images of %td x %td pixels: ", images, shape.extent[2], shape.extent[3]);
     }
     if (!status) {
         p->plan = tw_plan_new(p->graph, options);
@@ -55,8 +55,8 @@ static enum tw_status open_all(const char *weights, struct tw_shape shape,
     return status;
 }
 
-enum tw_status predictor_open(const char *weights, ptrdiff_t batch, ptrdiff_t height, ptrdiff_t width,
-                              struct tw_plan_options options, struct predictor *predictor)
+enum tw_status predictor_open(const char *weights, const char *images, ptrdiff_t batch, ptrdiff_t height,
+                              ptrdiff_t width, struct tw_plan_options options, struct predictor *predictor)
 {
     enum tw_status status;
 
@@ -64,7 +64,7 @@ enum tw_status predictor_open(const char *weights, ptrdiff_t batch, ptrdiff_t he
         (struct predictor){.batch = batch, .chunk = (ptrdiff_t)CHUNK * tw_team_threads(options.team)};
     predictor->chunk = batch < predictor->chunk ? batch : predictor->chunk;
     options.constant_parameters = true;
-    status = open_all(weights, TW_SHAPE(predictor->chunk, 1, height, width), &options, predictor);
+    status = open_all(weights, images, TW_SHAPE(predictor->chunk, 1, height, width), &options, predictor);
     if (status) {
         predictor_release(predictor);
     }

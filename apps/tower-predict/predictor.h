@@ -25,9 +25,10 @@ struct predictor {
 };
 
 /* Loads the weights in the file `weights` and plans predictions of up to `batch` images of `height` x `width` pixels.
- * The parameters are taken as constant (tw_plan_options). `*predictor` is empty on failure. */
-enum tw_status predictor_open(const char *weights, ptrdiff_t batch, ptrdiff_t height, ptrdiff_t width,
-                              struct tw_plan_options options, struct predictor *predictor);
+ * The parameters are taken as constant (tw_plan_options). Errors say whether the weights do not fit the model or the
+ * images, called `images` then. `*predictor` is empty on failure. */
+enum tw_status predictor_open(const char *weights, const char *images, ptrdiff_t batch, ptrdiff_t height,
+                              ptrdiff_t width, struct tw_plan_options options, struct predictor *predictor);
 void predictor_release(struct predictor *predictor);
 
 /* The probabilities of every class for `samples` images, at most `batch`, one row of `classes` per image; valid until

@@ -55,10 +55,9 @@ static enum tw_status open_predictor(struct work *work)
     const ptrdiff_t *extent = work->images->shape.extent;
     const struct tw_plan_options options = {
         .level = (int)o->plan, .kernels = work->compute.kernels, .team = work->compute.team};
-    enum tw_status status =
-        predictor_open(o->load, batch_of(work), extent[2], extent[3], options, &work->predictor);
 
-    return status == TW_ERROR_SHAPE && work->predictor.model ? tw_fail_in("%s: ", o->images) : status;
+    return predictor_open(o->load, o->images, batch_of(work), extent[2], extent[3], options,
+                          &work->predictor);
 }
 
 static enum tw_status allocate(struct work *work)

@@ -110,9 +110,13 @@ static enum tw_status open_recording(struct trainer *t, const struct tw_loader *
         .update = training && trainer_updates_in_plan(t) ? &t->update : NULL,
     };
 
-    return recording_open(t->model, smaller(loader->batch_size, loader->count), shape->extent[2],
-                          shape->extent[3], training, training ? t->options->label_smoothing : 0, &options,
-                          recording);
+    if (recording_open(t->model, smaller(loader->batch_size, loader->count), shape->extent[2],
+                       shape->extent[3], training, training ? t->options->label_smoothing : 0, &options,
+                       recording))
+        return tw_fail_in("%s: %s images of %td x %td pixels: ", t->digits.source,
+                          training || t->options->validation > 0 ? "training" : "test", shape->extent[2],
+                          shape->extent[3]);
+    return TW_OK;
 }
 
 static enum tw_status open_optimizer(struct trainer *t)

@@ -176,6 +176,45 @@ static void bad_input_is_refused(void **state)
     }
 }
 
+/* A set of black images of SIDE x SIDE pixels and their labels in "large". */
+#define SIDE 32
+
+static void write_large_digits(const char *folder, const char *set)
+{
+    static const char images[16 + 5 * SIDE * SIDE] = {0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, SIDE, 0, 0, 0, SIDE};
+    static const char labels[8 + 5] = {0, 0, 8, 1, 0, 0, 0, 5};
+    char name[64];
+
+    snprintf(name, sizeof name, "large/%s-images-idx3-ubyte", set);
+    tw_test_write_file(folder, name, images, sizeof images);
+    snprintf(name, sizeof name, "large/%s-labels-idx1-ubyte", set);
+    tw_test_write_file(folder, name, labels, sizeof labels);
+}
+
+static void assert_named(const char *folder, const char *command, const char *expected)
+{
+    struct tw_program program = tw_program_run("cd %s && exec %s", folder, command);
+
+    tw_program_assert(&program, 1, expected);
+    tw_program_assert(&program, 1, "images of 32 x 32 pixels: fc1: ");
+    tw_program_release(&program);
+}
+
+/* A file of the right format, whose images the model does not take, is named as any bad file is. */
+static void images_of_another_size_are_named(void **state)
+{
+    struct tw_program program = tw_program_run("mkdir %s/large", (char *)*state);
+
+    tw_program_release(&program);
+    write_large_digits(*state, "train");
+    write_large_digits(*state, "t10k");
+    assert_named(*state, "tower-predict --load weights large/t10k-images-idx3-ubyte",
+                 "tower-predict: large/t10k-images-idx3-ubyte: images");
+    assert_named(*state, "tower-train --data large", "files in large, as asked: training images");
+    assert_named(*state, "tower-train --data large --load weights --eval-only",
+                 "files in large, as asked: test images");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +222,7 @@ int main(void)
         cmocka_unit_test(cutting_the_work_changes_nothing),
         cmocka_unit_test(probabilities_sum_to_one_and_name_the_digit),
         cmocka_unit_test(bad_input_is_refused),
+        cmocka_unit_test(images_of_another_size_are_named),
     };
 
     tw_program_use(TOWER_BIN_DIR);
