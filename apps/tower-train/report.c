@@ -213,7 +213,7 @@ void report_end(struct report *report, const struct trainer *trainer, bool saved
     fprintf(report->out, "\n%s in all", app_duration_text(app_seconds() - report->started, total));
     if (trainer->first_step_after > 0)
         fprintf(report->out, ", the first step done %.2f s after the start", trainer->first_step_after);
-    fprintf(report->out, "; peak memory %s, of which data, model and plans %s\n",
+    fprintf(report->out, "; peak memory %s; data, model and plans %s\n",
             app_bytes_text(process_peak_memory(), resident),
             app_bytes_text(tw_memory_usage().peak_bytes, own));
     if (saved)

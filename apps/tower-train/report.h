@@ -37,7 +37,8 @@ void report_evaluation(struct report *report, const struct epoch_result *result)
  * number of epochs done and gets their digest. */
 enum tw_status report_interruption(struct report *report, const struct trainer *trainer, bool saved);
 
-/* How long it took, peak memory and where the results are. */
+/* How long it took, peak memory and where the results are. What data, model and plans have asked for is no part of the
+ * peak, which counts only what was touched. */
 void report_end(struct report *report, const struct trainer *trainer, bool saved);
 
 /* "tower-train: " and a message on stderr, after wiping the progress line. */

@@ -270,6 +270,18 @@ static void training_takes_at_most_128_mebibytes(void **state)
     tw_program_release(&program);
 }
 
+/* Two measures: what was asked for and not touched, as by an early interrupt, is resident nowhere. */
+static void memory_asked_for_is_no_part_of_the_peak(void **state)
+{
+    struct tw_program told = tw_program_run("cd %s && exec tower-train --data . --epochs 0", (char *)*state);
+
+    tw_program_assert(&told, 0, "");
+    assert_non_null(strstr(told.out, "; peak memory "));
+    assert_non_null(strstr(told.out, "MiB; data, model and plans "));
+    assert_null(strstr(told.out, "of which"));
+    tw_program_release(&told);
+}
+
 static void the_first_step_is_timed_from_the_start_of_the_process(void **state)
 {
     cJSON *summary = summary_of(*state, "--epochs 1 --threads 1"), *none = summary_of(*state, "--epochs 0");
@@ -304,6 +316,7 @@ int main(void)
         TEST(profile_accounts_for_every_run),
         TEST(profile_is_told_when_asked_for),
         TEST(training_takes_at_most_128_mebibytes),
+        TEST(memory_asked_for_is_no_part_of_the_peak),
         TEST(the_first_step_is_timed_from_the_start_of_the_process),
     };
 
