@@ -27,6 +27,32 @@ static bool to_integer(const cJSON *item, uint64_t *value)
     return (double)*value == item->valuedouble;
 }
 
+/* The control character that a text goes on with: of C0, DEL or, in UTF-8, of C1, among which terminals find
+ * CSI. Otherwise 0. */
+static int control_at(const char *text)
+{
+    unsigned char first = (unsigned char)text[0], second = first ? (unsigned char)text[1] : 0;
+
+    if (first == 0xc2 && second >= 0x80 && second < 0xa0) {
+        return second;
+    }
+    return first < 0x20 || first == 0x7f ? first : 0;
+}
+
+/* Texts of the file are quoted only after this: messages stay on one line, and terminals are left alone. */
+static enum tw_status check_text(const char *what, const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        int control = control_at(c);
+
+        if (control != 0) {
+            return tw_fail(TW_ERROR_FORMAT, "%s has the control character 0x%02x at byte %td", what, control,
+                           c - text);
+        }
+    }
+    return TW_OK;
+}
+
 static enum tw_status parse_dtype(const char *name, const cJSON *item, enum tw_dtype *dtype)
 {
     if (!cJSON_IsString(item)) {
@@ -37,6 +63,9 @@ static enum tw_status parse_dtype(const char *name, const cJSON *item, enum tw_d
             *dtype = (enum tw_dtype)i;
             return TW_OK;
         }
+    }
+    if (check_text("dtype", item->valuestring) != TW_OK) {
+        return tw_fail_in("'%.100s': ", name);
     }
     return tw_fail(TW_ERROR_UNSUPPORTED, "'%.100s': dtype '%.20s', expected F32, F64, U8, U16, I32 or I64",
                    name, item->valuestring);
@@ -94,21 +123,9 @@ static enum tw_status check_size(const struct tw_safetensors_entry *entry)
                    tw_dtype_name(entry->dtype), tw_shape_text(&entry->shape, text));
 }
 
-/* Messages stay on one line, and terminals are left alone. */
-static enum tw_status check_name(const char *name)
-{
-    for (const char *c = name; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-            return tw_fail(TW_ERROR_FORMAT, "a name has the control character 0x%02x at byte %td", *c,
-                           c - name);
-        }
-    }
-    return TW_OK;
-}
-
 static enum tw_status parse_entry(const cJSON *item, struct tw_safetensors_entry *entry)
 {
-    enum tw_status status = check_name(item->string);
+    enum tw_status status = check_text("a name", item->string);
 
     if (status != TW_OK) {
         return status;
