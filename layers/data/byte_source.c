@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/memory.h"
 #include "layers/data/byte_source.h"
+#include "layers/io/regular_file_internal.h"
 
 #define INPUT_BYTES       (256 * 1024)
 #define DEFLATE_EXPANSION 1032      /* at most, see the header */
@@ -21,21 +21,6 @@ static void zlib_free(void *unused, void *block)
 {
     (void)unused;
     tw_free(block);
-}
-
-/* Refuses what is not a regular file: a pipe has no size to hold a header's claims against. */
-static enum tw_status check_regular(struct tw_byte_source *source)
-{
-    struct stat status;
-
-    if (fstat(fileno(source->stream), &status) != 0) {
-        return tw_fail(TW_ERROR_IO, "%s: %s", source->path, strerror(errno));
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return tw_fail(TW_ERROR_IO, "%s: not a regular file", source->path);
-    }
-    source->file_bytes = (uint64_t)status.st_size;
-    return TW_OK;
 }
 
 static enum tw_status recognise(struct tw_byte_source *source)
@@ -68,11 +53,8 @@ enum tw_status tw_byte_source_open(struct tw_byte_source *source, const char *pa
 {
     enum tw_status status;
 
-    *source = (struct tw_byte_source){.path = path, .stream = fopen(path, "rb")};
-    if (!source->stream) {
-        return tw_fail(TW_ERROR_IO, "%s: %s", path, strerror(errno));
-    }
-    status = check_regular(source);
+    *source = (struct tw_byte_source){.path = path};
+    status = tw_regular_file_open(path, &source->stream, &source->file_bytes);
     if (status == TW_OK) {
         status = recognise(source);
     }

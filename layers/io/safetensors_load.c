@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/memory.h"
+#include "layers/io/regular_file_internal.h"
 #include "layers/io/safetensors.h"
 #include "layers/io/safetensors_format.h"
 #include "layers/io/safetensors_header.h"
@@ -19,21 +19,6 @@ struct reader {
     size_t text_bytes;
     struct tw_safetensors_header header;
 };
-
-static enum tw_status open_file(struct reader *reader, uint64_t *file_bytes)
-{
-    struct stat status;
-
-    reader->stream = fopen(reader->path, "rb");
-    if (!reader->stream || fstat(fileno(reader->stream), &status) != 0) {
-        return tw_fail(TW_ERROR_IO, "%s: %s", reader->path, strerror(errno));
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return tw_fail(TW_ERROR_IO, "%s: not a regular file", reader->path);
-    }
-    *file_bytes = (uint64_t)status.st_size;
-    return TW_OK;
-}
 
 static enum tw_status read_exactly(struct reader *reader, void *target, size_t bytes)
 {
@@ -174,7 +159,7 @@ enum tw_status tw_safetensors_load(const char *path, tw_state_dict *dict)
 {
     struct reader reader = {.path = path};
     uint64_t file_bytes = 0;
-    enum tw_status status = open_file(&reader, &file_bytes);
+    enum tw_status status = tw_regular_file_open(path, &reader.stream, &file_bytes);
 
     *dict = (tw_state_dict){0};
     if (status == TW_OK) {

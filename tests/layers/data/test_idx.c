@@ -241,6 +241,22 @@ static void refuses_what_is_no_regular_file(void **state)
     assert_null(images);
 }
 
+/* Nobody writes to it: opening it as a file would wait until the alarm ends the program. */
+static void refuses_a_fifo_at_once(void **state)
+{
+    (void)state;
+    enum { SECONDS = 20 };
+    struct tw_tensor *images, *labels;
+
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(SECONDS);
+    assert_fails(TW_ERROR_IO, "not a regular file", tw_idx_read_images(path, &images));
+    assert_fails(TW_ERROR_IO, "not a regular file", tw_idx_read_labels(path, 10, &labels));
+    alarm(0);
+    assert_null(images);
+    assert_null(labels);
+}
+
 static void reports_each_failing_allocation(void **state)
 {
     (void)state;
@@ -282,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_garbage_after_gzip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_labels_out_of_range, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_what_is_no_regular_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_a_fifo_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reports_each_failing_allocation, set_up, tear_down),
     };
 

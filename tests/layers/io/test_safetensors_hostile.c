@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/memory.h"
 #include "layers/io/safetensors.h"
@@ -224,6 +226,18 @@ static void refuses_what_is_no_regular_file(void **state)
     assert_fails(TW_ERROR_IO, "not a regular file", tw_safetensors_load("/dev/zero", &dict));
 }
 
+/* Nobody writes to it: opening it as a file would wait until the alarm ends the program. */
+static void refuses_a_fifo_at_once(void **state)
+{
+    (void)state;
+    enum { SECONDS = 20 };
+
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(SECONDS);
+    assert_load_fails(TW_ERROR_IO, "not a regular file");
+    alarm(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +247,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_deep_nesting, set_up, tear_down),
         cmocka_unit_test_setup_teardown(limits_the_number_of_tensors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_what_is_no_regular_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_a_fifo_at_once, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
