@@ -39,7 +39,7 @@ static enum tw_status check_target(const char *path, bool *exists, mode_t *mode)
         if (path[length - 1] == '/') {
             return tw_fail(TW_ERROR_IO, "%s: names a folder, expected a file", path);
         }
-        return TW_OK;
+        return errno == ENOENT ? TW_OK : tw_fail(TW_ERROR_IO, "%s: %s", path, strerror(errno));
     }
     if (S_ISDIR(status.st_mode)) {
         return tw_fail(TW_ERROR_IO, "%s: is a folder, expected a file", path);
@@ -175,15 +175,26 @@ static void sync_folder(const char *path)
     tw_free(folder);
 }
 
+/* Gives the file its name. What was written is whole by now, so it stays under one name or the other. The
+ * message begins with the one to look for: a long message loses its end. */
+static enum tw_status rename_to_target(const struct tw_atomic_file *file)
+{
+    int reason = rename(file->temporary, file->path) == 0 ? 0 : errno;
+
+    sync_folder(file->path);
+    if (reason == 0) {
+        return TW_OK;
+    }
+    return tw_fail(TW_ERROR_IO, "the content is in '%s': cannot rename it to '%s': %s", file->temporary,
+                   file->path, strerror(reason));
+}
+
 enum tw_status tw_atomic_commit(struct tw_atomic_file *file)
 {
     enum tw_status status = finish(file);
 
-    if (status == TW_OK && rename(file->temporary, file->path) != 0) {
-        status = tw_fail(TW_ERROR_IO, "%s: cannot rename: %s", file->path, strerror(errno));
-    }
     if (status == TW_OK) {
-        sync_folder(file->path);
+        status = rename_to_target(file);
         tw_free(file->temporary);
         file->temporary = NULL;
     }
@@ -201,6 +212,25 @@ void tw_atomic_abandon(struct tw_atomic_file *file)
     *file = (struct tw_atomic_file){0};
 }
 
+/* Refuses an existing file that rename could not replace; only ahead of the work, since after it a file of
+ * another name is worth more than none. rmdir is asked since the system looks first whether the entry may go
+ * at all (EPERM: somebody else's file in a sticky folder, an immutable file), and then sees that it is no
+ * folder; so nothing is removed, and whoever has special rights keeps them. */
+static enum tw_status check_replaceable(const char *path)
+{
+    struct statx status;
+
+    if (rmdir(path) != 0 && errno == EPERM) {
+        return tw_fail(TW_ERROR_IO, "%s: cannot be replaced: %s", path, strerror(errno));
+    }
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, &status) == 0 &&
+        status.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
+        return tw_fail(TW_ERROR_IO, "%s: cannot be replaced: the file itself is mounted, expected its folder",
+                       path);
+    }
+    return TW_OK;
+}
+
 enum tw_status tw_atomic_check(const char *path)
 {
     char *temporary = NULL;
@@ -210,6 +240,7 @@ enum tw_status tw_atomic_check(const char *path)
     if (status == TW_OK) {
         close(descriptor);
         remove_temporary(&temporary);
+        status = check_replaceable(path);
     }
     return status;
 }

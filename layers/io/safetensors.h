@@ -21,7 +21,8 @@
 /* Writes `dict` atomically (layers/io/atomic_file.h), whatever the strides of its tensors. `metadata`: NULL
  * or a NULL-terminated list of key, value, key, value …, stored under "__metadata__". TW_ERROR_ARGUMENT for a
  * key without a value or given twice, and for a tensor called "__metadata__". An existing file stays as it
- * was unless everything succeeded. */
+ * was unless everything succeeded; if only the last step, renaming, fails, the message names the file that
+ * has the weights. */
 enum tw_status tw_safetensors_save(const char *path, const tw_state_dict *dict, const char *const *metadata);
 
 /* Reads a whole file into `*dict` (tensors with storages of their own, given back with
