@@ -1,4 +1,5 @@
 /* conv2d: the operation, its shape rule, and its three gradients. */
+#include "layers/operation/conv2d.h"
 #include "layers/graph/functional.h"
 #include "layers/operation/operations.h"
 
@@ -12,30 +13,6 @@ static tw_conv2d_geometry complete(tw_conv2d_geometry geometry, const struct tw_
     }
     geometry.groups = geometry.groups ? geometry.groups : 1;
     return geometry;
-}
-
-/* Shape for the kernels from the shapes of x and weight. */
-static struct tw_conv2d_shape kernel_shape(const tw_conv2d_geometry *geometry, const struct tw_shape *x,
-                                           ptrdiff_t out_channels)
-{
-    struct tw_conv2d_shape shape = {
-        .in_channels = x->extent[1],
-        .in_height = x->extent[2],
-        .in_width = x->extent[3],
-        .out_channels = out_channels,
-        .kernel_height = geometry->kernel[0],
-        .kernel_width = geometry->kernel[1],
-        .stride = {geometry->stride[0], geometry->stride[1]},
-        .padding = {geometry->padding[0], geometry->padding[1]},
-        .dilation = {geometry->dilation[0], geometry->dilation[1]},
-        .groups = geometry->groups,
-    };
-
-    shape.out_height = tw_conv2d_output_extent(shape.in_height, shape.kernel_height, shape.stride[0],
-                                               shape.padding[0], shape.dilation[0]);
-    shape.out_width = tw_conv2d_output_extent(shape.in_width, shape.kernel_width, shape.stride[1],
-                                              shape.padding[1], shape.dilation[1]);
-    return shape;
 }
 
 /* Largest extent, stride, padding or dilation: keeps every product of the formulas far from overflow. */
@@ -131,7 +108,7 @@ tw_value tw_conv2d(tw_graph *graph, tw_value x, tw_value weight, tw_value bias, 
     if (!check_weight(graph, x_shape, weight_shape, bias_shape, &geometry)) {
         return TW_INVALID_VALUE;
     }
-    shape = kernel_shape(&geometry, x_shape, weight_shape->extent[0]);
+    shape = tw_conv2d_kernel_shape(&geometry, x_shape, weight_shape->extent[0]);
     if (shape.out_height < 1 || shape.out_width < 1) {
         return tw_graph_fail(
             graph, TW_ERROR_SHAPE,
@@ -152,7 +129,8 @@ tw_value tw_conv2d(tw_graph *graph, tw_value x, tw_value weight, tw_value bias, 
 static struct tw_conv2d_shape node_shape(const struct tw_execution *execution, const struct tw_shape *x,
                                          const struct tw_shape *y)
 {
-    struct tw_conv2d_shape shape = kernel_shape(&execution->node->attributes.conv2d, x, y->extent[1]);
+    struct tw_conv2d_shape shape =
+        tw_conv2d_kernel_shape(&execution->node->attributes.conv2d, x, y->extent[1]);
 
     shape.winograd = execution->reorders;
     return shape;

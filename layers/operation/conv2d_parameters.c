@@ -1,27 +1,16 @@
 /* conv2d's gradients of weight and bias: one partial gradient per slot, folded by fold_slots. */
+#include "layers/operation/conv2d.h"
 #include "layers/operation/operations.h"
 
 /* (x, dy) -> slots of dw, slots of db. */
 static struct tw_conv2d_shape weight_gradient_shape(const struct tw_execution *execution)
 {
-    const tw_conv2d_geometry *geometry = &execution->node->attributes.conv2d;
     struct tw_shape x = tw_execution_input_shape(execution, 0), dy = tw_execution_input_shape(execution, 1);
+    struct tw_conv2d_shape shape =
+        tw_conv2d_kernel_shape(&execution->node->attributes.conv2d, &x, dy.extent[1]);
 
-    return (struct tw_conv2d_shape){
-        .in_channels = x.extent[1],
-        .in_height = x.extent[2],
-        .in_width = x.extent[3],
-        .out_channels = dy.extent[1],
-        .out_height = dy.extent[2],
-        .out_width = dy.extent[3],
-        .kernel_height = geometry->kernel[0],
-        .kernel_width = geometry->kernel[1],
-        .stride = {geometry->stride[0], geometry->stride[1]},
-        .padding = {geometry->padding[0], geometry->padding[1]},
-        .dilation = {geometry->dilation[0], geometry->dilation[1]},
-        .groups = geometry->groups,
-        .winograd = execution->reorders,
-    };
+    shape.winograd = execution->reorders;
+    return shape;
 }
 
 static ptrdiff_t weight_elements(const struct tw_conv2d_shape *shape)

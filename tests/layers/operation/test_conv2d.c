@@ -171,6 +171,37 @@ static void test_refuses_batched_weights(void **state)
     }
 }
 
+/* Steps of 2^20 on an image of 9 x 9, and groups, which go other ways: one result or two in a direction, as plain as with
+ * short steps, and no more memory. */
+static void test_long_steps(void **state)
+{
+    struct tw_rng rng = tw_test_rng(4);
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const ptrdiff_t far = i % 2 ? 8 : 1 << 20, groups = i < 2 ? 1 : 4;
+        struct tw_check check = tw_check_begin(NULL);
+        tw_value x = tw_check_input(&check, "x", tw_check_uniform(&rng, TW_SHAPE(3, 4, 9, 9), 1.0f));
+        tw_value w =
+            tw_check_parameter(&check, "w", tw_check_uniform(&rng, TW_SHAPE(4, 4 / groups, 3, 3), 1.0f));
+        tw_value y =
+            tw_conv2d(check.graph, x, w, TW_INVALID_VALUE,
+                      (tw_conv2d_geometry){.stride = {1 << 20, far}, .padding = {1, 1}, .groups = groups});
+        struct tw_team *team = tw_team_new(1, TW_BIND_NONE);
+        tw_plan *plan;
+
+        tw_check_project(&check, y, tw_check_uniform(&rng, TW_SHAPE(3, 4, 1, i % 2 ? 2 : 1), 1.0f));
+        plan = tw_plan_new(check.graph, &(struct tw_plan_options){.level = 2, .team = team});
+        assert_non_null(plan);
+        assert_in_range(tw_plan_facts(plan).workspace_bytes, 0, 1 << 20);
+        tw_plan_release(plan);
+        tw_team_release(team);
+        tw_check_plans_agree(&check);
+        tw_check_differences(&check, &rng);
+        tw_check_end(&check);
+    }
+}
+
 /* A chain whose second convolution does not take what the first gives: the message starts with its path. */
 static void test_refusal_names_the_module(void **state)
 {
@@ -196,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recorded),
         cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_long_steps),
         cmocka_unit_test(test_refuses),
         cmocka_unit_test(test_refuses_batched_weights),
         cmocka_unit_test(test_refusal_names_the_module),
