@@ -212,21 +212,37 @@ void tw_atomic_abandon(struct tw_atomic_file *file)
     *file = (struct tw_atomic_file){0};
 }
 
-/* Refuses an existing file that rename could not replace; only ahead of the work, since after it a file of
- * another name is worth more than none. rmdir is asked since the system looks first whether the entry may go
- * at all (EPERM: somebody else's file in a sticky folder, an immutable file), and then sees that it is no
- * folder; so nothing is removed, and whoever has special rights keeps them. */
+/* Whether the system keeps everybody but root from replacing an entry of the folder: it is sticky, and neither it nor the
+ * entry is this user's. */
+static bool is_of_others(const char *path, uid_t owner)
+{
+    char *folder = folder_of(path);
+    const uid_t user = geteuid();
+    struct stat status;
+    bool found = folder && stat(folder, &status) == 0;
+
+    tw_free(folder);
+    return found && status.st_mode & S_ISVTX && user != 0 && user != owner && user != status.st_uid;
+}
+
+/* Refuses an existing file that rename could not replace; only ahead of the work, since after it a file of another name is
+ * worth more than none. What the system refuses is read from what it tells: asking it by trying could succeed. */
 static enum tw_status check_replaceable(const char *path)
 {
     struct statx status;
 
-    if (rmdir(path) != 0 && errno == EPERM) {
-        return tw_fail(TW_ERROR_IO, "%s: cannot be replaced: %s", path, strerror(errno));
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_UID, &status) != 0) {
+        return TW_OK;
     }
-    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, &status) == 0 &&
-        status.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
+    if (status.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) {
+        return tw_fail(TW_ERROR_IO, "%s: cannot be replaced: the file is immutable (chattr)", path);
+    }
+    if (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) {
         return tw_fail(TW_ERROR_IO, "%s: cannot be replaced: the file itself is mounted, expected its folder",
                        path);
+    }
+    if (is_of_others(path, status.stx_uid)) {
+        return tw_fail(TW_ERROR_IO, "%s: cannot be replaced: somebody else's file in a sticky folder", path);
     }
     return TW_OK;
 }
