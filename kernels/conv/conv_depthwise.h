@@ -22,6 +22,7 @@
 #define TOWER_KERNELS_CONV_CONV_DEPTHWISE_H
 
 #include "kernels/conv/conv_depthwise_in_place.h"
+#include "kernels/simd/fetch.h"
 
 /* Chains per element of the weight and bias gradient. */
 #define TW_CONV_CHAINS 16

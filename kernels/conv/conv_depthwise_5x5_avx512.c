@@ -198,9 +198,9 @@ IN_PLACE void sum_blocks(const struct tw_conv_in_place *s, const struct blocks *
             const float *x = blocks->row[k][q] + at;
 
             columns[k] = load_columns(x, &inside, body.step);
-            __builtin_prefetch(x + s->channel);
+            tw_fetch(x, s->channel);
             if (body.step == 2) {
-                __builtin_prefetch(x + s->channel + LANES);
+                tw_fetch(x, s->channel + LANES);
             }
         }
         TW_UNROLL

@@ -65,7 +65,7 @@ IN_PLACE void walk_vector(const struct tw_conv_descent_in_place *d, const float 
 
         __builtin_prefetch(fetched);
         __builtin_prefetch(fetched + fetched_row);
-        __builtin_prefetch(dy + ahead / 2 * columns);
+        tw_fetch(dy, ahead / 2 * columns);
         sums.bias = tw_vector_add(sums.bias, gradient);
         meet_gradient(met, gradient, sums.tap);
         load_crossed_or_left(crossed_row(d, x, at + 1) + column, left, met);

@@ -77,7 +77,7 @@ IN_PLACE void sum_crossed(const float *const row[SOURCES_CROSSED], ptrdiff_t at,
             load_columns(x, (struct in_place_body){.step = 2}, inside, met);
         }
         if (q > 0) {
-            __builtin_prefetch(x + ahead + LANES);
+            tw_fetch(x, ahead + LANES);
         }
         meet_crossed(q, met, weight, sum);
     }

@@ -32,7 +32,7 @@ IN_PLACE void load_gradients(const struct walk_kind kind, const struct walk *wal
                              struct walk_sums *sums, tw_vector gradient[WALKS])
 {
     if (kind.fetch) {
-        __builtin_prefetch(dy + walk->dy_ahead);
+        tw_fetch(dy, walk->dy_ahead);
     }
     TW_UNROLL
     for (int k = 0; k < kind.vectors; k++) {
@@ -67,7 +67,7 @@ IN_PLACE void meet_gradients(const struct tw_conv_descent_in_place *d, const str
     row->offset += d->width;
     row->at++;
     if (kind.fetch) {
-        __builtin_prefetch(x + walk->x_ahead);
+        tw_fetch(x, walk->x_ahead);
     }
     TW_UNROLL
     for (int k = 0; k < kind.vectors; k++) {

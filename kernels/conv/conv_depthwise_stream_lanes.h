@@ -116,7 +116,7 @@ IN_PLACE const float *next_row(const struct stream *s, const struct stream_kind 
     x = p->source + row * p->width + s->at;
     TW_UNROLL
     for (int i = 0; i < kind.across * kind.step; i += 2) {
-        __builtin_prefetch(x + s->ahead + i * LANES);
+        tw_fetch(x, s->ahead + i * LANES);
     }
     return x;
 }

@@ -19,7 +19,7 @@ struct walk {
 
 IN_PLACE __m512 load_gradient(const struct walk *walk, const float *dy, struct sums *sums)
 {
-    __builtin_prefetch(dy + walk->ahead.dy);
+    tw_fetch(dy, walk->ahead.dy);
     return load_gradients(dy, walk->some, sums);
 }
 
@@ -41,7 +41,7 @@ IN_PLACE void meet_row(const struct tw_conv_descent_in_place *d, const struct wa
 
     row->at++;
     row->offset += d->width;
-    __builtin_prefetch(x + walk->ahead.x);
+    tw_fetch(x, walk->ahead.x);
     TW_UNROLL
     for (int b = 0; b < 3; b++) {
         met[b] = _mm512_maskz_loadu_ps(walk->tap[b], x + b);

@@ -64,8 +64,8 @@ IN_PLACE void load_row_at(const struct tw_conv_descent_in_place *d, const struct
     const bool outside = (size_t)at >= (size_t)d->height; /* above it, too */
     const float *x = outside ? d->zeros + column : planes->x + at * d->width;
 
-    __builtin_prefetch(x + planes->x_ahead + 1);
-    __builtin_prefetch(x + planes->x_ahead + 1 + LANES);
+    tw_fetch(x, planes->x_ahead + 1);
+    tw_fetch(x, planes->x_ahead + 1 + LANES);
     load_row(x, lanes, met);
 }
 
@@ -81,7 +81,7 @@ IN_PLACE void walk_down(const struct tw_conv_descent_in_place *d, const struct p
     for (ptrdiff_t r = 0; r < d->rows; r++, at += 2, dy += d->columns) {
         const __m512 gradient = load_gradients(dy, lanes->some, sums);
 
-        __builtin_prefetch(dy + planes->dy_ahead);
+        tw_fetch(dy, planes->dy_ahead);
         meet_gradient(met, gradient, 0, sums);
         load_row_at(d, planes, lanes, column, at + 1, met);
         meet_gradient(met, gradient, 1, sums);

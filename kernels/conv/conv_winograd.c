@@ -12,6 +12,7 @@
 
 #include "kernels/conv/conv_winograd.h"
 #include "kernels/gemm/workspace.h"
+#include "kernels/simd/fetch.h"
 
 #define CHANNELS_MANY 256
 #define TILES         128
@@ -127,7 +128,7 @@ static void gather_taps(const struct tw_f32_tiles *tiles, const struct parts *pa
         const float *tap = w + i * parts->w_channel + last;
 
         first[last * step + i] = *tap;
-        __builtin_prefetch(tap + to_next);
+        tw_fetch(tap, to_next);
     }
 }
 

@@ -3,6 +3,7 @@
 #define TOWER_KERNELS_POOL_MAX_POOL_LANES_H
 
 #include "kernels/pool/halving_lanes.h"
+#include "kernels/simd/fetch.h"
 
 struct best {
     struct tw_lanes value;
@@ -63,7 +64,7 @@ TW_IN_PLACE void fetch_ahead(const float *x)
 {
     TW_UNROLL
     for (int line = 0; line < 4 * MAX_POOL_FETCHES; line++) {
-        __builtin_prefetch(x + 1024 + 16 * line);
+        tw_fetch(x, 1024 + 16 * line);
     }
 }
 
