@@ -1,25 +1,42 @@
 #!/bin/sh
 # Tests what a build installs: every header compiles alone, as C17, and none says that it is private.
 #
-#   tests/tools/test_installed_headers.sh BUILD COMPILER
+#   tests/tools/test_installed_headers.sh BUILD COMPILER INCLUDEDIR
 #
-# Installs the build folder BUILD to BUILD/tests/installed. Exit status: 0 passed, 1 failed.
+# Installs the build folder BUILD below BUILD/tests/installed; INCLUDEDIR is its CMAKE_INSTALL_INCLUDEDIR. Exit status:
+# 0 passed, 1 failed.
 set -eu
-unset DESTDIR
 
 build=$1
 compiler=$2
-prefix=$build/tests/installed
+installed=$build/tests/installed
+case $3 in
+/*) include=$installed$3 ;; # whatever the prefix
+*) include=$installed/prefix/$3 ;;
+esac
 
 fail() {
     printf 'FAILED: %s\n' "$1"
     exit 1
 }
 
-rm -rf "$prefix"
-cmake --install "$build" --prefix "$prefix" >"$build/tests/installed.log" 2>&1 ||
+# The list of what was installed last is the user's.
+manifest=$build/install_manifest.txt
+kept=$build/tests/install_manifest.kept
+restore() {
+    rm -f "$manifest"
+    [ ! -f "$kept" ] || mv "$kept" "$manifest"
+}
+
+rm -rf "$installed" "$kept"
+[ ! -f "$manifest" ] || cp -p "$manifest" "$kept"
+trap restore EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+# DESTDIR: a prefix would not hold what goes to absolute paths.
+DESTDIR=$installed cmake --install "$build" --prefix /prefix >"$build/tests/installed.log" 2>&1 ||
     fail "cmake --install: $(tail -n 3 "$build/tests/installed.log")"
-cd "$prefix/include"
+cd "$include"
 
 # Twice, as a program may: what guards a header has to be its own.
 tried=0
