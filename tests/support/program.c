@@ -24,16 +24,25 @@ static int collector(void)
     return descriptor;
 }
 
+/* What somebody set for other programs. */
+static void forget_settings(void)
+{
+    static const char *const names[] = {
+        "TOWER_DATA",    "TOWER_ISA",  "OMP_NUM_THREADS",   "OMP_THREAD_LIMIT", "OMP_MAX_ACTIVE_LEVELS",
+        "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unsetenv(names[i]);
+}
+
 static void become(const char *command, const int stream[2])
 {
     char path[4096];
 
+    forget_settings();
     snprintf(path, sizeof path, "%s:%s", program_folder, getenv("PATH") ? getenv("PATH") : "/bin:/usr/bin");
     setenv("PATH", path, 1);
     setenv("XDG_CACHE_HOME", "/nonexistent", 1);
-    unsetenv("TOWER_DATA");
-    unsetenv("TOWER_ISA");
-    unsetenv("OMP_NUM_THREADS");
     if (dup2(stream[0], STDOUT_FILENO) >= 0 && dup2(stream[1], STDERR_FILENO) >= 0)
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
     _exit(127);
