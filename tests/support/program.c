@@ -1,8 +1,10 @@
 #include "tests/support/program.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,10 +37,19 @@ static void forget_settings(void)
         unsetenv(names[i]);
 }
 
-static void become(const char *command, const int stream[2])
+/* What a test started ends with it, even if the test is killed: some trainings are meant to be stopped by it. */
+static void end_with(pid_t test)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != test)
+        _exit(127);
+}
+
+static void become(pid_t test, const char *command, const int stream[2])
 {
     char path[4096];
 
+    end_with(test);
     forget_settings();
     snprintf(path, sizeof path, "%s:%s", program_folder, getenv("PATH") ? getenv("PATH") : "/bin:/usr/bin");
     setenv("PATH", path, 1);
@@ -51,13 +62,14 @@ static void become(const char *command, const int stream[2])
 __attribute__((format(printf, 1, 0))) static struct tw_program start(const char *format, va_list arguments)
 {
     struct tw_program program = {.stream = {collector(), collector()}};
+    const pid_t test = getpid();
     char command[4096];
 
     assert_in_range(vsnprintf(command, sizeof command, format, arguments), 1, sizeof command - 1);
     program.process = fork();
     assert_true(program.process >= 0);
     if (program.process == 0)
-        become(command, program.stream);
+        become(test, command, program.stream);
     return program;
 }
 
