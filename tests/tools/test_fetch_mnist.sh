@@ -6,6 +6,8 @@
 # The script under test is a copy whose table of SHA-256 sums is replaced by that of four made-up files: the real one
 # has no way to be told other sums. Exit status: 0 passed, 1 failed, 77 skipped (no curl).
 set -eu
+unset CDPATH
+export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 command -v curl >/dev/null 2>&1 || exit 77
@@ -13,6 +15,8 @@ command -v curl >/dev/null 2>&1 || exit 77
 work=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 names="train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte"
 
 fail() {
@@ -151,9 +155,10 @@ server.serve_forever()
 PYTHON
 python3 "$work/server.py" "$work/good" "$work/requests" >"$work/port" 2>/dev/null &
 server=$!
-for _ in 1 2 3 4 5 6 7 8 9 10; do
+for _ in $(seq 60); do
     [ -s "$work/port" ] || sleep 0.5
 done
+[ -s "$work/port" ] || fail "the server does not start"
 url="http://127.0.0.1:$(cat "$work/port")"
 
 # Each of the four files is cut short once, so the fifth run completes the set.

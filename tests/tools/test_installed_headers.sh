@@ -6,6 +6,7 @@
 # Installs the build folder BUILD below BUILD/tests/installed; INCLUDEDIR is its CMAKE_INSTALL_INCLUDEDIR. Exit status:
 # 0 passed, 1 failed.
 set -eu
+unset CDPATH
 
 build=$1
 compiler=$2
