@@ -1,6 +1,7 @@
 # What the tools share; sourced, not run. Sets `root`, the clone's folder, and moves there.
 # shellcheck shell=bash
 set -euo pipefail
+unset CDPATH # cd would print where it goes, into what is captured, or go elsewhere
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
@@ -31,8 +32,9 @@ as_root() {
 # missing_packages NAME…: those that are not installed, one per line.
 missing_packages() {
     local package
+    # A line for each architecture. Whether a package is held does not matter.
     for package in "$@"; do
-        [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2>/dev/null)" = "ii " ] || echo "$package"
+        dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
     done
 }
 
