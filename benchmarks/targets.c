@@ -15,7 +15,7 @@ struct target {
 
 /* Ratios, or per cents of peak, of the contests that a target is about. */
 struct summary {
-    int count;
+    int contests, count; /* what the target is about, and those of them that were measured */
     double least, logarithms;
     const char *shape; /* of the least */
 };
@@ -40,9 +40,10 @@ static struct summary summarize(const struct target *target, const struct tw_res
     struct summary summary = {.least = INFINITY};
 
     for (int i = 0; i < results->count; i++) {
-        const double value =
-            is_about(target, &results->contests[i]) ? value_of(target, &results->contests[i]) : 0.0;
+        const bool about = is_about(target, &results->contests[i]);
+        const double value = about ? value_of(target, &results->contests[i]) : 0.0;
 
+        summary.contests += about;
         if (value <= 0.0)
             continue;
         summary.count++;
@@ -99,7 +100,10 @@ static void print_target(const struct target *target, const struct summary *summ
     printf(peak ? "%g %% | %.1f %%" : "%g | %.3f", target->value, value);
     if (all && !mean)
         printf(" (%s)", summary->shape);
-    printf(" | %s |\n", value >= target->value ? "met" : "**missed**");
+    printf(" | %s", value >= target->value ? "met" : "**missed**");
+    if (summary->count < summary->contests)
+        printf(" (%d of %d shapes)", summary->count, summary->contests);
+    printf(" |\n");
 }
 
 /* Appends the target to what was not measured. */

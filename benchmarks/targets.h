@@ -12,8 +12,8 @@
 
 #include "benchmarks/results.h"
 
-/* Prints each with what was measured and whether it was met, and, of the ISAs that were, the names of those that were not
- * measured. False after printing to stderr which line of the file is wrong. */
+/* Prints each with what was measured and whether it was met, and by how many shapes if some have no ratio or peak; and, of
+ * the ISAs that were, the names of those that were not measured. False after printing to stderr which line of the file is wrong. */
 bool tw_targets_print(const char *path, const struct tw_results *results, int count);
 
 #endif
