@@ -6,8 +6,9 @@
  *   tower-quiet THREADS [SECONDS]
  *
  * Measures until every thread has at least 97 per cent of the best that was seen, and a barrier takes at most 0.2 us, for
- * at most SECONDS (default 10). Prints the last GFLOP/s of the slowest thread and microseconds of a barrier. Exit status: 0
- * quiet, 1 not within that time, 2 bad usage.
+ * at most SECONDS (default 10). Prints the last GFLOP/s of the slowest thread and microseconds of a barrier. Of an ISA whose
+ * peak is not known (TOWER_ISA=reference) only barriers are measured. Exit status: 0 quiet, 1 not within that time, 2 bad
+ * usage.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +74,15 @@ static double barrier_seconds(struct probe *probe)
     return shortest;
 }
 
-/* Prints the outcome and returns the exit status. */
+static void print_measured(const struct probe *probe, double least, double barrier)
+{
+    if (least > 0.0)
+        printf("%.1f GFLOP/s, %.3f us\n", least, 1e6 * barrier);
+    else
+        printf("no peak of %s, %.3f us\n", tw_isa_name(probe->isa), 1e6 * barrier);
+}
+
+/* Prints the outcome and returns the exit status. Without a peak best and least are 0, and only the barrier counts. */
 static int wait_for_quiet(struct probe *probe, double seconds)
 {
     const int64_t started = tw_clock();
@@ -88,7 +97,7 @@ static int wait_for_quiet(struct probe *probe, double seconds)
         barrier = barrier_seconds(probe);
         quiet = least >= ENOUGH * best && barrier <= NEAR_SECONDS;
     } while (!quiet && 1e-9 * (double)(tw_clock() - started) < seconds);
-    printf("%.1f GFLOP/s, %.3f us\n", least, 1e6 * barrier);
+    print_measured(probe, least, barrier);
     return quiet ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
