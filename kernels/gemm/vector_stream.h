@@ -13,8 +13,8 @@
 enum { STREAM_DEPTH_MAX = 8 };
 
 STRIDED_IN_PLACE void stream_vector(int rows, int depth, enum strided_kind kind, part lanes, int count,
-                                    const vector element[TW_STREAM_ROWS_MAX][STREAM_DEPTH_MAX],
-                                    const float *b, ptrdiff_t b_row, float *c, ptrdiff_t c_row)
+                                    vector element[TW_STREAM_ROWS_MAX][STREAM_DEPTH_MAX], const float *b,
+                                    ptrdiff_t b_row, float *c, ptrdiff_t c_row)
 {
     vector acc[TW_STREAM_ROWS_MAX];
 
