@@ -1,17 +1,19 @@
 # What every target of Tower shares: language flags, sanitizers, and the flags of an ISA, which only the files whose
 # name ends in that ISA get.
 
+# Of this folder, not of tower_flags: a project that has Tower as a subfolder keeps warnings and arithmetic of its own.
+add_compile_definitions($<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE>)
+add_compile_options("$<$<COMPILE_LANGUAGE:C>:\
+-Wall;-Wextra;-Wshadow;-Wstrict-prototypes;-Wmissing-prototypes;-Wvla;-Wformat=2;-Wundef;-Wpointer-arith>")
+# Determinism: a product and a sum are fused only where the source says fma, and nothing is reordered.
+add_compile_options("$<$<COMPILE_LANGUAGE:C>:-ffp-contract=off;-fno-math-errno;-fno-trapping-math>")
+if(TOWER_WERROR)
+    add_compile_options($<$<COMPILE_LANGUAGE:C>:-Werror>)
+endif()
+
 add_library(tower_flags INTERFACE)
 target_include_directories(tower_flags INTERFACE ${PROJECT_SOURCE_DIR})
-target_compile_definitions(tower_flags INTERFACE _GNU_SOURCE)
-target_compile_options(tower_flags INTERFACE
-    -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Wpointer-arith
-    # Determinism: a product and a sum are fused only where the source says fma, and nothing is reordered.
-    -ffp-contract=off -fno-math-errno -fno-trapping-math)
 target_link_libraries(tower_flags INTERFACE m)
-if(TOWER_WERROR)
-    target_compile_options(tower_flags INTERFACE -Werror)
-endif()
 if(TOWER_SANITIZE)
     target_compile_options(tower_flags INTERFACE -fsanitize=${TOWER_SANITIZE} -fno-sanitize-recover=all
         -fno-omit-frame-pointer)
