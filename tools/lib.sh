@@ -18,6 +18,11 @@ die() {
     exit 1
 }
 
+# need_root_without_spaces WHY: for tools that cannot do with them.
+need_root_without_spaces() {
+    [[ $root != *[[:space:]]* ]] || die "the path of this clone, '$root', has a space: $1; clone to another folder"
+}
+
 # Runs a command as root: directly, or through sudo, which may ask for a password on a terminal only.
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
