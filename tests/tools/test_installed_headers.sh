@@ -1,5 +1,6 @@
 #!/bin/sh
-# Tests what a build installs: every header compiles alone, as C17, and none says that it is private.
+# Tests what a build installs: every header compiles alone, as C17, none says that it is private, and README's program
+# compiles with them.
 #
 #   tests/tools/test_installed_headers.sh BUILD COMPILER INCLUDEDIR
 #
@@ -8,6 +9,7 @@
 set -eu
 unset CDPATH
 
+readme=$(cd "$(dirname "$0")/../.." && pwd)/README.md
 build=$1
 compiler=$2
 installed=$build/tests/installed
@@ -56,4 +58,10 @@ for header in $(find tower -name '*.h' | sort); do
 done
 [ -f tower/tower.h ] || fail "there is no tower/tower.h"
 [ "$failures" -eq 0 ] || fail "$failures complaints about $tried headers"
-printf '%d headers compile alone\n' "$tried"
+
+program=$build/tests/net.c
+awk '/^```$/ { inside = 0 } inside || /^#include <stdio.h>/ { inside = 1; print }' "$readme" >"$program"
+grep -q '^int main(void)' "$program" || fail "README.md has no program that begins with stdio.h and has a main"
+"$compiler" -std=c17 -pedantic-errors -Wall -Wextra -Werror -fsyntax-only -I. "$program" ||
+    fail "README's program does not compile"
+printf '%d headers compile alone, and README'"'"'s program with them\n' "$tried"

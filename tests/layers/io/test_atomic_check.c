@@ -43,7 +43,7 @@ static void refuses_what_cannot_be_written(void **state)
     assert_int_equal(entries(), 1);
 }
 
-/* For root, who may write anywhere, an ordinary user has to be asked. */
+/* For root, who may write anywhere, an ordinary user has to be asked. Some user namespaces have none. */
 static void refuses_folders_without_permission(void **state)
 {
     (void)state;
@@ -52,8 +52,10 @@ static void refuses_folders_without_permission(void **state)
 
     assert_ok(write_whole("old"));
     assert_int_equal(chmod(folder, 0555), 0);
-    if (root)
-        assert_int_equal(seteuid(NOBODY), 0);
+    if (root && seteuid(NOBODY) != 0) {
+        assert_int_equal(chmod(folder, 0755), 0);
+        skip();
+    }
     status = tw_atomic_check(path);
     if (root)
         assert_int_equal(seteuid(0), 0);
@@ -77,7 +79,10 @@ static enum tw_status as_nobody(enum tw_status (*action)(void))
 {
     enum tw_status status;
 
-    assert_int_equal(seteuid(NOBODY), 0);
+    if (seteuid(NOBODY) != 0) {
+        assert_int_equal(chmod(folder, 0755), 0);
+        skip();
+    }
     status = action();
     assert_int_equal(seteuid(0), 0);
     return status;
