@@ -58,6 +58,20 @@ bool tw_expect_unbatched(tw_graph *graph, const char *operation, tw_value x)
     return !value->batched;
 }
 
+bool tw_expect_same_batching(tw_graph *graph, const char *operation, tw_value a, tw_value b)
+{
+    const struct tw_graph_value *first = &graph->values[a.index], *second = &graph->values[b.index];
+    char left[TW_SHAPE_TEXT_BYTES], right[TW_SHAPE_TEXT_BYTES];
+
+    if (first->batched == second->batched) {
+        return true;
+    }
+    tw_graph_fail(graph, TW_ERROR_SHAPE, "%s: %s is a batch and %s is none, expected both or neither",
+                  operation, tw_shape_text(first->batched ? &first->shape : &second->shape, left),
+                  tw_shape_text(first->batched ? &second->shape : &first->shape, right));
+    return false;
+}
+
 static void run_one(const struct tw_execution *execution, ptrdiff_t begin, ptrdiff_t end, void *workspace)
 {
     (void)workspace;
@@ -171,8 +185,10 @@ tw_value tw_add(tw_graph *graph, tw_value a, tw_value b)
     if (!tw_expect_f32(graph, "add", a) || !tw_expect_f32(graph, "add", b)) {
         return TW_INVALID_VALUE;
     }
-    if (!tw_shape_equal(&graph->values[a.index].shape, &graph->values[b.index].shape) ||
-        graph->values[a.index].batched != graph->values[b.index].batched) {
+    if (!tw_expect_same_batching(graph, "add", a, b)) {
+        return TW_INVALID_VALUE;
+    }
+    if (!tw_shape_equal(&graph->values[a.index].shape, &graph->values[b.index].shape)) {
         return tw_graph_fail(graph, TW_ERROR_SHAPE, "add: shapes %s and %s differ",
                              tw_shape_text(&graph->values[a.index].shape, left),
                              tw_shape_text(&graph->values[b.index].shape, right));

@@ -143,10 +143,12 @@ static tw_value record_nll(tw_graph *graph, tw_value log_probability, tw_value l
     if (!tw_graph_accepts(graph, &label, 1)) {
         return tw_graph_fail(graph, TW_ERROR_ARGUMENT, "nll_loss: its label is not a value of this graph");
     }
+    if (!tw_expect_same_batching(graph, "nll_loss", log_probability, label)) {
+        return TW_INVALID_VALUE;
+    }
     x = &graph->values[log_probability.index];
     y = &graph->values[label.index];
-    if (y->dtype != TW_I32 || y->shape.ndim != 1 || y->shape.extent[0] != x->shape.extent[0] ||
-        y->batched != x->batched) {
+    if (y->dtype != TW_I32 || y->shape.ndim != 1 || y->shape.extent[0] != x->shape.extent[0]) {
         return tw_graph_fail(graph, TW_ERROR_SHAPE, "nll_loss: label is %s %s, input %s expects int32 (%td,)",
                              tw_dtype_name(y->dtype), tw_shape_text(&y->shape, left),
                              tw_shape_text(&x->shape, right), x->shape.extent[0]);

@@ -62,4 +62,7 @@ bool tw_expect_f32_shape(tw_graph *graph, const char *operation, tw_value x, int
 /* Checks that a valid value is no batch: every sample reads all of it, and it has as many entries in every run. */
 bool tw_expect_unbatched(tw_graph *graph, const char *operation, tw_value x);
 
+/* Checks that two valid values are batches, or that neither is. */
+bool tw_expect_same_batching(tw_graph *graph, const char *operation, tw_value a, tw_value b);
+
 #endif

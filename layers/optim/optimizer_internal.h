@@ -7,7 +7,7 @@
 /* One parameter, its state, and its part in the step that is being made. */
 struct tw_optimizer_slot {
     tw_parameter *parameter; /* borrowed */
-    char *name;              /* path of the parameter: names the state when it is saved */
+    char *name;              /* path of the parameter, for messages */
     size_t group;
     int64_t steps;                   /* updates made; for SGD those with momentum */
     struct tw_tensor *first_moment;  /* Adam's m, SGD's velocity; NULL: SGD without momentum */

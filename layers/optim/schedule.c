@@ -47,7 +47,7 @@ static bool read_size(const char **cursor, int64_t *size)
     }
     errno = 0;
     number = strtoll(*cursor + 1, &end, 10);
-    if (end == *cursor + 1 || errno != 0 || number < 1) {
+    if (end == *cursor + 1 || (*end != ':' && *end != '\0') || errno != 0 || number < 1) {
         return false;
     }
     *cursor = end;

@@ -156,6 +156,30 @@ static void test_dropout(void **state)
     tw_check_end(&check);
 }
 
+static void test_batches_do_not_mix(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        tw_graph *graph = tw_graph_new();
+        tw_value x = tw_graph_input(graph, "x", TW_F32, TW_SHAPE(4, 3), true);
+        tw_value y = tw_graph_input(graph, "y", TW_F32, TW_SHAPE(4, 3), false);
+        tw_value label = tw_graph_input(graph, "label", TW_I32, TW_SHAPE(4), false);
+
+        if (i == 0) {
+            assert_int_equal(tw_add(graph, y, x).index, 0);
+            assert_fails(TW_ERROR_SHAPE,
+                         "add: (4, 3) is a batch and (4, 3) is none, expected both or neither",
+                         tw_graph_status(graph));
+        } else {
+            assert_int_equal(tw_nll_loss(graph, x, label, TW_REDUCTION_MEAN).index, 0);
+            assert_fails(TW_ERROR_SHAPE,
+                         "nll_loss: (4, 3) is a batch and (4,) is none, expected both or neither",
+                         tw_graph_status(graph));
+        }
+        tw_graph_release(graph);
+    }
+}
+
 static void test_first_error_stays(void **state)
 {
     tw_graph *graph = tw_graph_new();
@@ -226,11 +250,17 @@ static void test_dtypes_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_relu_recorded), cmocka_unit_test(test_flatten_recorded),
-        cmocka_unit_test(test_add_recorded),  cmocka_unit_test(test_normalize_recorded),
-        cmocka_unit_test(test_several_uses),  cmocka_unit_test(test_gradients_of_parameters_do_not_alias),
-        cmocka_unit_test(test_dropout),       cmocka_unit_test(test_first_error_stays),
-        cmocka_unit_test(test_view_refuses),  cmocka_unit_test(test_dtypes_refused),
+        cmocka_unit_test(test_relu_recorded),
+        cmocka_unit_test(test_flatten_recorded),
+        cmocka_unit_test(test_add_recorded),
+        cmocka_unit_test(test_normalize_recorded),
+        cmocka_unit_test(test_several_uses),
+        cmocka_unit_test(test_gradients_of_parameters_do_not_alias),
+        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_first_error_stays),
+        cmocka_unit_test(test_batches_do_not_mix),
+        cmocka_unit_test(test_view_refuses),
+        cmocka_unit_test(test_dtypes_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,7 +75,7 @@ static void test_texts_refused(void **state)
         {"step:0", "SIZE must be"},
         {"step:-3", "SIZE must be"},
         {"step:99999999999999999999", "SIZE must be"},
-        {"step:3.5", "GAMMA must be"},
+        {"step:3.5", "SIZE must be"},
         {"step:3:", "GAMMA must be"},
         {"step:3:0", "GAMMA must be"},
         {"step:3:0.1x", "GAMMA must be"},
