@@ -129,7 +129,8 @@ static linear_tile_fn *const linear_tiles[LINEAR_ROWS + 1][3] = {
 
 _Static_assert(!LINEAR_PAIRS || TW_TILE_ROWS >= 8, "pairs of blocks have tiles of any rows");
 
-/* Blocks of the next tile, as their power of two: eight chains (four of AVX-512's), as far as there are so many blocks and registers; or pairs. */
+/* Blocks of the next tile, as their power of two: eight chains (AVX-512: four), as far as there are so many blocks and registers; or
+ * pairs. */
 static int linear_width(ptrdiff_t samples, ptrdiff_t blocks)
 {
     const int widest = samples == 1 ? 2 : samples == 2 || LINEAR_PAIRS ? 1 : 0;

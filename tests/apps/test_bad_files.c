@@ -7,8 +7,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "tests/support/program.h"
-#include "tests/support/test_support.h"
+#include "tests/apps/apps_test.h"
 
 #define TRAIN_IMAGES 12
 #define TEST_IMAGES  7
@@ -26,12 +25,6 @@ static int make_folder(void **state)
     tw_test_write_digits(data, TRAIN_IMAGES, TEST_IMAGES);
     tw_test_write_file(folder, "kept", precious, sizeof precious - 1);
     *state = folder;
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    tw_test_remove_folder(*state);
     return 0;
 }
 

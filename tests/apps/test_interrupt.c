@@ -1,5 +1,4 @@
 /* tower-train stopped by a signal, and left by those who read what it prints: the weights are saved all the same. */
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -7,37 +6,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "tests/support/program.h"
-#include "tests/support/test_support.h"
-
-#define TRAIN_IMAGES 150
-#define TEST_IMAGES  70
+#include "tests/apps/apps_test.h"
 
 /* For the shell: descriptor 4 becomes a pipe that nobody reads, as after the end of `tee`. */
 #define DEAD_PIPE "mkfifo dead && exec 3<>dead 4>dead 3>&-"
-
-static int make_folder(void **state)
-{
-    *state = tw_test_temporary_folder();
-    tw_test_write_digits(*state, TRAIN_IMAGES, TEST_IMAGES);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    tw_test_remove_folder(*state);
-    return 0;
-}
-
-static const cJSON *item(const cJSON *object, const char *name)
-{
-    const cJSON *found = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    if (!found) {
-        fail_msg("no \"%s\" in the summary", name);
-    }
-    return found;
-}
 
 /* Until something is in it. */
 static void wait_for_file(const char *folder, const char *name)
@@ -138,7 +110,7 @@ static void an_interrupt_of_the_first_epoch_has_a_summary(void **state)
     struct tw_program program;
     cJSON *summary;
 
-    tw_test_write_digits(*state, 8000, TEST_IMAGES);
+    tw_test_write_digits(*state, 8000, FEW_TEST_IMAGES);
     program =
         tw_program_start("cd %s && exec tower-train --data . --epochs 1 --batch-size 1 --validation 5 --json "
                          "--save weights.safetensors 2>told",
@@ -189,7 +161,7 @@ static void a_reader_that_leaves_does_not_stop_training(void **state)
     tw_program_release(&done);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder_of_digits, remove_folder)
 
 int main(void)
 {

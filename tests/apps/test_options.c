@@ -1,15 +1,11 @@
 /* tower-train's options that change what is trained on, how, and what is told about it: recipes and what overrides them,
  * augmentation, validation, profiles, time and memory. */
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/program.h"
-#include "tests/support/test_support.h"
+#include "tests/apps/apps_test.h"
 
-#define TRAIN_IMAGES 150
-#define TEST_IMAGES  70
-#define HELD_BACK    30
+#define HELD_BACK 30
 
 /* The address sanitizer's own memory is several times the program's. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -22,35 +18,6 @@
 #if !defined(TW_TEST_SANITIZED)
 #define TW_TEST_SANITIZED false
 #endif
-
-static int make_folder(void **state)
-{
-    *state = tw_test_temporary_folder();
-    tw_test_write_digits(*state, TRAIN_IMAGES, TEST_IMAGES);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    tw_test_remove_folder(*state);
-    return 0;
-}
-
-static const cJSON *item(const cJSON *object, const char *name)
-{
-    const cJSON *found = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    if (!found) {
-        fail_msg("no \"%s\" in the summary", name);
-    }
-    return found;
-}
-
-static double number(const cJSON *object, const char *name)
-{
-    assert_true(cJSON_IsNumber(item(object, name)));
-    return item(object, name)->valuedouble;
-}
 
 static bool has(const cJSON *object, const char *name)
 {
@@ -142,7 +109,7 @@ static void validation_holds_back_the_last_images(void **state)
 {
     cJSON *summary = summary_of(*state, "--epochs 1 --validation 30");
 
-    assert_true(number(summary, "train_images") == TRAIN_IMAGES - HELD_BACK);
+    assert_true(number(summary, "train_images") == FEW_TRAIN_IMAGES - HELD_BACK);
     assert_true(number(summary, "validation_images") == HELD_BACK);
     assert_false(has(summary, "test_accuracy") || has(summary, "test_loss") || has(summary, "test_images"));
     assert_true(same_weights(*state, "--epochs 2 --validation 30", "--epochs 2 --limit 120"));
@@ -175,7 +142,7 @@ static void validation_never_looks_at_the_test_set(void **state)
 static void validation_leaves_something_to_train_on(void **state)
 {
     struct tw_program program = tw_program_run("cd %s && exec tower-train --data . --quiet --validation %d",
-                                               (char *)*state, TRAIN_IMAGES);
+                                               (char *)*state, FEW_TRAIN_IMAGES);
 
     tw_program_assert(&program, 1, "--validation: 150 of 150 training images, none is left to train on");
     tw_program_release(&program);
@@ -218,7 +185,7 @@ static void profile_accounts_for_every_run(void **state)
         number(step, "gather_seconds") + number(step, "run_seconds") + number(step, "optimizer_seconds");
 
     check_plan(item(profile, "training"), 8, 40); /* 150 images: 4 steps an epoch */
-    check_plan(item(profile, "evaluation"), 2, TEST_IMAGES);
+    check_plan(item(profile, "evaluation"), 2, FEW_TEST_IMAGES);
     assert_true(parts > 0.0 && parts <= number(step, "seconds"));
     assert_true(number(item(profile, "training"), "seconds") <= number(step, "run_seconds"));
     assert_true(number(step, "optimizer_bytes") == 7.0 * 4 * 421642); /* adam's streams */
@@ -302,7 +269,7 @@ static void the_first_step_is_timed_from_the_start_of_the_process(void **state)
     tw_program_release(&told);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder_of_digits, remove_folder)
 
 int main(void)
 {

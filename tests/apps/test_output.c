@@ -2,8 +2,7 @@
  * stream's buffer fail before the last flush, which may then succeed. */
 #include <string.h>
 
-#include "tests/support/program.h"
-#include "tests/support/test_support.h"
+#include "tests/apps/apps_test.h"
 
 /* For the shell: descriptor 4 becomes a pipe that nobody reads. */
 #define DEAD_PIPE "rm -f dead && mkfifo dead && exec 3<>dead 4>dead 3>&-"
@@ -31,12 +30,6 @@ static int make_folder(void **state)
                              (char *)*state);
     tw_program_assert(&program, 0, "");
     tw_program_release(&program);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    tw_test_remove_folder(*state);
     return 0;
 }
 

@@ -1,10 +1,8 @@
 /* tower-predict: the same answers as tower-train's evaluation, however the work is cut; bad files refused. */
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/program.h"
-#include "tests/support/test_support.h"
+#include "tests/apps/apps_test.h"
 
 #define TRAIN_IMAGES 300
 #define TEST_IMAGES  61
@@ -30,12 +28,6 @@ static int make_folder(void **state)
     return 0;
 }
 
-static int remove_folder(void **state)
-{
-    tw_test_remove_folder(*state);
-    return 0;
-}
-
 /* The JSON that `command`, run in `folder`, prints on standard output and nothing else. */
 static cJSON *json_of(const char *folder, const char *command)
 {
@@ -49,16 +41,6 @@ static cJSON *json_of(const char *folder, const char *command)
     assert_string_equal(end, "\n");
     tw_program_release(&program);
     return object;
-}
-
-static const cJSON *item(const cJSON *object, const char *name)
-{
-    const cJSON *found = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    if (!found) {
-        fail_msg("no \"%s\" in the JSON", name);
-    }
-    return found;
 }
 
 #define PREDICT "tower-predict --load weights --json data/t10k-images-idx3-ubyte"

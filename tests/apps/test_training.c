@@ -1,36 +1,9 @@
 /* tower-train end to end on a small data set: outputs, round trips, determinism. */
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/program.h"
-#include "tests/support/test_support.h"
-
-#define TRAIN_IMAGES 150
-#define TEST_IMAGES  70
-
-static int make_folder(void **state)
-{
-    *state = tw_test_temporary_folder();
-    tw_test_write_digits(*state, TRAIN_IMAGES, TEST_IMAGES);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    tw_test_remove_folder(*state);
-    return 0;
-}
-
-static double number(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    if (!cJSON_IsNumber(item))
-        fail_msg("no number under \"%s\"", name);
-    return item->valuedouble;
-}
+#include "tests/apps/apps_test.h"
 
 static const char *text(const cJSON *object, const char *name)
 {
@@ -72,8 +45,8 @@ static void summary_tells_what_was_done(void **state)
 
     assert_true(number(summary, "epoch") == 2);
     assert_true(number(summary, "parameters") == 421642);
-    assert_true(number(summary, "train_images") == TRAIN_IMAGES);
-    assert_true(number(summary, "test_images") == TEST_IMAGES);
+    assert_true(number(summary, "train_images") == FEW_TRAIN_IMAGES);
+    assert_true(number(summary, "test_images") == FEW_TEST_IMAGES);
     assert_true(number(summary, "batch_size") == 40);
     assert_true(number(summary, "test_accuracy") >= 0 && number(summary, "test_accuracy") <= 1);
     assert_true(number(summary, "images_per_second") > 0);
@@ -225,7 +198,7 @@ static void weights_do_not_depend_on_the_kernels(void **state)
     assert_same_weights(*state, "--epochs 1 --batch-size 4 --plan 1", "--epochs 1 --batch-size 4 --plan 0");
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder_of_digits, remove_folder)
 
 int main(void)
 {
