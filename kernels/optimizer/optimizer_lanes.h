@@ -7,20 +7,13 @@
 #ifndef TOWER_KERNELS_OPTIMIZER_OPTIMIZER_LANES_H
 #define TOWER_KERNELS_OPTIMIZER_OPTIMIZER_LANES_H
 
-#include <stdint.h>
-
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/optimizer/optimizer.h"
+#include "kernels/simd/fetch.h"
 
 /* Every thread of a step has read the parameters, so that a store waits until the other cores have given up their copies of its
  * line: asked for so many floats ahead, lines are alone by then. */
 enum { OPTIMIZER_AHEAD = 128 };
-
-/* An address of any value: behind the last parameter is no element to point to. */
-static inline void fetch_parameter(const float *parameter)
-{
-    __builtin_prefetch((const void *)((uintptr_t)parameter + OPTIMIZER_AHEAD * sizeof *parameter), 1);
-}
 
 struct sgd_lanes {
     struct tw_lanes gradient, parameter, velocity;
@@ -55,7 +48,7 @@ void TW_VARIANT(tw_f32_sgd)(ptrdiff_t count, const struct tw_sgd_coefficients *c
     ptrdiff_t i = 0;
 
     for (; count - i >= TW_LANES; i += TW_LANES) {
-        fetch_parameter(parameter + i);
+        tw_fetch_to_write(parameter + i, OPTIMIZER_AHEAD);
         s.gradient = tw_lanes_load(gradient + i);
         s.parameter = tw_lanes_load(parameter + i);
         if (has_velocity) {
@@ -119,7 +112,7 @@ void TW_VARIANT(tw_f32_adam)(ptrdiff_t count, const struct tw_adam_coefficients 
     ptrdiff_t i = 0;
 
     for (; count - i >= TW_LANES; i += TW_LANES) {
-        fetch_parameter(parameter + i);
+        tw_fetch_to_write(parameter + i, OPTIMIZER_AHEAD);
         s.gradient = tw_lanes_load(gradient + i);
         s.parameter = tw_lanes_load(parameter + i);
         s.first_moment = tw_lanes_load(first_moment + i);

@@ -12,4 +12,10 @@ static inline __attribute__((always_inline)) void tw_fetch(const float *from, pt
     __builtin_prefetch((const void *)((uintptr_t)from + (uintptr_t)floats * sizeof *from));
 }
 
+/* The same of a line that will be written: other cores give up their copies of it meanwhile. */
+static inline __attribute__((always_inline)) void tw_fetch_to_write(const float *from, ptrdiff_t floats)
+{
+    __builtin_prefetch((const void *)((uintptr_t)from + (uintptr_t)floats * sizeof *from), 1);
+}
+
 #endif

@@ -150,10 +150,10 @@ void tw_graph_keep(tw_graph *graph, tw_value value);
 /* --- differentiation ------------------------------------------------------------------------------------ */
 
 /* Appends the nodes that compute d loss / d v for every value v that requires a gradient and contributes to
- * `loss` (a float32 scalar, or one element of any shape, not batched), by the rule of each operation in reverse order; contributions of several uses
- * are added in the order in which they are found. TW_ERROR_SHAPE if loss is no such value, TW_ERROR_ARGUMENT if
- * nothing in it requires a gradient, TW_ERROR_STATE the second time. Nothing is recorded for frozen
- * parameters or for inputs not marked. */
+ * `loss` (a float32 scalar, or one element of any shape, not batched), by the rule of each operation in reverse
+ * order; contributions of several uses are added in the order in which they are found. TW_ERROR_SHAPE if loss is no
+ * such value, TW_ERROR_ARGUMENT if nothing in it requires a gradient, TW_ERROR_STATE the second time. Nothing is
+ * recorded for frozen parameters or for inputs not marked. */
 enum tw_status tw_graph_differentiate(tw_graph *graph, tw_value loss);
 
 /* d loss / d value after tw_graph_differentiate; invalid (without an error) if there is none. */
