@@ -68,7 +68,7 @@ static void slice_keeps_every_step_th(void **state)
 {
     struct tw_tensor *source = tw_test_counting(TW_F32, TW_SHAPE(3, 7)),
                      *view = tw_tensor_slice(source, -1, 1, 7, 3);
-    struct tw_tensor *again, *empty, *wide;
+    struct tw_tensor *again, *empty, *wide, *none, *far;
 
     (void)state;
     assert_true(tw_shape_equal(&view->shape, &TW_SHAPE(3, 2)));
@@ -78,6 +78,9 @@ static void slice_keeps_every_step_th(void **state)
     empty = tw_tensor_slice(source, 1, 7, 7, 1);
     assert_int_equal(tw_tensor_count(empty), 0);
     assert_ptr_equal(empty->data, source->data); /* not one row further, which may be outside */
+    none = tw_tensor_new(TW_F32, TW_SHAPE(0, (ptrdiff_t)1 << 31, (ptrdiff_t)1 << 31));
+    far = tw_tensor_slice(none, 1, (ptrdiff_t)1 << 30, (ptrdiff_t)1 << 31, 1);
+    assert_ptr_equal(far->data, none->data); /* nor by a number of bytes that is none */
     wide = tw_tensor_slice(source, 0, 1, 3, PTRDIFF_MAX);
     assert_true(tw_shape_equal(&wide->shape, &TW_SHAPE(1, 7)));
     assert_true(tw_test_at(wide, 0, 6, 0) == 13);
@@ -86,6 +89,8 @@ static void slice_keeps_every_step_th(void **state)
     tw_tensor_release(again);
     tw_tensor_release(empty);
     tw_tensor_release(wide);
+    tw_tensor_release(none);
+    tw_tensor_release(far);
 }
 
 static void bad_slices_and_selections_are_refused(void **state)

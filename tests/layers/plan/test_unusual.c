@@ -2,90 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/memory.h"
-#include "layers/graph/functional.h"
-#include "layers/operation/conv_pool.h"
-#include "layers/operation/linear_nonzeros.h"
-#include "layers/operation/linear_packed.h"
 #include "layers/optim/optim.h"
-#include "layers/plan/lower.h"
-#include "layers/plan/plan.h"
-#include "tests/layers/plan/graph_parts.h"
-#include "tests/support/test_support.h"
-
-static struct tw_team *team;
-
-static tw_parameter *new_parameter(struct tw_shape shape, uint64_t stream)
-{
-    struct tw_rng rng = tw_test_rng(stream);
-    tw_parameter *parameter = tw_parameter_new(shape);
-
-    assert_non_null(parameter);
-    tw_test_fill(&rng, parameter->data->data, tw_shape_count(&shape), -1.0f, 1.0f);
-    return parameter;
-}
-
-static tw_plan *new_plan(tw_graph *graph, int level, bool constant)
-{
-    tw_plan *plan = tw_plan_new(
-        graph, &(struct tw_plan_options){.level = level, .team = team, .constant_parameters = constant});
-
-    assert_non_null(plan);
-    return plan;
-}
-
-/* --- layers on values that are no batch ------------------------------------------------------------------ */
-
-enum { ROWS = 40, SAMPLES = 50, FEATURES = 128 };
-
-struct rows {
-    float x[ROWS * FEATURES], y[ROWS * FEATURES], expected[ROWS * FEATURES], batch[SAMPLES];
-};
-
-/* x (ROWS, FEATURES) -> relu or not -> linear, beside a batch of another size. */
-static void run_rows(struct rows *rows, int level, bool constant, bool relu, tw_parameter *weight, float *y)
-{
-    tw_graph *graph = tw_graph_new();
-    tw_value x = tw_graph_input(graph, "x", TW_F32, TW_SHAPE(ROWS, FEATURES), false), out;
-    tw_value batch = tw_graph_input(graph, "batch", TW_F32, TW_SHAPE(SAMPLES, 1), true);
-    tw_plan *plan;
-
-    out = tw_linear(graph, relu ? tw_relu(graph, x) : x, tw_graph_parameter(graph, "w", weight),
-                    TW_INVALID_VALUE);
-    tw_graph_keep(graph, out);
-    tw_graph_keep(graph, tw_relu(graph, batch));
-    assert_ok(tw_graph_status(graph));
-    plan = new_plan(graph, level, constant);
-    assert_ok(tw_plan_bind(plan, x, rows->x));
-    assert_ok(tw_plan_bind(plan, batch, rows->batch));
-    for (ptrdiff_t samples = 1; samples <= SAMPLES; samples += SAMPLES - 1) {
-        assert_ok(tw_plan_run(plan, samples, TW_PLAN_FORWARD));
-        memcpy(y, tw_plan_data(plan, out), sizeof rows->y);
-        assert_true(level == 0 || memcmp(y, rows->expected, sizeof rows->y) == 0);
-    }
-    tw_plan_release(plan);
-    tw_graph_release(graph);
-}
-
-static void linear_takes_rows_that_are_no_samples(void **state)
-{
-    struct rows *rows = tw_alloc(sizeof *rows);
-    tw_parameter *weight = new_parameter(TW_SHAPE(FEATURES, FEATURES), 0);
-    struct tw_rng rng = tw_test_rng(1);
-
-    (void)state;
-    assert_non_null(rows);
-    tw_test_fill(&rng, rows->x, ROWS * FEATURES, -1.0f, 1.0f);
-    for (int relu = 0; relu < 2; relu++) {
-        run_rows(rows, 0, false, relu, weight, rows->expected);
-        for (int constant = 0; constant < 2; constant++) {
-            run_rows(rows, 1, constant, relu, weight, rows->y);
-            run_rows(rows, 2, constant, relu, weight, rows->y);
-        }
-    }
-    tw_parameter_release(weight);
-    tw_free(rows);
-}
+#include "tests/layers/plan/levels.h"
 
 /* --- weights that are computed --------------------------------------------------------------------------- */
 
@@ -296,7 +214,6 @@ static void values_have_a_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linear_takes_rows_that_are_no_samples),
         cmocka_unit_test(convolutions_with_computed_weights_stay_apart),
         cmocka_unit_test(a_loss_may_have_dimensions),
         cmocka_unit_test(gradients_of_logits_are_each_in_their_place),
