@@ -1,7 +1,5 @@
 #include "apps/tower-train/recording.h"
 
-#include <math.h>
-
 #include "apps/common/digits.h"
 #include "layers/graph/functional.h"
 
@@ -54,26 +52,19 @@ void recording_release(struct recording *recording)
     *recording = (struct recording){0};
 }
 
-/* The class of the largest logit, the first of equals; -1 if one is no number. */
-static ptrdiff_t best_of(const float *logits, ptrdiff_t classes)
-{
-    ptrdiff_t best = 0;
-
-    for (ptrdiff_t c = 0; c < classes; c++) {
-        if (isnan(logits[c]))
-            return -1;
-        best = logits[c] > logits[best] ? c : best;
-    }
-    return best;
-}
-
 static ptrdiff_t count_correct(const float *logits, const int32_t *labels, ptrdiff_t samples,
                                ptrdiff_t classes)
 {
     ptrdiff_t correct = 0;
 
-    for (ptrdiff_t i = 0; i < samples; i++)
-        correct += best_of(logits + i * classes, classes) == labels[i];
+    for (ptrdiff_t i = 0; i < samples; i++) {
+        const float *row = logits + i * classes;
+        ptrdiff_t best = 0;
+        for (ptrdiff_t c = 1; c < classes; c++)
+            if (row[c] > row[best])
+                best = c;
+        correct += best == labels[i];
+    }
     return correct;
 }
 

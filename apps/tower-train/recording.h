@@ -29,7 +29,7 @@ enum tw_status recording_open(tw_module *model, ptrdiff_t batch, ptrdiff_t heigh
 void recording_release(struct recording *recording);
 
 /* Runs one batch. Afterwards `*loss` is the loss and `*correct` the number of images whose largest logit (the
- * first of equals) is the label's; none is where a logit is no number. */
+ * first of equals) is the label's. */
 enum tw_status recording_run(struct recording *recording, const uint8_t *images, const int32_t *labels,
                              ptrdiff_t samples, enum tw_plan_half half, float *loss, ptrdiff_t *correct);
 
