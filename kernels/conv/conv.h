@@ -252,8 +252,9 @@ typedef void tw_f32_conv2d_weight_gradient_fn(const struct tw_conv2d_shape *shap
 /* Bytes of workspace that is enough for any of the three, whatever `samples` is. */
 typedef size_t tw_f32_conv2d_workspace_fn(const struct tw_conv2d_shape *shape);
 
-/* Name of the algorithm that a variant's selector takes for a pass of this shape ("winograd", "direct", "im2col+gemm",
- * "gemm", "along rows", "windows", "reference"): constant text, for --print-plan. The rule is stated in conv_select.c. */
+/* Name of the algorithm that a variant's selector takes for a pass of this shape ("winograd", "direct", "direct rows",
+ * "im2col+gemm", "gemm", "along rows", "windows", "reference"): constant text, for --print-plan. The rule is stated in
+ * conv_select.c. */
 typedef const char *tw_f32_conv2d_algorithm_fn(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass);
 
 tw_f32_conv2d_forward_fn tw_f32_conv2d_forward__reference, tw_f32_conv2d_forward__avx2,

@@ -146,15 +146,16 @@ void tw_conv_gemm_weight_gradient(const struct tw_f32_tiles *tiles, const struct
 size_t tw_conv_gemm_workspace(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape);
 
 /* The selector (rule in conv_select.c), for forward and for input gradient, and for the weight gradient; then the algorithms
- * by name, for the entry points of the ISAs and for tests: all but those "along rows" (conv_depthwise.h) and "winograd"
- * (conv_winograd.h), which have vectors of their own. */
+ * by name, for the entry points of the ISAs and for tests: all but those "along rows" (conv_depthwise.h), "winograd"
+ * (conv_winograd.h) and "direct rows" (conv_direct_rows.h), which have vectors of their own. */
 enum tw_conv_algorithm {
     TW_CONV_DIRECT,
     TW_CONV_COLUMNS,
     TW_CONV_GEMM,
     TW_CONV_ALONG_ROWS,
     TW_CONV_WINDOWS,
-    TW_CONV_WINOGRAD
+    TW_CONV_WINOGRAD,
+    TW_CONV_DIRECT_ROWS
 };
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient);

@@ -1,0 +1,19 @@
+/* Algorithm "direct rows": direct sums of a pass that leaves out padding, with vectors along rows of positions, for results too few to
+ * fill vectors. AVX-512 alone has it: its masks leave taps out of single lanes. Private to kernels/conv. */
+#ifndef TOWER_KERNELS_CONV_CONV_DIRECT_ROWS_H
+#define TOWER_KERNELS_CONV_CONV_DIRECT_ROWS_H
+
+#include "kernels/conv/conv_pass.h"
+
+/* Whether it is the quicker way (rule in conv_select.c) of a pass for which tw_conv_select says "direct". */
+bool tw_conv_suits_direct_rows(const struct tw_conv2d_shape *shape, bool input_gradient);
+
+/* As tw_conv_direct (conv_pass.h), and the same bits, for a pass that suits. */
+void tw_conv_direct_rows__avx512(const struct tw_conv2d_shape *shape, bool gradient, ptrdiff_t samples,
+                                 const float *source, const float *w, const float *bias, float *result,
+                                 void *workspace);
+
+/* Bytes, a multiple of 64, also for passes that do not suit: 0. */
+size_t tw_conv_direct_rows_workspace__avx512(const struct tw_conv2d_shape *shape, bool gradient);
+
+#endif
