@@ -34,11 +34,11 @@ IN_PLACE int sources(const struct body body)
     return (body.rows - 1) * body.step + TAPS;
 }
 
-#define SOURCES_MAX ((ROWS_MANY - 1) * 2 + TAPS)
+#define SOURCES_MAX 24 /* (ROWS_MANY - 1) * 2 + TAPS, in vectors of eight addresses */
 
 /* Blocks of results, one vector wide. */
 struct blocks {
-    const float *volatile row[BLOCKS][SOURCES_MAX]; /* of the source; in memory, where a load finds them */
+    _Alignas(64) const float *row[BLOCKS][SOURCES_MAX]; /* of the source */
     float *result[BLOCKS];
 };
 
@@ -195,7 +195,8 @@ IN_PLACE void sum_blocks(const struct tw_conv_in_place *s, const struct blocks *
         __asm__ volatile("" : "+r"(w));
         TW_UNROLL
         for (int k = 0; k < body.blocks; k++) {
-            const float *x = blocks->row[k][q] + at;
+            const float *const volatile *row = &blocks->row[k][q]; /* in memory, where a load finds it */
+            const float *x = *row + at;
 
             columns[k] = load_columns(x, &inside, body.step);
             tw_fetch(x, s->channel);
@@ -217,18 +218,25 @@ IN_PLACE void sum_blocks(const struct tw_conv_in_place *s, const struct blocks *
     }
 }
 
-/* Block k begins with row `first` of the results. */
+/* Block k begins with row `first` of the results. Addresses of rows are vectors, too: one after the other they took a tenth of the
+ * time of a plane of 28 x 28. */
 IN_PLACE void find_block(const struct tw_conv_in_place *s, ptrdiff_t first, const int k,
                          const struct body body, struct blocks *blocks)
 {
     const ptrdiff_t top = first * body.step + s->origin[0], width = s->width;
-    const size_t height = (size_t)s->height;
-    const float *row = s->source + top * width, *zeros = s->zeros;
+    const __m512i height = _mm512_set1_epi64(s->height), zeros = _mm512_set1_epi64((intptr_t)s->zeros);
+    const __m512i eight = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m512i rows = _mm512_mullo_epi64(eight, _mm512_set1_epi64(width * (ptrdiff_t)sizeof(float)));
+    const float *row = s->source + top * width;
 
     blocks->result[k] = s->result + first * s->columns;
     TW_UNROLL
-    for (int q = 0; q < sources(body); q++, row += width) {
-        blocks->row[k][q] = (size_t)(top + q) < height ? row : zeros;
+    for (int q = 0; q < sources(body); q += 8) {
+        const __m512i number = _mm512_add_epi64(eight, _mm512_set1_epi64(top + q));
+        const __m512i at = _mm512_add_epi64(rows, _mm512_set1_epi64((intptr_t)(row + q * width)));
+
+        _mm512_store_si512(&blocks->row[k][q],
+                           _mm512_mask_blend_epi64(_mm512_cmplt_epu64_mask(number, height), zeros, at));
     }
 }
 
