@@ -34,7 +34,8 @@ IN_PLACE int sources(const struct body body)
     return (body.rows - 1) * body.step + TAPS;
 }
 
-#define SOURCES_MAX 24 /* (ROWS_MANY - 1) * 2 + TAPS, in vectors of eight addresses */
+/* Of all bodies, in vectors of eight addresses. */
+#define SOURCES_MAX (((ROWS_MANY - 1) * 2 + TAPS + 7) / 8 * 8)
 
 /* Blocks of results, one vector wide. */
 struct blocks {

@@ -3,15 +3,14 @@
  * (.) is left out of its lane's chain by a mask, in the load and in the fma; above and below the image rows of taps are left out
  * for all lanes, as the classes of conv_axis.h say:
  *
- *   positions  0               16              32        a row: tiles of two or three vectors, up to eight result channels
- *   tap -1     . x x x x x x x x x x x x x x x x
- *   tap  0     x x x x x x x x x x x x x x x x x
- *   tap +1     x x x x x x x x x x x x x x x x .
+ *   positions  0               16              32        a row of 32, two vectors; tiles have two or three, and up to
+ *   tap -1     .xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx          eight result channels
+ *   tap  0     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+ *   tap +1     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.
  *
  * "direct" has a vector of result channels where they are few, and broadcasts a pixel for every fma: with two multipliers of 512
  * bits the loads bind it. Here a broadcast weight meets two or three vectors, and eight results take no more than eight.
  */
-#include "kernels/conv/conv_axis.h"
 #include "kernels/conv/conv_direct_rows.h"
 #include "kernels/conv/conv_direct_rows_tiles_avx512.h"
 #include "kernels/gemm/transpose.h"
@@ -21,7 +20,7 @@
 #error "conv_direct_rows_avx512.c must be compiled with -mavx512f"
 #endif
 
-/* Links of a block of source channels: their weights and what a row of positions meets of them stay in L1. */
+/* Links of a block of source channels: 12 KiB of weights of a tile, and what its positions meet of them stays in L1, too. */
 enum { LINKS = 384 };
 
 struct parts {
@@ -40,6 +39,15 @@ struct parts {
     size_t bytes;
 };
 
+/* Shares out result channels among tiles, and source channels among blocks. */
+static void share_out(struct parts *parts)
+{
+    parts->tiles = (parts->results + HEIGHT - 1) / HEIGHT;
+    parts->height = parts->results / parts->tiles;
+    parts->taller = parts->results % parts->tiles;
+    parts->block = tw_conv_even(parts->channels, LINKS / (parts->down * parts->along));
+}
+
 static struct parts divide(const struct tw_conv2d_shape *s, bool gradient, void *base)
 {
     struct tw_workspace workspace = {.base = base};
@@ -56,13 +64,9 @@ static struct parts divide(const struct tw_conv2d_shape *s, bool gradient, void 
                           .positions = tw_conv_axis_positions(s, 1, gradient)};
 
     for (ptrdiff_t b = 0; b < parts.along; b++) {
-        parts.step[b] = gradient ? s->padding[1] - (parts.along - 1 - b) * s->dilation[1]
-                                 : b * s->dilation[1] - s->padding[1];
+        parts.step[b] = tw_conv_direct_rows_step(s, gradient, b);
     }
-    parts.block = tw_conv_even(parts.channels, LINKS / (parts.down * parts.along));
-    parts.tiles = (parts.results + HEIGHT - 1) / HEIGHT;
-    parts.height = parts.results / parts.tiles;
-    parts.taller = parts.results % parts.tiles;
+    share_out(&parts);
     parts.weights = tw_workspace_take(&workspace, parts.results * parts.channels * parts.down * parts.along,
                                       sizeof(float));
     parts.strips =
@@ -171,7 +175,7 @@ static void run_row(const struct parts *parts, const struct planes *planes, ptrd
         const struct strip *strip = &parts->strips[i];
 
         t->strip = strip;
-        t->source = source + strip->column;
+        t->source = place(source, strip->column);
         for (ptrdiff_t j = 0, first = 0, height; j < parts->tiles; j++, first += height) {
             height = height_of(parts, j);
             t->w = parts->weights + first * parts->channels * links + height * from;

@@ -28,6 +28,7 @@ struct strip {
     __mmask16 there[WIDTH], met[TAPS][WIDTH]; /* lanes that are positions, and meet a tap along the row */
 };
 
+/* Distances count floats. */
 struct tile {
     const float *source;             /* beside its first position, of the first channel and tap down */
     const float *w, *start;          /* start: NULL for 0, else of the result channels */
@@ -42,7 +43,7 @@ struct tile {
     const struct strip *strip;
 };
 
-/* An address that may lie beside the image: the lanes that do are not read. */
+/* An address so many floats on, which may lie beside what there is: nothing is read there. */
 static inline const float *place(const float *x, ptrdiff_t distance)
 {
     return (const float *)((uintptr_t)x + (uintptr_t)distance * sizeof *x);
@@ -111,7 +112,7 @@ TW_IN_PLACE void run_tile(const int rows, const int vectors, const int taps, con
     for (ptrdiff_t i = 0; i < t->channels; i++) {
         const float *source = place(t->source, i * t->plane), *w = t->w + i * t->w_channel;
 
-        for (ptrdiff_t a = 0; a < t->down; a++, source = place(source, t->row), w += t->w_down) {
+        for (ptrdiff_t a = 0; a < t->down; a++, source = place(source, t->row), w = place(w, t->w_down)) {
             TW_UNROLL
             for (int b = 0; b < taps; b++) {
                 multiply(rows, vectors, taps, b, &strip, place(source, t->step[b]), w + b * rows, sum);

@@ -1,6 +1,6 @@
 /* The choice of an algorithm, and the algorithms by name.
  *
- * The rule, the same for every ISA but for the weight gradient's "gemm", and that NEON has nothing "along rows":
+ * The rule, the same for every ISA but for the weight gradient's "gemm", "direct rows", and that NEON has nothing "along rows":
  * "im2col+gemm" there, and the reference for the weight gradient of depthwise convolution. Every algorithm keeps the
  * summation orders of conv.h, so the choice changes the time and not a bit of the result, but for "winograd", which the contract
  * itself chooses.
@@ -22,9 +22,9 @@
  *                  PLANE_ODD with so many channels, in or out.
  *   "direct"       otherwise, where steps outside the image are left out (tw_conv2d_leaves_out_padding): vectors over
  *                  channels, whatever the image size and the stride; costs one transposition of the result.
- *   "direct rows"  in its place on AVX-512, with a horizontal stride of 1, for up to RESULTS_DIRECT_ROWS results in rows of more than
- *                  a vector: where that many results, times the lanes of a row's vectors for one of its positions, are fewer than
- *                  `paid` says of "direct".
+ *   "direct rows"  in its place on AVX-512, with a horizontal stride of 1 and several taps along a row, for up to 63
+ *                  results in rows of more than a vector: where they, times all taps and lanes of a row, are fewer than what "direct"
+ *                  costs (`cost_of_direct`) times the taps that positions meet.
  *   "im2col+gemm"  otherwise (large images of few channels, their gradients, five to seven results): vectors over
  *                  positions, along their rows in a padded copy (conv_columns.c), or of a column matrix that is made one
  *                  panel at a time.
@@ -37,24 +37,22 @@
  * columns that "direct" takes at a time. For every panel of them it reads the image again.
  */
 #include "kernels/conv/conv_depthwise.h"
-#include "kernels/conv/conv_direct_rows.h"
 #include "kernels/conv/conv_winograd.h"
 
-#define RESULTS_ALONG_ROWS  8
-#define RESULTS_COLUMNS     5
-#define LINKS_COLUMNS       32
-#define LANES               16
-#define RESULTS_DIRECT_ROWS 63
-#define CHANNELS_FEW        8
-#define ROWS_LEAST          4
-#define PLANE_GEMM          128
-#define PLANE_FEW           16
-#define PLANE_ODD           49
-#define PLANE_WHOLE         64
-#define CHANNELS_WHOLE      64
-#define CHANNELS_STRIDED    128
-#define PLANE_WEIGHTS       32
-#define PANEL_WIDE          64
+#define RESULTS_ALONG_ROWS 8
+#define RESULTS_COLUMNS    5
+#define LINKS_COLUMNS      32
+#define LANES              16
+#define CHANNELS_FEW       8
+#define ROWS_LEAST         4
+#define PLANE_GEMM         128
+#define PLANE_FEW          16
+#define PLANE_ODD          49
+#define PLANE_WHOLE        64
+#define CHANNELS_WHOLE     64
+#define CHANNELS_STRIDED   128
+#define PLANE_WEIGHTS      32
+#define PANEL_WIDE         64
 
 static bool is_strided(const struct tw_conv2d_shape *s)
 {
@@ -123,25 +121,6 @@ static bool suits_gemm(const struct tw_conv2d_shape *s, bool input_gradient, boo
     }
     return (s->out_height * s->out_width >= PLANE_GEMM && repays(s, input_gradient)) ||
            has_no_gaps(s, input_gradient) || (!is_strided(s) && !leaves_out);
-}
-
-/* What a position costs "direct", in columns of its widest tiles: where loads bind narrow ones, more than they have. Measured on a
- * CPU of two multipliers of 512 bits it is 25, 33 and 33; where a vector of 512 bits takes two turns, little more than the columns. */
-static ptrdiff_t paid(ptrdiff_t results)
-{
-    const ptrdiff_t rest = results % 32;
-
-    return results / 32 * 33 + (rest == 0 ? 0 : rest <= 16 ? 20 : rest <= 24 ? 29 : 33);
-}
-
-bool tw_conv_suits_direct_rows(const struct tw_conv2d_shape *s, bool input_gradient)
-{
-    const ptrdiff_t results = (input_gradient ? s->in_channels : s->out_channels) / s->groups;
-    const ptrdiff_t row = input_gradient ? s->in_width : s->out_width;
-    const ptrdiff_t lanes = (row + LANES - 1) / LANES * LANES;
-
-    return tw_conv_select(s, input_gradient) == TW_CONV_DIRECT && s->stride[1] == 1 && row > LANES &&
-           results <= RESULTS_DIRECT_ROWS && results * lanes < paid(results) * row;
 }
 
 enum tw_conv_algorithm tw_conv_select(const struct tw_conv2d_shape *shape, bool input_gradient)
