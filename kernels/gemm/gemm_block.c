@@ -181,7 +181,7 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
         first_tile(block, panel, packs_itself || block->b_state == TW_GEMM_B_IN_PLACE);
     struct ahead ahead = ahead_of(block, next, panel->width->columns, heights->tiles);
     const bool tiles_fetch =
-        block->tiles->fetch && whole && panel->width != block->tiles->half && block->k > 2 * TW_STRIDED_LATE;
+        block->tiles->fetch && whole && panel->width != block->tiles->half && block->k >= 2 * TW_STRIDED_LATE;
     const bool tiles_fetch_b =
         tiles_fetch && next < block->columns && (block->b_state == TW_GEMM_B_PACKED || block->b_col == 1);
 

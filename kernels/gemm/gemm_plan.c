@@ -3,17 +3,18 @@
 #include "kernels/gemm/gemm_block.h"
 
 enum {
-    SMALL = 48,           /* most rows, columns and depth of a product that needs no plan */
-    LINE = 16,            /* floats */
-    BAD_ROW = 1024,       /* rows of B a multiple of this apart: their lines meet in one set of L1, … */
-    WAYS = 8,             /* … which holds so many */
-    FEW = 32,             /* rows of A for which B is not packed so that they meet no more */
-    B_IN_L1 = 8192,       /* floats of a B that is not fetched */
-    B_IN_L3 = 1 << 20,    /* floats of a B that few rows of A meet where it lies */
-    B_ALONG = 65536,      /* floats of B that tiles pass on their way along the rows of C */
-    B_STREAMS = 32768,    /* floats of a B from which on one tile reads it in short blocks of k … */
-    STREAM_DEPTH = 64,    /* … of this depth: as many pages as the first translation buffer holds */
-    STREAMED = 3,         /* rows up to which a B that comes fast is streamed past nevertheless */
+    SMALL = 48,        /* most rows, columns and depth of a product that needs no plan */
+    LINE = 16,         /* floats */
+    BAD_ROW = 1024,    /* rows of B a multiple of this apart: their lines meet in one set of L1, … */
+    WAYS = 8,          /* … which holds so many */
+    FEW = 32,          /* rows of A for which B is not packed so that they meet no more */
+    B_IN_L1 = 8192,    /* floats of a B that is not fetched */
+    B_IN_L3 = 1 << 20, /* floats of a B that few rows of A meet where it lies */
+    B_ALONG = 65536,   /* floats of B that tiles pass on their way along the rows of C; of a larger B, … */
+    FAR_SHALLOW = 63,  /* … most k: tiles down the rows of A bring the next panel meanwhile */
+    B_STREAMS = 32768, /* floats of a B from which on one tile reads it in short blocks of k … */
+    STREAM_DEPTH = 64, /* … of this depth: as many pages as the first translation buffer holds */
+    STREAMED = 3,      /* rows up to which a B that comes fast is streamed past nevertheless */
     STREAM_COLUMNS = 32,  /* least n that is streamed past */
     A_PACKS = 4096,       /* floats of a transposed A from which on it is packed */
     C_IN_L1 = 4096,       /* floats of a C that is not fetched ahead */
@@ -69,6 +70,15 @@ static bool comes_fast(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
     return tiles->fetch && s->b_col == 1 && s->k * s->n <= B_IN_L3;
 }
 
+/* Whether k is so short that the rows of C take longer than the sums. Of a B that stays in L2 more of it is: another comes faster by
+ * panels, where tiles fetch, or several pass by a panel in L1. */
+static bool is_shallow(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s)
+{
+    const bool comes_by_panels = s->k > FAR_SHALLOW && s->k * s->n > B_ALONG && (tiles->fetch || s->m > FEW);
+
+    return s->k <= tiles->shallow[s->a_col != 1] && !comes_by_panels;
+}
+
 static enum tw_gemm_way way_of(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s,
                                const struct tw_f32_strided_width *width)
 {
@@ -87,7 +97,7 @@ static enum tw_gemm_way way_of(const struct tw_f32_tiles *tiles, const struct tw
     if (s->m <= width->rows) {
         return TW_GEMM_ONE_TILE;
     }
-    if (s->k <= tiles->shallow[s->a_col != 1] && (s->m > FEW || s->b_col != 1 || !meet(s))) {
+    if (is_shallow(tiles, s) && (s->m > FEW || s->b_col != 1 || !meet(s))) {
         return TW_GEMM_ROWS;
     }
     return TW_GEMM_PANELS;
@@ -120,7 +130,7 @@ struct tw_gemm_plan tw_gemm_plan(const struct tw_f32_tiles *tiles, const struct 
     plan.fetches_c = s->m * s->n > C_IN_L1;
     /* The columns of a transposed B are streams already; tiles that fetch do that themselves. */
     plan.fetches_b = b > B_IN_L1 && s->b_col == 1 &&
-                     (one_tile ? !comes_fast(tiles, s) : !tiles->fetch || s->k <= 2 * TW_STRIDED_LATE);
+                     (one_tile ? !comes_fast(tiles, s) : !tiles->fetch || s->k < 2 * TW_STRIDED_LATE);
     if (!one_tile || plan.packs_b) {
         plan.kc = share(s->k, most->kc * general / larger(width->columns, general), 4);
     } else if (b > B_STREAMS && !comes_fast(tiles, s)) {

@@ -14,7 +14,8 @@
  *                    than L1, 32 KiB: B passes by once in whole rows, the few rows of C stay in L1
  *   "one tile"       m fits in a tile: the widest of its height; B by its strides unless it is transposed
  *   "rows"           short k: the tiles go along the rows of C, without a call between them, B where it lies unless its
- *                    lines meet in L1; then only many rows of A are worth packing it
+ *                    lines meet in L1; then only many rows of A are worth packing it. Of a B beyond L2's share, 256 KiB, k
+ *                    up to 63, or more with up to 32 rows of A where tiles do not fetch
  *   "panels"         otherwise: tiles down the rows of A, one panel of B after the other in L1 or L2
  *
  * B is packed where many tiles read a panel that does not stay near by itself: the first of them does it, on its way. With

@@ -169,7 +169,7 @@ STRIDED_IN_PLACE void strided_tile(int rows, int vectors, enum strided_kind kind
 {
     const bool ends = strided_ends(kind, vectors - 1, vectors);
     const part last = part_first(ends ? (int)o->columns - (vectors - 1) * LANES : LANES);
-    const bool fetches = STRIDED_FETCHES && kind == STRIDED_WHOLE && o->k > 2 * TW_STRIDED_LATE;
+    const bool fetches = STRIDED_FETCHES && kind == STRIDED_WHOLE && o->k >= 2 * TW_STRIDED_LATE;
     const ptrdiff_t late = fetches ? TW_STRIDED_LATE : 0;
     struct strided_place at = {o->a, o->b, o->ahead, o->b_at, o->packed};
     vector acc[TW_TILE_ROWS_MAX][VECTORS_MAX];

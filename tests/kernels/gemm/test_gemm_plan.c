@@ -150,7 +150,8 @@ static void single_tiles(void **state)
     CHECK(edges);
 }
 
-/* k up to 128 (A transposed: 32), 256 or 32; 33 rows of A where lines of B meet in L1. */
+/* k up to 128 (A transposed: 32), 256 or 32; 33 rows of A where lines of B meet in L1; k up to 63 of a B of more than 65,536 floats,
+ * but AVX2 with 32 rows of A. */
 static void tiles_along_rows(void **state)
 {
     static const struct edge edges[] = {
@@ -169,6 +170,12 @@ static void tiles_along_rows(void **state)
         {{"rows", "rows", "rows"}, 33, 1024, 9, ROWS, ROWS},
         {{"rows", "rows", "rows"}, 32, 1023, 9, ROWS, ROWS},
         {{"rows", "rows", "rows"}, 32, 1024, 9, ROWS, GAPS},
+        {{"rows", "rows", "panels"}, 33, 1024, 64, ROWS, ROWS},
+        {{"panels", "panels", "panels"}, 33, 1025, 64, ROWS, ROWS},
+        {{"rows", "panels", "panels"}, 32, 1025, 64, ROWS, ROWS},
+        {{"rows", "rows", "panels"}, 33, 1100, 63, ROWS, ROWS},
+        {{"panels", "rows", "panels"}, 33, 1024, 64, COLUMNS, ROWS},
+        {{"panels", "panels", "panels"}, 33, 1025, 64, COLUMNS, ROWS},
     };
 
     (void)state;
