@@ -15,6 +15,7 @@
 #include "kernels/gemm/workspace.h"
 
 #define ROW_TURNED     512
+#define ODD_MOST       (TW_CONV_LANES / 2)
 #define POSITIONS_TURN 192
 #define POSITIONS_MANY 256
 
@@ -63,14 +64,17 @@ static bool is_strided(const struct tw_conv2d_shape *shape)
     return shape->stride[0] > 1 || shape->stride[1] > 1;
 }
 
-/* Planes of odd squares have one position more than whole vectors of eight, which takes a vector for itself. Those of several
- * samples are the columns of a product of their own, if positions lie as the pixels do. Of larger planes it is a hundredth. */
-static bool has_odd_one(const struct tw_conv2d_shape *shape)
+/* Planes of odd squares have one position more than whole vectors of eight, every other even one has four, which take a vector for
+ * themselves in tiles that loads bind: of 14 x 14 positions an eighth of the time. Those of several samples are the columns of a product
+ * of their own, if positions lie as the pixels do. Of larger planes they are a hundredth. */
+static ptrdiff_t odd_positions(const struct tw_conv2d_shape *shape)
 {
-    const ptrdiff_t positions = shape->out_height * shape->out_width;
+    const ptrdiff_t positions = shape->out_height * shape->out_width, odd = positions % TW_CONV_LANES;
 
-    return !is_strided(shape) && positions > TW_CONV_LANES && positions < POSITIONS_MANY &&
-           positions % TW_CONV_LANES == 1;
+    return !is_strided(shape) && odd <= ODD_MOST && positions > TW_CONV_LANES &&
+                   positions < odd * POSITIONS_MANY
+               ? odd
+               : 0;
 }
 
 /* w^T lies in columns of w, a row of w from element to element: from 2 KiB on these meet in few sets of L1, and soon every other
@@ -88,35 +92,48 @@ static bool turns(const struct tw_conv2d_shape *shape, ptrdiff_t samples)
 /* The workspace: a group's pixels, if positions do not meet all; the odd ones of several samples, and what becomes of them; w^T;
  * and the product's own. */
 struct parts {
+    ptrdiff_t odd_ones;
     float *met, *odd, *odd_result, *turned;
     void *product;
     size_t bytes;
 };
+
+/* Of a product of whole planes, and of one of the odd ones of all samples, whose columns may be more. */
+static size_t product_workspace(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *whole,
+                                ptrdiff_t odd_ones)
+{
+    struct tw_gemm_shape odd = *whole;
+
+    odd.n = odd.b_row = odd.c_row = odd_ones * TW_CONV_TOGETHER;
+    return larger(tw_gemm_blocked_workspace(tiles, whole), tw_gemm_blocked_workspace(tiles, &odd));
+}
 
 static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, void *base)
 {
     const struct tw_gemm_shape forward = shape_of(shape, false), gradient = shape_of(shape, true),
                                weights = weight_shape(shape);
     struct tw_workspace workspace = {.base = base};
-    struct parts parts = {0};
+    struct parts parts = {.odd_ones = odd_positions(shape)};
 
     if (is_strided(shape)) {
         parts.met = tw_workspace_take(&workspace, forward.k * forward.n, sizeof(float));
     }
-    if (has_odd_one(shape)) {
+    if (parts.odd_ones > 0) {
         const ptrdiff_t channels = forward.k > forward.m ? forward.k : forward.m;
+        const ptrdiff_t columns = TW_CONV_TOGETHER * parts.odd_ones;
 
-        parts.odd = tw_workspace_take(&workspace, channels * TW_CONV_TOGETHER, sizeof(float));
-        parts.odd_result = tw_workspace_take(&workspace, channels * TW_CONV_TOGETHER, sizeof(float));
+        parts.odd = tw_workspace_take(&workspace, channels * columns, sizeof(float));
+        parts.odd_result = tw_workspace_take(&workspace, channels * columns, sizeof(float));
     }
     if (has_long_rows(shape)) {
         parts.turned = tw_workspace_take(&workspace, shape->groups * forward.m * forward.k, sizeof(float));
     }
-    parts.product = tw_workspace_take(&workspace,
-                                      (ptrdiff_t)larger(tw_gemm_blocked_workspace(tiles, &forward),
-                                                        larger(tw_gemm_blocked_workspace(tiles, &gradient),
-                                                               tw_gemm_blocked_workspace(tiles, &weights))),
-                                      1);
+    parts.product =
+        tw_workspace_take(&workspace,
+                          (ptrdiff_t)larger(product_workspace(tiles, &forward, parts.odd_ones),
+                                            larger(product_workspace(tiles, &gradient, parts.odd_ones),
+                                                   tw_gemm_blocked_workspace(tiles, &weights))),
+                          1);
     parts.bytes = workspace.used;
     return parts;
 }
@@ -134,24 +151,30 @@ struct some_samples {
     const float *next; /* the source after the last one, or NULL */
 };
 
-/* The last position of every sample. */
+/* The last positions of every sample: [channel][sample][position]. */
 static void multiply_odd_ones(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *product,
                               const struct parts *parts, const struct some_samples *s)
 {
-    const ptrdiff_t last = product->n - 1;
+    const ptrdiff_t ones = parts->odd_ones, first = product->n - ones;
     const struct tw_gemm_around around = {.start = s->bias};
+    const float *from = parts->odd_result;
+    float *to = parts->odd;
     struct tw_gemm_shape odd = *product;
 
     for (ptrdiff_t p = 0; p < product->k; p++) {
         for (ptrdiff_t n = 0; n < s->count; n++) {
-            parts->odd[p * s->count + n] = s->source[n * s->source_step + p * product->b_row + last];
+            for (ptrdiff_t i = 0; i < ones; i++) {
+                *to++ = s->source[n * s->source_step + p * product->b_row + first + i];
+            }
         }
     }
-    odd.n = odd.b_row = odd.c_row = s->count;
+    odd.n = odd.b_row = odd.c_row = s->count * ones;
     tw_gemm_blocked_around(tiles, &odd, &around, s->w, parts->odd, parts->odd_result, parts->product);
-    for (ptrdiff_t i = 0; i < product->m; i++) {
+    for (ptrdiff_t j = 0; j < product->m; j++) {
         for (ptrdiff_t n = 0; n < s->count; n++) {
-            s->result[n * s->result_step + i * product->c_row + last] = parts->odd_result[i * s->count + n];
+            for (ptrdiff_t i = 0; i < ones; i++) {
+                s->result[n * s->result_step + j * product->c_row + first + i] = *from++;
+            }
         }
     }
 }
@@ -163,7 +186,7 @@ static void multiply_samples(const struct tw_f32_tiles *tiles, const struct tw_g
 
     if (s->count > 1) {
         multiply_odd_ones(tiles, whole, parts, s);
-        product.n--;
+        product.n -= parts->odd_ones;
     }
     for (ptrdiff_t n = 0; n < s->count; n++) {
         const float *source = s->source + n * s->source_step;

@@ -129,7 +129,7 @@ void tw_conv_put_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, cons
 
 enum {
     TW_CONV_LANES =
-        8, /* of the vectors that positions of "gemm" are to fill; the odd position is one more, … */
+        8, /* of the vectors that positions of "gemm" are to fill; odd positions are up to half as many more, … */
     TW_CONV_TOGETHER = 8 /* … and those of so many samples are multiplied together */
 };
 

@@ -70,6 +70,8 @@ static void any_number_of_samples_equals_the_reference(void **state)
         {{12, 10}, {1, 9}, 1, 1, 8, 2},     {{70, 8}, {7, 7}, 1, 1, 3, 1},
         {{9, 12}, {13, 13}, 1, 1, 2, 3},    {{512, 9}, {7, 7}, 1, 1, 4, 1},
         {{1030, 22}, {13, 15}, 1, 1, 1, 2}, {{520, 10}, {27, 27}, 1, 2, 1, 1},
+        {{20, 24}, {14, 14}, 1, 1, 9, 1},   {{70, 9}, {3, 4}, 1, 1, 10, 1},
+        {{12, 10}, {2, 5}, 1, 1, 11, 2},    {{9, 40}, {11, 17}, 1, 1, 3, 1},
     };
     const ptrdiff_t count = sizeof cases / sizeof *cases, tried = tw_test_cases(5 * count);
     const int available = conv_variants_to_compare();

@@ -88,8 +88,9 @@ static void taps_beside_the_image_count(void **state)
     }
 }
 
-/* Few results in long rows, padded by more than the kernel reaches or by nothing, with gaps between taps, in steps down. */
-static struct tw_conv2d_shape random_rows(struct tw_rng *rng)
+/* Few results in long rows, padded by more than the kernel reaches or by nothing, with gaps between taps, in steps down. `far`: some
+ * with kernel rows far outside the image, for which other algorithms want gigabytes. */
+static struct tw_conv2d_shape random_rows(struct tw_rng *rng, bool far)
 {
     struct tw_conv2d_shape shape;
 
@@ -97,7 +98,7 @@ static struct tw_conv2d_shape random_rows(struct tw_rng *rng)
         const bool gradient = tw_test_integer(rng, 0, 1);
         const ptrdiff_t channels = tw_test_integer(rng, 3, tw_test_integer(rng, 0, 5) == 0 ? 70 : 12);
         const ptrdiff_t results = tw_test_integer(rng, 8, tw_test_integer(rng, 0, 2) == 0 ? 63 : 24);
-        const bool long_steps = tw_test_integer(rng, 0, 7) == 0;
+        const bool long_steps = far && tw_test_integer(rng, 0, 7) == 0;
 
         shape = (struct tw_conv2d_shape){
             .in_height = tw_test_integer(rng, 1, 8),
@@ -199,7 +200,7 @@ static void random_rows_equal_the_reference(void **state)
     (void)state;
     skip_without_avx512();
     for (ptrdiff_t i = 0; i < cases; i++) {
-        const struct tw_conv2d_shape shape = random_rows(&rng);
+        const struct tw_conv2d_shape shape = random_rows(&rng, true);
 
         check_rows(&rng, &shape, tw_test_integer(&rng, 0, 2), i % 2);
     }
@@ -214,7 +215,7 @@ static void entry_points_equal_the_reference(void **state)
 
     (void)state;
     for (ptrdiff_t i = 0; i < cases; i++) {
-        const struct tw_conv2d_shape shape = random_rows(&rng);
+        const struct tw_conv2d_shape shape = random_rows(&rng, false);
 
         assert_int_equal(check_shape(&rng, &shape, 1, NULL, 0), available);
     }
