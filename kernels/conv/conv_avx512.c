@@ -1,6 +1,7 @@
 /* Convolution on the AVX-512 tiles: the entry points. */
 #include "kernels/conv/conv_depthwise.h"
 #include "kernels/conv/conv_direct_rows.h"
+#include "kernels/conv/conv_weight_rows.h"
 #include "kernels/conv/conv_winograd.h"
 
 #if !defined(__AVX512F__)
@@ -57,6 +58,8 @@ void tw_f32_conv2d_weight_gradient__avx512(const struct tw_conv2d_shape *shape, 
     } else if (tw_conv2d_is_winograd(shape, TW_CONV2D_WEIGHT_GRADIENT)) {
         tw_conv_winograd_weights(&tw_f32_tiles__avx512, &tw_conv_winograd__avx512, shape, samples, x, dy, dw,
                                  db, workspace);
+    } else if (tw_conv_suits_weight_rows(shape)) {
+        tw_conv_weight_rows__avx512(shape, samples, x, dy, dw, db, workspace);
     } else {
         tw_conv_weight_gradient(&tw_f32_tiles__avx512, shape, samples, x, dy, dw, db, workspace);
     }
@@ -64,12 +67,14 @@ void tw_f32_conv2d_weight_gradient__avx512(const struct tw_conv2d_shape *shape, 
 
 size_t tw_f32_conv2d_workspace__avx512(const struct tw_conv2d_shape *shape)
 {
-    size_t most = tw_conv_selected_workspace(&tw_f32_tiles__avx512, shape);
+    const size_t bytes[] = {tw_conv_selected_workspace(&tw_f32_tiles__avx512, shape),
+                            tw_conv_direct_rows_workspace__avx512(shape, false),
+                            tw_conv_direct_rows_workspace__avx512(shape, true),
+                            tw_conv_weight_rows_workspace__avx512(shape)};
+    size_t most = 0;
 
-    for (int gradient = 0; gradient < 2; gradient++) {
-        const size_t bytes = tw_conv_direct_rows_workspace__avx512(shape, gradient);
-
-        most = bytes > most ? bytes : most;
+    for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+        most = bytes[i] > most ? bytes[i] : most;
     }
     return most;
 }
@@ -77,7 +82,9 @@ size_t tw_f32_conv2d_workspace__avx512(const struct tw_conv2d_shape *shape)
 const char *tw_f32_conv2d_algorithm__avx512(const struct tw_conv2d_shape *shape, enum tw_conv2d_pass pass)
 {
     if (pass == TW_CONV2D_WEIGHT_GRADIENT) {
-        return tw_conv_algorithm_name(tw_conv_select_weight_gradient(&tw_f32_tiles__avx512, shape));
+        return tw_conv_algorithm_name(tw_conv_suits_weight_rows(shape)
+                                          ? TW_CONV_DIRECT_ROWS
+                                          : tw_conv_select_weight_gradient(&tw_f32_tiles__avx512, shape));
     }
     return tw_conv_algorithm_name(select_algorithm(shape, pass == TW_CONV2D_INPUT_GRADIENT));
 }
