@@ -2,6 +2,20 @@
  * ISA has them, folded here, or of eight.
  */
 
+/* `channels` of them, from `first` on. */
+static struct tw_conv_descent_in_place some_channels(const struct tw_conv_descent_in_place *d,
+                                                     ptrdiff_t first, ptrdiff_t channels)
+{
+    struct tw_conv_descent_in_place some = *d;
+
+    some.x += first * d->x_channel;
+    some.dy += first * d->dy_channel;
+    some.dw += first * 9;
+    some.db += d->db ? first : 0;
+    some.channels = channels;
+    return some;
+}
+
 #if TW_CONV_SIXTEEN_LANES
 typedef void walk_one_fn(const struct tw_conv_descent_in_place *d, ptrdiff_t channel,
                          float sums[TW_CONV_WALK_SUMS][TW_CONV_CHAINS]);
@@ -42,7 +56,7 @@ static void walk_wide_by_two(const struct tw_conv_descent_in_place *d)
 static void narrow(const struct tw_conv_descent_in_place *d)
 {
     float lanes[TW_CONV_WALK_SUMS][TW_CONV_CHAINS];
-    struct tw_conv_descent_in_place rest = *d;
+    struct tw_conv_descent_in_place rest;
     ptrdiff_t j = 0;
 
     for (; j + 2 <= d->channels && tw_conv_depthwise_walk_two__avx512(d, j, lanes); j += 2) {
@@ -57,11 +71,7 @@ static void narrow(const struct tw_conv_descent_in_place *d)
             fold_sums(sum, sum[9], d->dw + (j + k) * 9, d->db ? d->db + j + k : NULL);
         }
     }
-    rest.x += j * d->x_channel;
-    rest.dy += j * d->dy_channel;
-    rest.dw += j * 9;
-    rest.db += d->db ? j : 0;
-    rest.channels -= j;
+    rest = some_channels(d, j, d->channels - j);
     walk_narrow(&rest, 1);
 }
 #else /* vectors of eight */
@@ -149,10 +159,7 @@ static void walk_wide(const struct tw_conv_descent_in_place *d)
     }
 }
 
-static NOT_IN_PLACE void narrow(const struct tw_conv_descent_in_place *d)
-{
-    walk_narrow(d, 1);
-}
+#include "kernels/conv/conv_depthwise_small_gradient_avx2.h"
 
 static void walk_wide_by_two(const struct tw_conv_descent_in_place *d)
 {

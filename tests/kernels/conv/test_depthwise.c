@@ -94,17 +94,19 @@ static void streams_of_few_rows_equal_the_reference(void **state)
 }
 
 /* Images of which a vector holds two rows, or a row of each of two channels, with results of their size and of others: from one
- * row on, odd and even, one channel to five, and values that show where a sum leaves out what is beside the image. */
+ * row on, odd and even, one channel to five, one result of each or four, and values that show where a sum leaves out what is beside the image. */
 static void small_images_equal_the_reference(void **state)
 {
     const int repeats = (int)tw_test_cases(10), available = variants_to_compare();
     struct tw_rng rng = tw_test_rng(7);
 
     (void)state;
-    for (ptrdiff_t width = 4; width <= 9; width++)
+    for (ptrdiff_t width = 1; width <= 9; width++)
         for (int i = 0; i < 3 * 9 * repeats; i++) {
             const ptrdiff_t image[] = {i / 3 % 9 + 1, width};
-            const ptrdiff_t groups = tw_test_integer(&rng, 1, 5), channels[] = {groups, groups};
+            const ptrdiff_t groups = tw_test_integer(&rng, 1, 5),
+                            outputs = tw_test_integer(&rng, 0, 3) == 0 ? 4 : 1;
+            const ptrdiff_t channels[] = {groups, groups * outputs};
             struct tw_conv2d_shape shape = square_shape(channels, image, 3, 1, groups);
 
             if (i % 3 == 2) {
