@@ -1,5 +1,5 @@
-/* GEMM tiles for AVX-512: 6 x 64 (24 accumulators, 4 registers of B), 8 x 32 and 8 x 16. The wide tile has
- * fewer rows because every row needs its own address register. */
+/* GEMM tiles for AVX-512: 6 x 64 (24 accumulators, 4 registers of B), 8 x 48, 8 x 32 and 8 x 16. The wide tile has
+ * fewer rows because it has no registers for more. */
 #include <immintrin.h>
 
 #include "kernels/gemm/gemm_tile.h"
@@ -71,6 +71,7 @@ typedef vector tile_element;
 
 DEFINE_TILE_ROWS_8(1)
 DEFINE_TILE_ROWS_8(2)
+DEFINE_TILE_ROWS_8(3)
 DEFINE_TILE_ROWS_6(4)
 
 DEFINE_STRIDED_ROWS_6(1)
@@ -79,6 +80,9 @@ DEFINE_STRIDED(8, 1)
 DEFINE_STRIDED_ROWS_6(2)
 DEFINE_STRIDED(7, 2)
 DEFINE_STRIDED(8, 2)
+DEFINE_STRIDED_ROWS_6(3)
+DEFINE_STRIDED(7, 3)
+DEFINE_STRIDED(8, 3)
 DEFINE_STRIDED_ROWS_6(4)
 DEFINE_STRIDED_ROWS_3(8)
 DEFINE_STRIDED_PACKING(4, 4)
@@ -87,8 +91,11 @@ DEFINE_STRIDED_PACKING(6, 4)
 DEFINE_STRIDED_ALONG_8(2)
 
 const struct tw_f32_tiles tw_f32_tiles__avx512 = {
-    .width = {{64, 6, TILE_ROWS_6(4)}, {32, 8, TILE_ROWS_8(2)}, {16, 8, TILE_ROWS_8(1)}},
-    .widths = 3,
+    .width = {{64, 6, TILE_ROWS_6(4)},
+              {48, 8, TILE_ROWS_8(3)},
+              {32, 8, TILE_ROWS_8(2)},
+              {16, 8, TILE_ROWS_8(1)}},
+    .widths = 4,
     .last = &tw_f32_last_width__avx512,
     .last_half = &tw_f32_last_half_width__avx512,
     .strided = {{128, 3, STRIDED_ROWS_3(8, whole), STRIDED_ROWS_3(8, part), {NULL}},
@@ -97,9 +104,10 @@ const struct tw_f32_tiles tw_f32_tiles__avx512 = {
                  STRIDED_ROWS_6(4, whole),
                  STRIDED_ROWS_6(4, part),
                  {NULL, NULL, NULL, strided_4x4_packing, strided_5x4_packing, strided_6x4_packing}},
+                {48, 8, STRIDED_ROWS_8(3, whole), STRIDED_ROWS_8(3, part), {NULL}},
                 {32, 8, STRIDED_ROWS_8(2, whole), STRIDED_ROWS_8(2, part), {NULL}},
                 {16, 8, STRIDED_ROWS_8(1, whole), STRIDED_ROWS_8(1, part), {NULL}}},
-    .strided_widths = 4,
+    .strided_widths = 5,
     .strided_general = 1,
     .half = &tw_f32_half_width__avx512,
     .one_vector = {16, 16},

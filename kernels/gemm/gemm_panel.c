@@ -3,6 +3,15 @@
 
 #include "kernels/gemm/gemm_tile.h"
 
+/* Whether the next narrower panel leaves just what `last` takes, where this one, as wide as two of those, leaves little. */
+static bool leaves_last(const struct tw_f32_tiles *tiles, int w, ptrdiff_t rest)
+{
+    const ptrdiff_t columns = tiles->last ? tiles->last->columns : 0;
+
+    return columns > 0 && tiles->width[w].columns == 2 * columns && rest > 2 * columns &&
+           rest <= columns + tiles->width[w + 1].columns;
+}
+
 const struct tw_f32_tile_width *tw_tile_width(const struct tw_f32_tiles *tiles, ptrdiff_t rest)
 {
     const struct tw_f32_tile_width *narrowest =
@@ -15,7 +24,7 @@ const struct tw_f32_tile_width *tw_tile_width(const struct tw_f32_tiles *tiles, 
         return tiles->last;
     while (w + 1 < tiles->widths && tiles->width[w].columns - rest >= narrowest->columns)
         w++;
-    return &tiles->width[w];
+    return &tiles->width[w + leaves_last(tiles, w, rest)];
 }
 
 ptrdiff_t tw_tile_widest(const struct tw_f32_tiles *tiles)

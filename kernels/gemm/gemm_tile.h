@@ -32,9 +32,9 @@
 
 #define TW_TILE_ROWS_MAX    8
 #define TW_TILE_COLUMNS_MAX 64
-#define TW_TILE_WIDTHS_MAX  3
+#define TW_TILE_WIDTHS_MAX  4
 #define TW_TILE_LAST_LANES  8 /* of the vectors of `last`, none of which may be idle */
-#define TW_STRIDED_MAX      4
+#define TW_STRIDED_MAX      5
 #define TW_STREAM_ROWS_MAX  5
 #define TW_DOTS_ROWS_MAX    10
 #define TW_GEMM_TALL        512 /* rows of a product from which on its blocks are deep */
@@ -125,8 +125,8 @@ struct tw_f32_blocking {
     ptrdiff_t nc; /* columns of B packed at a time: kc x nc stay in L3 */
 };
 
-/* All that the portable blocking needs to know of an ISA. Widths descend; each divides the one before, and the
- * narrowest is one vector. The wider of the strided widths have fewer rows: they are for products of few rows. */
+/* All that the portable blocking needs to know of an ISA. Widths descend in whole vectors, and the
+ * narrowest is one. The wider of the strided widths have fewer rows: they are for products of few rows. */
 struct tw_f32_tiles {
     struct tw_f32_tile_width width[TW_TILE_WIDTHS_MAX];
     int widths;
@@ -157,8 +157,8 @@ extern tw_f32_strided_fn *const tw_f32_tabled_half__avx512[TW_TILE_ROWS_MAX];
 extern const struct tw_f32_few_rows tw_f32_few_rows__avx2, tw_f32_few_rows__avx512;
 
 /* The panel that begins where `rest` columns are left: the narrowest width that takes them all, unless at
- * least one narrowest panel of it would be zeros; then the next narrower. `last` where none of its vectors is idle; `last_half`
- * where it takes them all. */
+ * least one narrowest panel of it would be zeros; then the next narrower. `last` where none of its vectors is idle, also behind a
+ * panel that is narrower for that; `last_half` where it takes them all. */
 const struct tw_f32_tile_width *tw_tile_width(const struct tw_f32_tiles *tiles, ptrdiff_t rest);
 
 /* Columns of the widest panel. */
