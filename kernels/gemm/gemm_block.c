@@ -214,15 +214,23 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
     }
 }
 
-/* The tiles of `rows` rows along `columns` columns: whole units, then what is left of one in narrower tiles. */
+/* Columns behind the tiles along a row: what is left of a unit, or a unit more, where a tile of its own takes that. */
+static ptrdiff_t tail(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff_t columns)
+{
+    const ptrdiff_t unit = block->tiles->along.unit, rest = columns % unit;
+    const ptrdiff_t wider = narrow(block->tiles, block->width, rows, unit + rest)->columns;
+
+    return rest > 0 && columns > unit && wider > unit && wider < 2 * unit ? unit + rest : rest;
+}
+
+/* The tiles of `rows` rows along `columns` columns: whole units, then narrower tiles, or one that is wider. */
 static void run_along(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff_t columns,
                       struct tw_f32_strided *tile)
 {
-    const struct tw_f32_along *along = &block->tiles->along;
     const struct tw_f32_strided_width *width = block->width;
 
-    tile->columns = columns - columns % along->unit;
-    along->function[rows - 1](tile);
+    tile->columns = columns - tail(block, rows, columns);
+    block->tiles->along.function[rows - 1](tile);
     for (ptrdiff_t rest = columns - tile->columns; rest > 0; rest -= tile->columns) {
         width = narrow(block->tiles, width, rows, rest);
         tile->b += tile->columns;
