@@ -2,13 +2,8 @@
 
 enum { LINE = 16 }; /* floats */
 
-static ptrdiff_t smaller(ptrdiff_t x, ptrdiff_t y)
-{
-    return x < y ? x : y;
-}
-
-/* The widest panel, from `width` on, of which less than a vector is wasted on `rest` columns; less than half a vector, if there
- * is one and tiles have rows enough to keep the multipliers busy with it. What fits in half a vector takes no whole one. */
+/* The widest panel, from `width` on, of which less than a vector is wasted on `rest` columns; less than half a vector, if there are
+ * such and tiles have rows enough to keep the multipliers busy with it. What fits in half a vector takes no whole one. */
 static const struct tw_f32_strided_width *narrow(const struct tw_f32_tiles *tiles,
                                                  const struct tw_f32_strided_width *width, ptrdiff_t rows,
                                                  ptrdiff_t rest)
@@ -16,13 +11,16 @@ static const struct tw_f32_strided_width *narrow(const struct tw_f32_tiles *tile
     const struct tw_f32_strided_width *last = &tiles->strided[tiles->strided_widths - 1];
     const struct tw_f32_strided_width *least = tiles->half && rows >= TW_HALF_ROWS ? tiles->half : last;
 
-    if (width == tiles->half) {
+    if (width == tiles->half || width == tiles->one_and_half) {
         return width;
     }
     while (width < last && width->columns - rest >= least->columns) {
         width++;
     }
-    return width == last && tiles->half && rest <= tiles->half->columns ? tiles->half : width;
+    if (width < last || !tiles->half) {
+        return width;
+    }
+    return rest <= tiles->half->columns ? tiles->half : rest > last->columns ? tiles->one_and_half : last;
 }
 
 const struct tw_f32_strided_width *tw_gemm_width(const struct tw_f32_tiles *tiles, ptrdiff_t rows,
@@ -61,7 +59,7 @@ static struct ahead ahead_of(const struct tw_gemm_block *block, ptrdiff_t next, 
                              ptrdiff_t tiles)
 {
     const bool ends = next >= block->columns, rows_lie = block->b_col == 1;
-    const ptrdiff_t columns = ends ? most : smaller(most, block->columns - next);
+    const ptrdiff_t columns = ends ? most : tw_gemm_smaller(most, block->columns - next);
     const float *b = ends ? block->next_b : block->b + next * block->b_col;
     struct ahead ahead = {0};
 
@@ -71,7 +69,7 @@ static struct ahead ahead_of(const struct tw_gemm_block *block, ptrdiff_t next, 
         ahead.step = LINE;
         ahead.length = 1;
     } else if (block->fetches_b && b) {
-        ahead.b = b + (rows_lie ? smaller(LINE, columns) - 1 : 0);
+        ahead.b = b + (rows_lie ? tw_gemm_smaller(LINE, columns) - 1 : 0);
         ahead.lines = rows_lie ? block->k : columns;
         ahead.step = rows_lie ? block->b_row : block->b_col;
         ahead.length = rows_lie ? columns : block->k;
@@ -82,7 +80,7 @@ static struct ahead ahead_of(const struct tw_gemm_block *block, ptrdiff_t next, 
 
 static void fetch_share(struct ahead *ahead)
 {
-    const ptrdiff_t lines = smaller(ahead->share, ahead->lines);
+    const ptrdiff_t lines = tw_gemm_smaller(ahead->share, ahead->lines);
 
     for (ptrdiff_t i = 0; i < lines; i++, ahead->b += ahead->step) {
         for (ptrdiff_t j = 0; j < ahead->length; j += LINE) {
@@ -117,7 +115,7 @@ static struct panel panel_at(const struct tw_gemm_block *block, ptrdiff_t column
 
     return (struct panel){.width = width,
                           .column = column,
-                          .columns = smaller(width->columns, rest),
+                          .columns = tw_gemm_smaller(width->columns, rest),
                           .packed = block->panels + (block->keeps_panels ? column * block->k : 0)};
 }
 
@@ -156,15 +154,15 @@ static struct tw_f32_strided first_tile(const struct tw_gemm_block *block, const
 static void aim(const struct tw_gemm_block *block, ptrdiff_t next, ptrdiff_t tiles, ptrdiff_t t,
                 struct tw_f32_strided *tile)
 {
-    const ptrdiff_t columns = smaller(block->width->columns, block->columns - next);
-    const ptrdiff_t step = smaller(LINE, (columns + tiles - 1) / tiles);
+    const ptrdiff_t columns = tw_gemm_smaller(block->width->columns, block->columns - next);
+    const ptrdiff_t step = tw_gemm_smaller(LINE, (columns + tiles - 1) / tiles);
 
     if (block->b_state != TW_GEMM_B_PACKED) {
-        tile->ahead = block->b + next + smaller(t * LINE, columns - 1);
+        tile->ahead = block->b + next + tw_gemm_smaller(t * LINE, columns - 1);
         tile->ahead_step = t * LINE < columns + LINE - 1 ? block->b_row : 0;
         return;
     }
-    tile->ahead = block->panels + (next + smaller(t * step, columns - step)) * block->k;
+    tile->ahead = block->panels + (next + tw_gemm_smaller(t * step, columns - step)) * block->k;
     tile->ahead_step = step;
 }
 
@@ -181,7 +179,7 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
         first_tile(block, panel, packs_itself || block->b_state == TW_GEMM_B_IN_PLACE);
     struct ahead ahead = ahead_of(block, next, panel->width->columns, heights->tiles);
     const bool tiles_fetch =
-        block->tiles->fetch && whole && panel->width != block->tiles->half && block->k >= 2 * TW_STRIDED_LATE;
+        block->tiles->fetch && whole && panel->width->columns % LINE == 0 && block->k >= 2 * TW_STRIDED_LATE;
     const bool tiles_fetch_b =
         tiles_fetch && next < block->columns && (block->b_state == TW_GEMM_B_PACKED || block->b_col == 1);
 
@@ -235,7 +233,7 @@ static void run_along(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff
         width = narrow(block->tiles, width, rows, rest);
         tile->b += tile->columns;
         tile->c += tile->columns;
-        tile->columns = smaller(width->columns, rest);
+        tile->columns = tw_gemm_smaller(width->columns, rest);
         (tile->columns == width->columns ? width->whole : width->part)[rows - 1](tile);
     }
 }
@@ -312,7 +310,7 @@ void tw_gemm_run_small(const struct tw_f32_tiles *tiles, const struct tw_gemm_sh
         tw_f32_strided_fn *const *functions;
 
         width = narrow(tiles, width, heights.height, s->n - j);
-        tile.columns = smaller(width->columns, s->n - j);
+        tile.columns = tw_gemm_smaller(width->columns, s->n - j);
         functions = tile.columns == width->columns ? width->whole : width->part;
         tile.a = a;
         tile.b = b + j;

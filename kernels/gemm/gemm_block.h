@@ -14,6 +14,11 @@
 
 #include "kernels/gemm/gemm_tile.h"
 
+static inline ptrdiff_t tw_gemm_smaller(ptrdiff_t x, ptrdiff_t y)
+{
+    return x < y ? x : y;
+}
+
 /* What becomes of B. Packing is done by the first tile of a panel where it can be, at no cost. */
 enum tw_gemm_b {
     TW_GEMM_B_IN_PLACE, /* read by its strides; b_col is 1 */

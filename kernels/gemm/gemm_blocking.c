@@ -22,11 +22,6 @@ struct parts {
     size_t bytes;
 };
 
-static ptrdiff_t smaller(ptrdiff_t x, ptrdiff_t y)
-{
-    return x < y ? x : y;
-}
-
 static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
 {
     return x > y ? x : y;
@@ -35,19 +30,19 @@ static ptrdiff_t larger(ptrdiff_t x, ptrdiff_t y)
 /* A part of C needs no more than the whole, whatever its plan: only the sizes count here. */
 static struct parts divide(const struct tw_f32_tiles *tiles, const struct tw_gemm_shape *s, void *base)
 {
-    const ptrdiff_t exchanged = smaller(s->n, TW_GEMM_EXCHANGED_MAX);
-    const ptrdiff_t packed = smaller(s->n, TW_GEMM_EXCHANGED_FEW); /* of more columns the rows lie */
-    const ptrdiff_t columns = larger(s->n, smaller(s->m, TW_GEMM_EXCHANGED_ROWS));
+    const ptrdiff_t exchanged = tw_gemm_smaller(s->n, TW_GEMM_EXCHANGED_MAX);
+    const ptrdiff_t packed = tw_gemm_smaller(s->n, TW_GEMM_EXCHANGED_FEW); /* of more columns the rows lie */
+    const ptrdiff_t columns = larger(s->n, tw_gemm_smaller(s->m, TW_GEMM_EXCHANGED_ROWS));
     struct tw_workspace workspace = {.base = base};
     ptrdiff_t a = 0, panels = 0;
     struct parts parts = {0};
 
     for (int i = 0; i < 2; i++) {
         const struct tw_f32_blocking *b = &tiles->blocking[i];
-        const ptrdiff_t k = smaller(s->k, b->kc), area = (b->mc + TW_TILE_ROWS_MAX) * b->kc;
+        const ptrdiff_t k = tw_gemm_smaller(s->k, b->kc), area = (b->mc + TW_TILE_ROWS_MAX) * b->kc;
 
-        a = larger(a, smaller(larger(s->m, packed) * k, area));
-        panels = larger(panels, tw_tile_columns(tiles, smaller(columns, b->nc)) * k);
+        a = larger(a, tw_gemm_smaller(larger(s->m, packed) * k, area));
+        panels = larger(panels, tw_tile_columns(tiles, tw_gemm_smaller(columns, b->nc)) * k);
     }
     parts.a = tw_workspace_take(&workspace, a, sizeof(float));
     parts.panels = tw_workspace_take(&workspace, panels, sizeof(float));
@@ -83,9 +78,9 @@ static void run_rows(const struct tw_f32_tiles *tiles, const struct tw_gemm_shap
 
     for (ptrdiff_t i = 0; i < s->m; i += plan->mc) {
         struct tw_gemm_block block = {.tiles = tiles,
-                                      .rows = smaller(plan->mc, s->m - i),
-                                      .columns = smaller(plan->nc, s->n - j),
-                                      .k = smaller(plan->kc, s->k - p),
+                                      .rows = tw_gemm_smaller(plan->mc, s->m - i),
+                                      .columns = tw_gemm_smaller(plan->nc, s->n - j),
+                                      .k = tw_gemm_smaller(plan->kc, s->k - p),
                                       .a = a + i * s->a_row + p * s->a_col,
                                       .b = b + p * s->b_row + j * s->b_col,
                                       .c = c + i * s->c_row + j,
@@ -98,7 +93,7 @@ static void run_rows(const struct tw_f32_tiles *tiles, const struct tw_gemm_shap
                                       .start = start && p == 0 ? start + i : NULL,
                                       .next_b = i + plan->mc < s->m ? NULL : next_b(s, plan, parts, j, p, b),
                                       .tile_rows = plan->tile_rows,
-                                      .panel_rows = smaller(s->m, plan->tile_rows),
+                                      .panel_rows = tw_gemm_smaller(s->m, plan->tile_rows),
                                       .width = plan->width,
                                       .rows_first = plan->way == TW_GEMM_ROWS,
                                       .b_state = !plan->packs_b ? TW_GEMM_B_IN_PLACE
@@ -134,7 +129,7 @@ static void run_stream(tw_f32_few_rows_fn *stream, const struct tw_gemm_shape *s
         clear(s, c);
     }
     for (ptrdiff_t j = 0; j < s->n; j += part.n) {
-        part.n = smaller(STREAM_C_IN_L1 / s->m, s->n - j);
+        part.n = tw_gemm_smaller(STREAM_C_IN_L1 / s->m, s->n - j);
         stream(&part, a, b + j, c + j);
     }
 }
@@ -173,7 +168,7 @@ static void run_exchanged(const struct tw_f32_tiles *tiles, const struct tw_gemm
     for (ptrdiff_t i = 0; i < s->m; i += TW_GEMM_EXCHANGED_ROWS) {
         float *to = c + i * s->c_row;
 
-        exchanged.n = smaller(TW_GEMM_EXCHANGED_ROWS, s->m - i);
+        exchanged.n = tw_gemm_smaller(TW_GEMM_EXCHANGED_ROWS, s->m - i);
         if (s->accumulate) {
             tiles->transpose(exchanged.n, s->n, to, s->c_row, parts->exchanged, TW_GEMM_EXCHANGED_ROWS);
         }

@@ -166,11 +166,14 @@ static ptrdiff_t paid(const struct tw_f32_tiles *tiles, ptrdiff_t n)
     const ptrdiff_t lanes = tiles->strided[tiles->strided_widths - 1].columns;
     ptrdiff_t columns = 0;
 
-    for (ptrdiff_t rest = n, width; rest > 0; rest -= width) {
-        width = tw_gemm_width(tiles, TW_TILE_ROWS_MAX, rest)->columns;
-        columns += width < lanes    ? tiles->half_vector[n > lanes]
-                   : width == lanes ? tiles->one_vector[n > lanes]
-                                    : width;
+    for (ptrdiff_t rest = n; rest > 0;) {
+        const struct tw_f32_strided_width *width = tw_gemm_width(tiles, TW_TILE_ROWS_MAX, rest);
+
+        columns += width == tiles->half           ? tiles->half_vector[n > lanes]
+                   : width == tiles->one_and_half ? tiles->one_and_half_vectors
+                   : width->columns == lanes      ? tiles->one_vector[n > lanes]
+                                                  : width->columns;
+        rest -= width->columns;
     }
     return columns;
 }

@@ -133,12 +133,12 @@ struct tw_f32_tiles {
     /* Three vectors of eight, and a single one where others have sixteen lanes, for last panels; or NULL. */
     const struct tw_f32_tile_width *last, *last_half;
     struct tw_f32_strided_width strided[TW_STRIDED_MAX];
-    int strided_widths, strided_general;     /* the widest for any number of rows is [strided_general] */
-    const struct tw_f32_strided_width *half; /* half a vector, for last columns; or NULL */
+    int strided_widths, strided_general; /* the widest for any number of rows is [strided_general] */
+    const struct tw_f32_strided_width *half, *one_and_half; /* vectors, for last columns; or NULL */
     /* The price of C^T, in columns of C: what a single vector costs (more than its lanes where its rows are too few
-     * chains), [1] beside wider panels; likewise half a vector; and transposing A, [1]: B is transposed, which is
+     * chains), [1] beside wider panels; likewise half a vector; one and a half; and transposing A, [1]: B is transposed, which is
      * saved, [2]: A is, which need not be packed. */
-    ptrdiff_t one_vector[2], half_vector[2], transposing[3];
+    ptrdiff_t one_vector[2], half_vector[2], one_and_half_vectors, transposing[3];
     struct tw_f32_along along;
     const struct tw_f32_few_rows *few_rows;
     ptrdiff_t links; /* of a block of a convolution: its panel and what it meets of the image stay near */
@@ -152,7 +152,7 @@ struct tw_f32_tiles {
 
 extern const struct tw_f32_tiles tw_f32_tiles__avx2, tw_f32_tiles__avx512, tw_f32_tiles__neon;
 extern const struct tw_f32_tile_width tw_f32_last_width__avx512, tw_f32_last_half_width__avx512;
-extern const struct tw_f32_strided_width tw_f32_half_width__avx512;
+extern const struct tw_f32_strided_width tw_f32_half_width__avx512, tw_f32_one_and_half_width__avx512;
 extern tw_f32_strided_fn *const tw_f32_tabled_half__avx512[TW_TILE_ROWS_MAX];
 extern const struct tw_f32_few_rows tw_f32_few_rows__avx2, tw_f32_few_rows__avx512;
 

@@ -68,6 +68,11 @@ static void products_waste_little(void **state)
     }
 #if defined(__x86_64__)
     assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 5, 49)->columns, 64);
+    assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 6, 16)->columns, 16);
+    assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 6, 17)->columns, 24);
+    assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 5, 17)->columns, 32);
+    assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 6, 24)->columns, 24);
+    assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 6, 25)->columns, 32);
     assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 6, 40)->columns, 32);
     assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 6, 41)->columns, 48);
     assert_int_equal(tw_gemm_width(&tw_f32_tiles__avx512, 6, 49)->columns, 48);
