@@ -242,7 +242,7 @@ static void multiply_group(const struct pass *p, ptrdiff_t n, ptrdiff_t some, pt
                                      next < p->samples * groups ? p->source + next * p->source_size : NULL};
 
     if (met && !p->gradient) {
-        tw_conv_take_met(p->shape, p->product.k, group.source, met);
+        tw_conv_take_met(p->tiles, p->shape, p->product.k, group.source, met);
         group.source = met;
         group.next = NULL;
     } else if (met) {
@@ -250,7 +250,7 @@ static void multiply_group(const struct pass *p, ptrdiff_t n, ptrdiff_t some, pt
     }
     multiply_samples(p->tiles, &p->product, &p->parts, &group);
     if (met && p->gradient) {
-        tw_conv_put_met(p->shape, p->product.m, met, p->result + at * p->result_size);
+        tw_conv_put_met(p->tiles, p->shape, p->product.m, met, p->result + at * p->result_size);
     }
 }
 
@@ -321,7 +321,7 @@ static void add_sample(const struct tw_f32_tiles *tiles, const struct tw_conv2d_
     sums.n = sums.b_col = sums.c_row = 1;
     sums.b_row = 0;
     if (parts->met) {
-        tw_conv_take_met(shape, product.n, x, parts->met);
+        tw_conv_take_met(tiles, shape, product.n, x, parts->met);
     }
     tw_gemm_blocked(tiles, &product, dy, parts->met ? parts->met : x, dw, parts->product);
     if (db) {

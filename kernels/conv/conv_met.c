@@ -3,22 +3,46 @@
 
 #include "kernels/conv/conv_pass.h"
 
-/* The pixels of a row that positions meet; with a constant stride in vectors. */
+/* The pixels of a row that positions meet. */
 static void take_row(ptrdiff_t count, ptrdiff_t stride, const float *restrict x, float *restrict met)
 {
-    if (stride == 2) {
-        for (ptrdiff_t c = 0; c < count; c++) {
-            met[c] = x[c * 2];
-        }
-        return;
-    }
     for (ptrdiff_t c = 0; c < count; c++) {
         met[c] = x[c * stride];
     }
 }
 
-void tw_conv_take_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, const float *x, float *met)
+static bool is_by_two(const struct tw_conv2d_shape *shape)
 {
+    return shape->stride[0] == 2 && shape->stride[1] == 2;
+}
+
+/* Planes of which a row between the rows of pixels is the last one, too: then all of them are rows by turns. */
+static bool ends_between(const struct tw_conv2d_shape *shape)
+{
+    return shape->in_height == 2 * shape->out_height;
+}
+
+static void take_pairs(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape,
+                       ptrdiff_t planes, const float *x, float *met)
+{
+    const ptrdiff_t rows = shape->out_height, count = shape->out_width, row = 2 * shape->in_width;
+
+    if (ends_between(shape)) {
+        tiles->take_pairs(planes * rows, count, x, row, met);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < planes; i++, met += rows * count, x += shape->in_height * shape->in_width) {
+        tiles->take_pairs(rows, count, x, row, met);
+    }
+}
+
+void tw_conv_take_met(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, ptrdiff_t planes,
+                      const float *x, float *met)
+{
+    if (is_by_two(shape)) {
+        take_pairs(tiles, shape, planes, x, met);
+        return;
+    }
     for (ptrdiff_t i = 0; i < planes; i++, x += shape->in_height * shape->in_width) {
         for (ptrdiff_t r = 0; r < shape->out_height; r++, met += shape->out_width) {
             take_row(shape->out_width, shape->stride[1], x + r * shape->stride[0] * shape->in_width, met);
@@ -26,36 +50,42 @@ void tw_conv_take_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, con
     }
 }
 
-/* The other way: a row of pixels, of which those that no position meets are 0. With a stride of 2 in vectors. */
-static void put_pairs(ptrdiff_t count, const float *restrict met, float *restrict x)
-{
-    for (ptrdiff_t c = 0; c < count; c++) {
-        x[2 * c] = met[c];
-        x[2 * c + 1] = 0.0f;
-    }
-}
-
+/* The other way: a row of pixels, of which those that no position meets are 0. */
 static void put_row(ptrdiff_t count, ptrdiff_t stride, const float *met, ptrdiff_t width, float *x)
 {
-    const ptrdiff_t pairs = stride != 2 ? 0 : 2 * count <= width ? count : count - 1;
-
-    if (stride == 1) {
-        memcpy(x, met, (size_t)count * sizeof *x);
-        return;
-    }
-    put_pairs(pairs, met, x);
-    for (ptrdiff_t c = 2 * pairs; c < width; c++) {
-        x[c] = 0.0f;
-    }
-    for (ptrdiff_t c = pairs; c < count; c++) {
+    memset(x, 0, (size_t)width * sizeof *x);
+    for (ptrdiff_t c = 0; c < count; c++) {
         x[c * stride] = met[c];
     }
 }
 
-void tw_conv_put_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, const float *met, float *x)
+static void put_pairs(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, ptrdiff_t planes,
+                      const float *met, float *x)
+{
+    const ptrdiff_t rows = shape->out_height, count = shape->out_width, width = shape->in_width;
+    const ptrdiff_t zeros = 2 * (width - count);
+
+    if (ends_between(shape)) {
+        tiles->put_pairs(planes * rows, count, met, zeros, x);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < planes; i++, met += count, x += width) {
+        tiles->put_pairs(rows - 1, count, met, zeros, x);
+        met += (rows - 1) * count;
+        x += 2 * (rows - 1) * width;
+        tiles->put_pairs(1, count, met, width - 2 * count, x);
+    }
+}
+
+void tw_conv_put_met(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, ptrdiff_t planes,
+                     const float *met, float *x)
 {
     const ptrdiff_t width = shape->in_width;
 
+    if (is_by_two(shape)) {
+        put_pairs(tiles, shape, planes, met, x);
+        return;
+    }
     for (ptrdiff_t i = 0; i < planes; i++) {
         ptrdiff_t row = 0;
 

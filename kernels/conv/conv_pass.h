@@ -124,8 +124,10 @@ size_t tw_conv_weight_direct_workspace(const struct tw_f32_tiles *tiles, const s
 
 /* Of one tap without padding: the pixels that positions meet, of `planes` planes of x one after the other, from x and back into
  * it, where the other pixels become 0. */
-void tw_conv_take_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, const float *x, float *met);
-void tw_conv_put_met(const struct tw_conv2d_shape *shape, ptrdiff_t planes, const float *met, float *x);
+void tw_conv_take_met(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, ptrdiff_t planes,
+                      const float *x, float *met);
+void tw_conv_put_met(const struct tw_f32_tiles *tiles, const struct tw_conv2d_shape *shape, ptrdiff_t planes,
+                     const float *met, float *x);
 
 enum {
     TW_CONV_LANES =

@@ -63,6 +63,8 @@ const struct tw_f32_tiles tw_f32_tiles__avx2 = {
     .in_place_rows = 48,
     .fetch = STRIDED_FETCHES,
     .transpose = transpose,
+    .take_pairs = tw_f32_take_pairs__avx2,
+    .put_pairs = tw_f32_put_pairs__avx2,
 };
 
 void tw_f32_gemm__avx2(const struct tw_gemm_shape *shape, const float *a, const float *b, float *c,

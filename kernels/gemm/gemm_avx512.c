@@ -124,6 +124,8 @@ const struct tw_f32_tiles tw_f32_tiles__avx512 = {
     .in_place_rows = 128,
     .fetch = STRIDED_FETCHES,
     .transpose = transpose,
+    .take_pairs = tw_f32_take_pairs__avx512,
+    .put_pairs = tw_f32_put_pairs__avx512,
 };
 
 void tw_f32_gemm__avx512(const struct tw_gemm_shape *shape, const float *a, const float *b, float *c,

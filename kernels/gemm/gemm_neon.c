@@ -145,6 +145,8 @@ const struct tw_f32_tiles tw_f32_tiles__neon = {
     .in_place = 8192,
     .fetch = STRIDED_FETCHES,
     .transpose = transpose,
+    .take_pairs = tw_f32_take_pairs__neon,
+    .put_pairs = tw_f32_put_pairs__neon,
 };
 
 void tw_f32_gemm__neon(const struct tw_gemm_shape *shape, const float *a, const float *b, float *c,

@@ -28,6 +28,7 @@
 #include <stddef.h>
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm/pairs.h"
 #include "kernels/gemm/transpose.h"
 
 #define TW_TILE_ROWS_MAX    8
@@ -148,6 +149,8 @@ struct tw_f32_tiles {
     ptrdiff_t in_place_rows; /* … and rows of A up to which hardly any is */
     bool fetch; /* whole strided tiles fetch what comes next: they last long enough to pay for it */
     tw_f32_transpose_fn *transpose;
+    tw_f32_take_pairs_fn *take_pairs;
+    tw_f32_put_pairs_fn *put_pairs;
 };
 
 extern const struct tw_f32_tiles tw_f32_tiles__avx2, tw_f32_tiles__avx512, tw_f32_tiles__neon;
