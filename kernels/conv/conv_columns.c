@@ -187,6 +187,8 @@ static void make_panel(ptrdiff_t width, ptrdiff_t columns, ptrdiff_t links, cons
         copy_runs(16, links, tap, position, begin, runs, image, panel);
     } else if (width == 32) {
         copy_runs(32, links, tap, position, begin, runs, image, panel);
+    } else if (width == 48) {
+        copy_runs(48, links, tap, position, begin, runs, image, panel);
     } else if (width == 64) {
         copy_runs(64, links, tap, position, begin, runs, image, panel);
     } else {

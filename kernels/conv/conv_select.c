@@ -32,7 +32,7 @@
  * The weight gradient of depthwise convolution has an order and an algorithm of its own, "along rows" as well
  * (tw_conv2d_is_depthwise). Any other but Winograd's takes its vectors over output channels, in "windows" of a padded copy or, where steps
  * outside the image are left out, "direct", on AVX-512 "direct rows" for up to sixteen output channels and three or five taps along
- * rows of at least eight positions in steps of 1 (conv_weight_rows.c); but a 1 x 1 kernel without padding, on planes of PLANE_WEIGHTS positions, with
+ * rows of at least eight positions, without steps, gaps or padding by a whole kernel along them (conv_weight_rows.c); but a 1 x 1 kernel without padding, on planes of PLANE_WEIGHTS positions, with
  * no fewer output than input channels, and of these enough for a panel, over input channels: "gemm". With a stride it has
  * to repay what is put together: from CHANNELS_STRIDED input channels on, where panels are narrower than PANEL_WIDE, the
  * columns that "direct" takes at a time. For every panel of them it reads the image again.

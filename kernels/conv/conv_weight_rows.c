@@ -3,7 +3,7 @@
 
 enum {
     LANES = 16,
-    /* Shorter rows are mostly ends, at which taps are missing: level with "direct" are rows of five or six with padding, of seven or eight
+    /* Shorter rows are mostly ends, at which taps are missing: level with "direct" are five or six positions with padding, six or seven
      * without. */
     LEAST_POSITIONS = 8
 };

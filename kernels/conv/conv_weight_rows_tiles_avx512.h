@@ -145,7 +145,7 @@ DEFINE_TILE(8, 3)
 DEFINE_TILE(3, 5)
 DEFINE_TILE(4, 5)
 
-/* Of three taps and of five; by channels, from LEAST_HEIGHT on. Eight channels and more are no other tiles' sum. */
+/* Of three taps and of five; by channels, from LEAST_HEIGHT on. Eight channels and more, shared out evenly, need no others. */
 static tile_fn *const tiles[2][HEIGHT - LEAST_HEIGHT + 1] = {
     {NULL, tile_4x3, tile_5x3, tile_6x3, tile_7x3, tile_8x3}, {tile_3x5, tile_4x5}};
 

@@ -3,7 +3,8 @@
 enum { LINE = 16 }; /* floats */
 
 /* The widest panel, from `width` on, of which less than a vector is wasted on `rest` columns; less than half a vector, if there are
- * such and tiles have rows enough to keep the multipliers busy with it. What fits in half a vector takes no whole one. */
+ * such and tiles have rows enough to keep the multipliers busy with it: then a vector and a half is one, too. What fits in half a
+ * vector takes no whole one. */
 static const struct tw_f32_strided_width *narrow(const struct tw_f32_tiles *tiles,
                                                  const struct tw_f32_strided_width *width, ptrdiff_t rows,
                                                  ptrdiff_t rest)
@@ -178,8 +179,9 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
     struct tw_f32_strided tile =
         first_tile(block, panel, packs_itself || block->b_state == TW_GEMM_B_IN_PLACE);
     struct ahead ahead = ahead_of(block, next, panel->width->columns, heights->tiles);
-    const bool tiles_fetch =
-        block->tiles->fetch && whole && panel->width->columns % LINE == 0 && block->k >= 2 * TW_STRIDED_LATE;
+    const bool tiles_fetch = block->tiles->fetch && whole &&
+                             panel->width->columns % LINE == 0 && /* not in halves */
+                             block->k >= 2 * TW_STRIDED_LATE;
     const bool tiles_fetch_b =
         tiles_fetch && next < block->columns && (block->b_state == TW_GEMM_B_PACKED || block->b_col == 1);
 
@@ -212,13 +214,13 @@ static void run_panel(const struct tw_gemm_block *block, const struct panel *pan
     }
 }
 
-/* Columns behind the tiles along a row: what is left of a unit, or a unit more, where a tile of its own takes that. */
-static ptrdiff_t tail(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff_t columns)
+/* Columns behind the tiles along a row: what is left of a unit, or a unit more, where they begin with a wider tile. */
+static ptrdiff_t tail(const struct tw_gemm_block *block, ptrdiff_t columns)
 {
     const ptrdiff_t unit = block->tiles->along.unit, rest = columns % unit;
-    const ptrdiff_t wider = narrow(block->tiles, block->width, rows, unit + rest)->columns;
+    const ptrdiff_t first = narrow(block->tiles, block->width, TW_TILE_ROWS_MAX, unit + rest)->columns;
 
-    return rest > 0 && columns > unit && wider > unit && wider < 2 * unit ? unit + rest : rest;
+    return rest > 0 && columns > unit && first > unit && first < 2 * unit ? unit + rest : rest;
 }
 
 /* The tiles of `rows` rows along `columns` columns: whole units, then narrower tiles, or one that is wider. */
@@ -227,7 +229,7 @@ static void run_along(const struct tw_gemm_block *block, ptrdiff_t rows, ptrdiff
 {
     const struct tw_f32_strided_width *width = block->width;
 
-    tile->columns = columns - tail(block, rows, columns);
+    tile->columns = columns - tail(block, columns);
     block->tiles->along.function[rows - 1](tile);
     for (ptrdiff_t rest = columns - tile->columns; rest > 0; rest -= tile->columns) {
         width = narrow(block->tiles, width, rows, rest);

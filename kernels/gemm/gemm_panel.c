@@ -68,6 +68,9 @@ static void pack_contiguous(ptrdiff_t k, ptrdiff_t width, const float *b, ptrdif
     case 32:
         copy_rows(k, 32, b, b_row, panel);
         break;
+    case 48:
+        copy_rows(k, 48, b, b_row, panel);
+        break;
     default:
         copy_rows(k, (size_t)width, b, b_row, panel);
         break;

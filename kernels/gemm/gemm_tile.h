@@ -73,7 +73,7 @@ struct tw_f32_tile_width {
  *   for p = 0 … k-1:   acc[i][j] = fma(a[i*a_row + p*a_col], b[p*b_row + j], acc[i][j])
  *   c[i*c_row + j] = acc[i][j]
  *
- * Where tiles fetch (struct tw_f32_tiles), the functions of whole tiles bring what comes next into the caches, and so
+ * Where tiles fetch (struct tw_f32_tiles), the functions of whole tiles of whole vectors bring what comes next into the caches, and so
  * do those along rows; these addresses are hints, of any value. Those along rows fetch rows of C on every ISA.
  *
  * The `packing` functions also leave the rows of B that they read in `packed`, one after the other: what the

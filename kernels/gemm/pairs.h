@@ -5,7 +5,7 @@
  *   put    dst[r*row + 2*j] = src[r*count + j], all other elements of dst +0     row = 2*count + zeros
  *
  * take reads nothing outside src[0] … src[(rows-1)*src_row + 2*(count-1)], put writes rows * row elements. dst must not overlap src.
- * No alignment is required, nothing is checked. rows may be 0, count is at least 1, zeros at least -1:
+ * No alignment is required, nothing is checked. rows may be 0, src_row too, count is at least 1, zeros at least -1:
  * then a row ends with its last number.
  */
 #ifndef TOWER_KERNELS_GEMM_PAIRS_H
