@@ -10,7 +10,7 @@
 
 #define VECTORS_MAX 8
 
-#include "kernels/gemm/gemm_vector_avx2.h"
+#include "kernels/gemm/gemm_part_avx2.h"
 
 /* An element of A in every lane. */
 typedef vector tile_element;

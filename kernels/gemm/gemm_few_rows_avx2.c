@@ -2,8 +2,8 @@
 #include <immintrin.h>
 
 #include "kernels/gemm/gemm_dots_avx2.h"
+#include "kernels/gemm/gemm_part_avx2.h"
 #include "kernels/gemm/gemm_tile.h"
-#include "kernels/gemm/gemm_vector_avx2.h"
 
 #if !defined(__AVX2__) || !defined(__FMA__)
 #error "gemm_few_rows_avx2.c must be compiled with -mavx2 -mfma"

@@ -3,8 +3,8 @@
 #include <immintrin.h>
 
 #include "kernels/gemm/gemm_dots_avx512.h"
+#include "kernels/gemm/gemm_part_avx512.h"
 #include "kernels/gemm/gemm_tile.h"
-#include "kernels/gemm/gemm_vector_avx2.h"
 
 #if !defined(__AVX512F__) || !defined(__AVX512VL__)
 #error "gemm_few_rows_avx512.c must be compiled with -mavx512f -mavx512vl"

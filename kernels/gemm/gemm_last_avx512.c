@@ -2,8 +2,8 @@
  * vector of sixteen and one of eight, and 8 x 8, whose eight chains are as many as two multipliers want. */
 #include <immintrin.h>
 
+#include "kernels/gemm/gemm_part_avx512.h"
 #include "kernels/gemm/gemm_tile.h"
-#include "kernels/gemm/gemm_vector_avx2.h"
 #include "kernels/simd/unroll.h"
 
 #if !defined(__AVX512F__) || !defined(__AVX512VL__)
