@@ -9,36 +9,37 @@
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/pairs.h"
 
-/* As far as there are numbers before `end`; the other lanes are 0. */
-static inline struct tw_lanes pairs_load(const float *x, ptrdiff_t rest)
+/* Sixteen of `count` numbers, from number `at` on; the lanes behind the last are 0. */
+static inline struct tw_lanes pairs_load(const float *x, ptrdiff_t at, ptrdiff_t count)
 {
-    return rest >= TW_LANES ? tw_lanes_load(x)
-           : rest > 0       ? tw_lanes_load_part(x, (int)rest)
-                            : tw_lanes_set(0.0f);
+    return count - at >= TW_LANES ? tw_lanes_load(x + at)
+           : count > at           ? tw_lanes_load_part(x + at, (int)(count - at))
+                                  : tw_lanes_set(0.0f);
 }
 
-/* As far as there is room. */
-static inline void pairs_store(float *y, ptrdiff_t room, struct tw_lanes a)
+/* To `at` and behind, as far as there are `count` places. */
+static inline void pairs_store(float *y, ptrdiff_t at, ptrdiff_t count, struct tw_lanes a)
 {
-    if (room >= TW_LANES) {
-        tw_lanes_store(y, a);
-    } else if (room > 0) {
-        tw_lanes_store_part(y, (int)room, a);
+    if (count - at >= TW_LANES) {
+        tw_lanes_store(y + at, a);
+    } else if (count > at) {
+        tw_lanes_store_part(y + at, (int)(count - at), a);
     }
 }
 
 void TW_VARIANT(tw_f32_take_pairs)(ptrdiff_t rows, ptrdiff_t count, const float *src, ptrdiff_t src_row,
                                    float *dst)
 {
-    ptrdiff_t there = (rows - 1) * src_row + 2 * count - 1, room = rows * count;
+    const ptrdiff_t numbers = (rows - 1) * src_row + 2 * count - 1;
 
-    for (ptrdiff_t r = 0; r < rows; r++, src += src_row, there -= src_row, dst += count, room -= count) {
+    for (ptrdiff_t r = 0; r < rows; r++) {
         for (ptrdiff_t j = 0; j < count; j += TW_LANES) {
+            const ptrdiff_t from = r * src_row + 2 * j;
             struct tw_lanes even, odd;
 
-            tw_lanes_split(pairs_load(src + 2 * j, there - 2 * j),
-                           pairs_load(src + 2 * j + TW_LANES, there - 2 * j - TW_LANES), &even, &odd);
-            pairs_store(dst + j, room - j, even);
+            tw_lanes_split(pairs_load(src, from, numbers), pairs_load(src, from + TW_LANES, numbers), &even,
+                           &odd);
+            pairs_store(dst, r * count + j, rows * count, even);
         }
     }
 }
@@ -47,21 +48,21 @@ void TW_VARIANT(tw_f32_put_pairs)(ptrdiff_t rows, ptrdiff_t count, const float *
                                   float *dst)
 {
     const struct tw_lanes zero = tw_lanes_set(0.0f);
-    const ptrdiff_t row = 2 * count + zeros;
-    ptrdiff_t room = rows * row;
+    const ptrdiff_t row = 2 * count + zeros, places = rows * row;
 
-    for (ptrdiff_t r = 0; r < rows; r++, src += count, dst += row, room -= row) {
-        ptrdiff_t at = 0;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const ptrdiff_t end = (r + 1) * row;
+        ptrdiff_t at = r * row;
 
         for (ptrdiff_t j = 0; j < count; j += TW_LANES, at += 2 * TW_LANES) {
             struct tw_lanes first, second;
 
-            tw_lanes_merge(pairs_load(src + j, count - j), zero, &first, &second);
-            pairs_store(dst + at, room - at, first);
-            pairs_store(dst + at + TW_LANES, room - at - TW_LANES, second);
+            tw_lanes_merge(pairs_load(src, r * count + j, (r + 1) * count), zero, &first, &second);
+            pairs_store(dst, at, places, first);
+            pairs_store(dst, at + TW_LANES, places, second);
         }
-        for (; at < row; at += TW_LANES) {
-            pairs_store(dst + at, room - at, zero);
+        for (; at < end; at += TW_LANES) {
+            pairs_store(dst, at, places, zero);
         }
     }
 }
