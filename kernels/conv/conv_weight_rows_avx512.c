@@ -79,14 +79,16 @@ static void add_bias(ptrdiff_t positions, const float *panel, float *bias)
 }
 
 /* Row by row, so that the next row's transposition begins while the chain of the bias ends. */
-static void pack(const struct parts *parts, ptrdiff_t rows, const float *dy)
+static void pack(const struct parts *parts, ptrdiff_t rows, const float *dy, bool bias)
 {
     const ptrdiff_t positions = parts->shape->out_width;
     float *panel = parts->panel;
 
     for (ptrdiff_t r = 0; r < rows; r++, dy += positions, panel += positions * LANES) {
         tw_f32_transpose__avx512(parts->out_channels, positions, dy, parts->dy_plane, panel, LANES);
-        add_bias(positions, panel, parts->bias);
+        if (bias) {
+            add_bias(positions, panel, parts->bias);
+        }
     }
 }
 
@@ -159,7 +161,7 @@ static void run_group(const struct parts *parts, ptrdiff_t samples, const float 
         for (ptrdiff_t row = 0; row < s->out_height; row += parts->band) {
             const ptrdiff_t rows = tw_conv_smaller(parts->band, s->out_height - row);
 
-            pack(parts, rows, dy + n * s->out_channels * parts->dy_plane + row * s->out_width);
+            pack(parts, rows, dy + n * s->out_channels * parts->dy_plane + row * s->out_width, db != NULL);
             run_band(parts, row, rows, x + n * s->in_channels * parts->x_plane);
         }
     }
