@@ -94,7 +94,8 @@ static void streams_of_few_rows_equal_the_reference(void **state)
 }
 
 /* Images of which a vector holds two rows, or a row of each of two channels, with results of their size and of others: from one
- * row on, odd and even, one channel to five, one result of each or four, and values that show where a sum leaves out what is beside the image. */
+ * row on, odd and even, one channel to five, one result of each or four, and values that show where a sum leaves out what is beside
+ * the image. */
 static void small_images_equal_the_reference(void **state)
 {
     const int repeats = (int)tw_test_cases(10), available = variants_to_compare();

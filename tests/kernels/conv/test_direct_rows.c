@@ -1,5 +1,5 @@
 #include "kernels/conv/conv_direct_rows.h"
-#include "tests/kernels/conv/conv_cases.h"
+#include "tests/kernels/conv/rows_cases.h"
 
 /* Algorithm "direct rows", which AVX-512 has for few results in long rows: its rule, and its sums against the reference. */
 
@@ -153,16 +153,11 @@ static void check_alone(const struct tw_conv2d_shape *shape, ptrdiff_t samples, 
 static void check_rows(struct tw_rng *rng, const struct tw_conv2d_shape *shape, ptrdiff_t samples,
                        bool special)
 {
-    static const float values[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e38f};
-    const int count = special ? (int)(sizeof values / sizeof *values) : 0;
     struct conv_data data = new_data(rng, shape, samples);
     struct conv_expected expected;
 
-    for (int i = 0; i < count && samples > 0; i++) {
-        data.x[tw_test_integer(rng, 0, data.x_count - 1)] = values[i];
-        data.dy[tw_test_integer(rng, 0, data.y_count - 1)] = values[tw_test_integer(rng, 0, count - 1)];
-        data.w[tw_test_integer(rng, 0, data.w_count - 1)] = values[tw_test_integer(rng, 0, count - 1)];
-    }
+    if (special)
+        strew(rng, &data);
     expected = expect(shape, samples, &data);
     for (int gradient = 0; gradient < 2; gradient++) {
         if (tw_conv_suits_direct_rows(shape, gradient))
@@ -173,52 +168,24 @@ static void check_rows(struct tw_rng *rng, const struct tw_conv2d_shape *shape, 
     end_expected(&expected);
     end_data(&data);
 }
-
-static void skip_without_avx512(void)
-{
-    if (!tw_isa_available(TW_ISA_AVX512))
-        skip();
-}
 #else
 static void check_rows(struct tw_rng *rng, const struct tw_conv2d_shape *shape, ptrdiff_t samples,
                        bool special)
 {
     (void)rng, (void)shape, (void)samples, (void)special;
 }
-
-static void skip_without_avx512(void)
-{
-    skip();
-}
 #endif
 
 static void random_rows_equal_the_reference(void **state)
 {
-    const ptrdiff_t cases = tw_test_cases(200);
-    struct tw_rng rng = tw_test_rng(1);
-
     (void)state;
-    skip_without_avx512();
-    for (ptrdiff_t i = 0; i < cases; i++) {
-        const struct tw_conv2d_shape shape = random_rows(&rng, true);
-
-        check_rows(&rng, &shape, tw_test_integer(&rng, 0, 2), i % 2);
-    }
+    check_random_rows(tw_test_cases(200), random_rows, check_rows);
 }
 
-/* The entry points, too, take it and have memory for it. */
 static void entry_points_equal_the_reference(void **state)
 {
-    const ptrdiff_t cases = tw_test_cases(20);
-    const int available = conv_variants_to_compare();
-    struct tw_rng rng = tw_test_rng(2);
-
     (void)state;
-    for (ptrdiff_t i = 0; i < cases; i++) {
-        const struct tw_conv2d_shape shape = random_rows(&rng, false);
-
-        assert_int_equal(check_shape(&rng, &shape, 1, NULL, 0), available);
-    }
+    check_entry_points(random_rows);
 }
 
 /* Every height and width of a tile, with three, five and seven taps; of 100 channels the chains stop between blocks. */

@@ -1,8 +1,7 @@
 #include "kernels/conv/conv_weight_rows.h"
-#include "tests/kernels/conv/conv_cases.h"
+#include "tests/kernels/conv/rows_cases.h"
 
-/* Algorithm "direct rows" of the weight gradient, which AVX-512 has for up to sixteen output channels: its rule, and its sums against the
- * reference. */
+/* Algorithm "direct rows" of the weight gradient, for up to sixteen output channels: its rule, and its sums against the reference. */
 
 /* `otherwise`: what it takes the place of, or what is taken for a shape that does not suit. */
 static void assert_named(const struct tw_conv2d_shape *shape, bool does, const char *otherwise)
@@ -87,14 +86,13 @@ static void steps_and_other_sums_are_not(void **state)
     shape.in_channels = 16;
     assert_named(&shape, true, "direct");
     shape.winograd = true;
-    assert_int_equal(tw_conv_suits_weight_rows(&shape),
-                     !tw_conv2d_is_winograd(&shape, TW_CONV2D_WEIGHT_GRADIENT));
+    assert_named(&shape, false, "winograd");
     shape = few_outputs(1, 3, 1, 30, 8);
     shape.in_channels = 8;
     assert_false(tw_conv_suits_weight_rows(&shape));
 }
 
-static struct tw_conv2d_shape random_rows(struct tw_rng *rng)
+static struct tw_conv2d_shape random_rows(struct tw_rng *rng, bool far)
 {
     struct tw_conv2d_shape shape;
 
@@ -113,7 +111,7 @@ static struct tw_conv2d_shape random_rows(struct tw_rng *rng)
             .dilation = {tw_test_integer(rng, 0, 2) == 0 ? tw_test_integer(rng, 2, 9) : 1, 1},
             .groups = groups,
         };
-        if (tw_test_integer(rng, 0, 15) == 0)
+        if (far && tw_test_integer(rng, 0, 15) == 0)
             shape.padding[0] = shape.dilation[0] = 1 << 12;
         set_output(&shape);
     } while (shape.out_height < 1 || shape.out_height > 30 || shape.out_width < 1 ||
@@ -123,10 +121,9 @@ static struct tw_conv2d_shape random_rows(struct tw_rng *rng)
 
 #if defined(__x86_64__)
 /* By itself, in memory of the bytes that it asks for; also without a bias gradient. */
-static void check_alone(struct tw_rng *rng, const struct tw_conv2d_shape *shape, ptrdiff_t samples,
-                        bool special)
+static void check_rows(struct tw_rng *rng, const struct tw_conv2d_shape *shape, ptrdiff_t samples,
+                       bool special)
 {
-    static const float values[] = {NAN, INFINITY, -INFINITY, 0.0f, -0.0f, 1e38f};
     const size_t bytes = tw_conv_weight_rows_workspace__avx512(shape);
     struct tw_guard workspace = tw_guard_page(bytes);
     struct conv_data data = new_data(rng, shape, samples);
@@ -134,10 +131,8 @@ static void check_alone(struct tw_rng *rng, const struct tw_conv2d_shape *shape,
 
     assert_true(bytes > 0);
     assert_int_equal(bytes % 64, 0);
-    for (size_t i = 0; special && samples > 0 && i < sizeof values / sizeof *values; i++) {
-        data.x[tw_test_integer(rng, 0, data.x_count - 1)] = values[i];
-        data.dy[tw_test_integer(rng, 0, data.y_count - 1)] = values[tw_test_integer(rng, 0, 5)];
-    }
+    if (special)
+        strew(rng, &data);
     expected = expect(shape, samples, &data);
     for (int bias = 0; bias < 2; bias++) {
         memset(workspace.data, 0xff, bytes);
@@ -152,52 +147,24 @@ static void check_alone(struct tw_rng *rng, const struct tw_conv2d_shape *shape,
     end_data(&data);
     tw_guard_release(&workspace);
 }
-
-static void skip_without_avx512(void)
-{
-    if (!tw_isa_available(TW_ISA_AVX512))
-        skip();
-}
 #else
-static void check_alone(struct tw_rng *rng, const struct tw_conv2d_shape *shape, ptrdiff_t samples,
-                        bool special)
+static void check_rows(struct tw_rng *rng, const struct tw_conv2d_shape *shape, ptrdiff_t samples,
+                       bool special)
 {
     (void)rng, (void)shape, (void)samples, (void)special;
-}
-
-static void skip_without_avx512(void)
-{
-    skip();
 }
 #endif
 
 static void random_rows_equal_the_reference(void **state)
 {
-    const ptrdiff_t cases = tw_test_cases(100);
-    struct tw_rng rng = tw_test_rng(1);
-
     (void)state;
-    skip_without_avx512();
-    for (ptrdiff_t i = 0; i < cases; i++) {
-        const struct tw_conv2d_shape shape = random_rows(&rng);
-
-        check_alone(&rng, &shape, tw_test_integer(&rng, 0, 3), i % 2);
-    }
+    check_random_rows(tw_test_cases(100), random_rows, check_rows);
 }
 
-/* The entry points, too, take it and have memory for it. */
 static void entry_points_equal_the_reference(void **state)
 {
-    const ptrdiff_t cases = tw_test_cases(20);
-    const int available = conv_variants_to_compare();
-    struct tw_rng rng = tw_test_rng(2);
-
     (void)state;
-    for (ptrdiff_t i = 0; i < cases; i++) {
-        const struct tw_conv2d_shape shape = random_rows(&rng);
-
-        assert_int_equal(check_shape(&rng, &shape, 1, NULL, 0), available);
-    }
+    check_entry_points(random_rows);
 }
 
 /* Every height of a tile, with every padding and every rest of a row. */
@@ -217,7 +184,7 @@ static void every_tile_equals_the_reference(void **state)
                 shape.in_channels = channels;
                 assert_int_equal(shape.out_width, positions);
                 assert_true(tw_conv_suits_weight_rows(&shape));
-                check_alone(&rng, &shape, 1, false);
+                check_rows(&rng, &shape, 1, false);
             }
         }
     }

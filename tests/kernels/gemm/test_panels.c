@@ -100,8 +100,8 @@ static void last_panel_has_a_width_of_its_own(void **state)
     }
 }
 
-/* On AVX-512 41 to 48 columns are a panel of three vectors; behind it up to eight more would be a narrow one, so that two and one of 24
- * take them. */
+/* On AVX-512 41 to 48 columns are a panel of three vectors; behind it up to eight more would be a narrow one, so that two vectors and
+ * a panel of 24 take them. */
 static void three_vectors_are_a_panel(void **state)
 {
     (void)state;
